@@ -1,0 +1,23 @@
+# Warnings for our own code only: targets opt in by linking ts_warnings (Room.cmake does).
+add_library(ts_warnings INTERFACE)
+target_compile_options(ts_warnings INTERFACE -Wall -Wextra -Wconversion -Werror)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(ts_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
+endif()
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  # GCC 12 sees uninitialised reads inside std::optional and std::variant that are not there.
+  target_compile_options(ts_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
+
+if(TOKEN_SERVICE_SANITIZE)
+  add_compile_options(-fsanitize=${TOKEN_SERVICE_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TOKEN_SERVICE_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()

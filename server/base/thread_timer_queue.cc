@@ -1,0 +1,61 @@
+#include "server/base/thread_timer_queue.h"
+
+namespace token_service {
+
+ThreadTimerQueue::ThreadTimerQueue(const Clock& clock) : clock_(clock), thread_([this] { Run(); }) {}
+
+ThreadTimerQueue::~ThreadTimerQueue() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.Signal();
+  }
+  thread_.join();
+}
+
+TimerQueue::TimerId ThreadTimerQueue::At(MonotonicTime when, absl::AnyInvocable<void()> callback) {
+  absl::MutexLock lock(&mutex_);
+  const TimerId id = ++last_id_;
+  pending_.emplace(Key{when.since_origin(), id}, std::move(callback));
+  when_.emplace(id, when.since_origin());
+  if (pending_.begin()->first.second == id) changed_.Signal();
+  return id;
+}
+
+bool ThreadTimerQueue::Cancel(TimerId id) {
+  absl::AnyInvocable<void()> dropped;  // Destroyed after the lock: its captures may be anything.
+  absl::MutexLock lock(&mutex_);
+  const auto when = when_.find(id);
+  if (when == when_.end()) return false;
+  const auto pending = pending_.find(Key{when->second, id});
+  dropped = std::move(pending->second);
+  pending_.erase(pending);
+  when_.erase(when);
+  return true;
+}
+
+void ThreadTimerQueue::Run() {
+  mutex_.Lock();
+  while (!stopping_) {
+    if (pending_.empty()) {
+      changed_.Wait(&mutex_);
+      continue;
+    }
+    const auto next = pending_.begin();
+    const absl::Duration wait = next->first.first - clock_.Now().since_origin();
+    if (wait > absl::ZeroDuration()) {
+      changed_.WaitWithTimeout(&mutex_, wait);
+      continue;
+    }
+    absl::AnyInvocable<void()> callback = std::move(next->second);
+    when_.erase(next->first.second);
+    pending_.erase(next);
+    mutex_.Unlock();
+    callback();
+    callback = nullptr;
+    mutex_.Lock();
+  }
+  mutex_.Unlock();
+}
+
+}  // namespace token_service

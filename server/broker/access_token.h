@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/secret.h"
+
+namespace token_service::broker {
+
+// A token as it is handed out: an immutable snapshot, shared by all who read it.
+struct AccessToken {
+  std::string credential;
+  Secret value;
+  std::string token_type;  // `Bearer` for any spelling of bearer.
+  std::string scope;
+  uint64_t generation = 0;  // 1 for the credential's first.
+  absl::Time expire_time;   // Wall clock.
+  absl::Duration lifetime;  // From when its request was sent.
+  // On this process's monotonic clock:
+  MonotonicTime issued;
+  MonotonicTime expires;
+  MonotonicTime refresh_at;  // Drawn once per token: 80 % of the lifetime, ± 5 % of it.
+};
+
+using AccessTokenPtr = std::shared_ptr<const AccessToken>;
+
+}  // namespace token_service::broker

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/secret.h"
+
+namespace token_service::broker {
+
+enum class RefreshMode {
+  kEager,     // Always kept fresh.
+  kOnDemand,  // Left alone when nobody asked during `idle_after`, but for `keepalive`.
+};
+
+// How the client proves itself to the token endpoint (RFC 6749 section 2.3).
+enum class ClientAuth { kNone, kClientSecretPost, kClientSecretBasic };
+
+// What the operator decided about a credential. Immutable; a change makes a new one.
+struct CredentialSettings {
+  std::string name;     // [a-z0-9]([a-z0-9._-]{0,62})
+  std::string purpose;  // For people.
+  std::string client_id;
+  std::string token_endpoint;  // Checked: https, or http to a loopback host.
+  std::string scope;           // Sent when not empty (RFC 6749 section 6).
+  ClientAuth client_auth = ClientAuth::kNone;
+  Secret client_secret;
+  std::string ca_file;  // PEM; empty: the system's roots.
+  std::vector<std::pair<std::string, std::string>> extra_parameters;
+  std::vector<std::string> dead_grant_errors;  // Besides the standard ones.
+  RefreshMode refresh = RefreshMode::kEager;
+  absl::Duration assumed_lifetime = absl::Seconds(300);
+  absl::Duration min_refresh_interval = absl::Seconds(10);
+  absl::Duration replay_window = absl::Seconds(10);
+  absl::Duration idle_after = absl::Hours(24);
+  absl::Duration keepalive = absl::Hours(168);
+  bool managed_by_config = false;
+};
+
+using CredentialSettingsPtr = std::shared_ptr<const CredentialSettings>;
+
+}  // namespace token_service::broker

@@ -1,0 +1,56 @@
+#include "server/broker/credential_record.h"
+
+#include "server/broker/credential_store.h"
+
+namespace token_service::broker {
+namespace {
+
+StoredToken CopyToken(const StoredToken& token) {
+  return {.value = token.value.Copy(),
+          .token_type = token.token_type,
+          .scope = token.scope,
+          .issued = token.issued,
+          .expires = token.expires};
+}
+
+}  // namespace
+
+CredentialProfile CredentialProfile::Copy() const {
+  return {.purpose = purpose,
+          .client_id = client_id,
+          .token_endpoint = token_endpoint,
+          .scope = scope,
+          .client_auth = client_auth,
+          .client_secret = client_secret.Copy(),
+          .managed_by_config = managed_by_config};
+}
+
+CredentialRecord CredentialRecord::Copy() const {
+  CredentialRecord copy;
+  copy.name = name;
+  copy.profile = profile.Copy();
+  copy.refresh_token = refresh_token.Copy();
+  copy.seed = seed.Copy();
+  copy.rotates = rotates;
+  copy.standing = standing;
+  copy.generation = generation;
+  if (token.has_value()) copy.token = CopyToken(*token);
+  copy.attempt = attempt;
+  copy.doubt_since = doubt_since;
+  copy.create_time = create_time;
+  copy.last_refresh_time = last_refresh_time;
+  copy.last_error_reason = last_error_reason;
+  copy.consecutive_failures = consecutive_failures;
+  return copy;
+}
+
+Rotation Rotation::Copy() const {
+  return {.name = name,
+          .attempt_id = attempt_id,
+          .generation = generation,
+          .refresh_token = refresh_token.Copy(),
+          .rotated = rotated,
+          .token = CopyToken(token)};
+}
+
+}  // namespace token_service::broker

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/base/secret.h"
+
+namespace token_service::broker {
+
+// An exchange that was begun and whose end is not recorded.
+struct Attempt {
+  std::string id;      // Unique; the fence of its commit.
+  std::string holder;  // The process.
+  absl::Time begun;
+  absl::Time lease_end;  // Another holder may take over after this. Later than the HTTP time-out.
+};
+
+// An access token as stored.
+struct StoredToken {
+  Secret value;
+  std::string token_type;
+  std::string scope;
+  absl::Time issued;  // When its request was sent.
+  absl::Time expires;
+};
+
+// What the provider's last definite word makes of the grant.
+enum class Standing {
+  kUsable,
+  kRefreshTokenRejected,  // Dead: never posted again.
+  kClientRejected,        // Tried again now and then.
+  kDisabled,              // Not in the configuration any more.
+  kUnreadable,            // Its sealed fields do not open; they are left empty, the row as it is.
+};
+
+// The settings of a credential made by RPC: they live in the store. A declared one's live in the configuration,
+// and these are what it last said.
+struct CredentialProfile {
+  std::string purpose;
+  std::string client_id;
+  std::string token_endpoint;
+  std::string scope;
+  std::string client_auth;  // `none`, `client_secret_post`, `client_secret_basic`.
+  Secret client_secret;
+  bool managed_by_config = false;
+
+  CredentialProfile Copy() const;
+};
+
+// All that is durable about one credential.
+struct CredentialRecord {
+  std::string name;
+  CredentialProfile profile;
+
+  Secret refresh_token;
+  Secret seed;           // The refresh token last adopted from a file or a flag; empty: from neither.
+  bool rotates = false;  // The provider has been seen to replace the refresh token.
+  Standing standing = Standing::kUsable;
+
+  uint64_t generation = 0;  // Of the current access token; 0: none yet.
+  std::optional<StoredToken> token;
+
+  std::optional<Attempt> attempt;
+  // When the earliest attempt began that may have consumed the refresh token unseen.
+  std::optional<absl::Time> doubt_since;
+
+  absl::Time create_time;
+  std::optional<absl::Time> last_refresh_time;
+  std::string last_error_reason;  // ReasonName of the last failure; empty after a success.
+  uint32_t consecutive_failures = 0;
+
+  CredentialRecord Copy() const;
+};
+
+}  // namespace token_service::broker

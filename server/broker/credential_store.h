@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/broker/credential_record.h"
+
+namespace token_service::broker {
+
+// ---- begin
+
+struct BeginRequest {
+  std::string name;
+  uint64_t generation = 0;  // The generation the caller knows to be current.
+  Attempt attempt;
+  // The caller is the store's only holder (or an operator insists): whatever attempt is on record is its own.
+  bool take_over = false;
+};
+
+// The attempt is durable. `record` is the credential as it now stands, attempt included. An attempt found on
+// record and taken over has moved into `record.doubt_since` (the earlier of the two).
+struct Begun {
+  CredentialRecord record;
+};
+// Another holder's attempt is live. Nothing was written.
+struct HeldByOther {
+  absl::Time lease_end;
+};
+// The generation moved on: `record` is what is stored. Nothing was written.
+struct MovedOn {
+  CredentialRecord record;
+};
+using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn>;
+
+// ---- commit
+
+struct Rotation {
+  std::string name;
+  std::string attempt_id;
+  uint64_t generation = 0;  // The new one: the begun one's + 1.
+  Secret refresh_token;     // The new one, or the old one when the provider omitted it.
+  bool rotated = false;     // It is a new one.
+  StoredToken token;
+
+  Rotation Copy() const;
+};
+
+struct Committed {};
+// The attempt is no longer the one on record (taken over, or the refresh token was replaced). Nothing was
+// written; `record` is what is stored.
+struct Fenced {
+  CredentialRecord record;
+};
+using CommitOutcome = std::variant<Committed, Fenced>;
+
+// ---- the ends of an attempt that brought no token
+
+struct Conclusion {
+  std::string name;
+  std::string attempt_id;
+  Standing standing = Standing::kUsable;
+  // The refresh token may have been consumed: the attempt moves into doubt_since. Otherwise the attempt is
+  // cleared; an earlier doubt stays, unless `definite`.
+  bool in_doubt = false;
+  // The provider gave a definite answer: earlier doubt is settled.
+  bool definite = false;
+  std::string error_reason;
+};
+
+// An answer kept because it may hold a refresh token that nobody else knows.
+struct Evidence {
+  std::string name;
+  std::string attempt_id;
+  uint64_t generation = 0;  // Of the begun attempt.
+  absl::Time time;
+  Secret body;
+};
+
+// The durable side of a rotation (docs/adr/0001-rotation.md). Every call is one transaction, durable when it
+// returns OK, and either wholly done or not at all. NOT_FOUND: no such credential. UNAVAILABLE: the store
+// could not (disk full, database gone); trying again is right. Blocks; refresh workers only, several at once.
+class RotationStore {
+ public:
+  virtual ~RotationStore() = default;
+
+  virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
+
+  // Writes the token and the refresh token, clears attempt, doubt and errors, sets standing kUsable. A repeat of a
+  // commit that is stored already is Committed.
+  virtual absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) = 0;
+
+  // Does nothing when the attempt is no longer on record.
+  virtual absl::Status Conclude(const Conclusion& conclusion) = 0;
+
+  virtual absl::Status Quarantine(const Evidence& evidence) = 0;
+};
+
+// All of the store: what start-up and operators need besides. Same promises; may be called from any thread
+// that may block.
+class CredentialStore : public RotationStore {
+ public:
+  // Every credential, in order of name. `visit` must not call the store.
+  virtual absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) = 0;
+
+  virtual absl::StatusOr<CredentialRecord> Load(std::string_view name) = 0;
+
+  // ALREADY_EXISTS when the name is taken. Takes name, profile, refresh_token, seed, create_time.
+  virtual absl::Status Create(const CredentialRecord& record) = 0;
+
+  virtual absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) = 0;
+
+  // A new grant: sets the refresh token, standing kUsable, forgets attempt (fencing its commit), doubt, errors
+  // and `rotates`. Keeps access token and generation. `from_file`: sets `seed` too.
+  virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
+                                           bool from_file) = 0;
+
+  // Disables (kDisabled) or enables (kUsable) what is not dead otherwise.
+  virtual absl::Status SetStanding(std::string_view name, Standing standing) = 0;
+
+  // Purges the credential and its evidence from the file. NOT_FOUND when there is none.
+  virtual absl::Status Delete(std::string_view name) = 0;
+
+  // How many answers are quarantined for this credential.
+  virtual absl::StatusOr<int64_t> CountEvidence(std::string_view name) = 0;
+};
+
+}  // namespace token_service::broker

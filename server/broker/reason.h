@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+
+namespace token_service::broker {
+
+// Why there is no token. The names are ErrorInfo.reason of the public API.
+enum class Reason {
+  kCredentialNotFound,
+  kRefreshTokenRejected,
+  kClientRejected,
+  kRefreshInDoubt,
+  kProviderUnavailable,
+  kProviderThrottled,
+  kProviderMalformed,
+  kValidityUnavailable,
+  kInvalidRequest,
+  kRefreshedRecently,
+  kOverloaded,
+  kShuttingDown,
+  kStoreUnavailable,    // docs/adr/0003: our own database, not the provider.
+  kCredentialDisabled,  // Taken out of the configuration, or its sealed record does not open.
+};
+
+// "PROVIDER_UNAVAILABLE" and so on.
+std::string_view ReasonName(Reason reason);
+
+// The inverse, for what is stored.
+std::optional<Reason> ReasonFromName(std::string_view name);
+
+// An answer that is not a token. Never holds anything that the provider sent.
+struct Refusal {
+  Reason reason;
+  std::string message;                        // For people; names no secret.
+  std::optional<absl::Duration> retry_after;  // Worth asking again then; absent: not without a change.
+};
+
+}  // namespace token_service::broker

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "server/base/secret.h"
+#include "server/broker/credential.h"
+#include "server/broker/reason.h"
+
+namespace token_service::broker {
+
+// What an exchange came to: a closed set, by what may have become of the refresh token.
+
+// The provider answered with a token (RFC 6749 section 5.1).
+struct Granted {
+  Secret access_token;
+  std::string token_type;
+  std::optional<std::string> scope;  // Absent: as asked.
+  std::optional<Secret> refresh_token;  // Absent: the old one goes on.
+  // Counts from when the request was sent. Absent: neither the answer nor the token told.
+  std::optional<absl::Duration> expires_in;
+};
+
+// The provider cannot have consumed the refresh token: it was never reached, or it said so. Try again.
+struct Unspent {
+  Reason reason;
+  std::string detail;  // Allow-listed facts only: HTTP status, known error code, byte count.
+  std::optional<absl::Duration> retry_after;
+};
+
+// The grant is gone (invalid_grant and its disguises). Trying again is pointless and harmful.
+struct GrantDead {
+  std::string detail;
+};
+
+// The provider refuses this client or this request. The refresh token is unspent.
+struct ClientRefused {
+  std::string detail;
+};
+
+// The request may have been processed and the answer is not known.
+struct InDoubt {
+  Reason reason;
+  std::string detail;
+  std::optional<absl::Duration> retry_after;
+};
+
+// A 200 whose body cannot be used. In doubt, and the body is evidence: it may hold the only copy of a new
+// refresh token.
+struct Malformed {
+  Secret body;
+  std::string detail;
+};
+
+using ExchangeOutcome =
+    std::variant<Granted, Unspent, GrantDead, ClientRefused, InDoubt, Malformed>;
+
+// The provider's token endpoint (RFC 6749 section 3.2).
+class TokenEndpoint {
+ public:
+  virtual ~TokenEndpoint() = default;
+
+  // Sends one refresh request (RFC 6749 section 6), once. Blocks for the service's own time-out at most;
+  // called from refresh workers only, from several at once.
+  virtual ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token) = 0;
+};
+
+}  // namespace token_service::broker

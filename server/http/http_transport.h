@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/secret.h"
+
+namespace token_service::http {
+
+struct HttpRequest {
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;  // Names and values that are no secret.
+  Secret authorization;  // Value of the Authorization header; empty: none.
+  Secret body;
+  std::string ca_file;  // PEM; empty: the system's roots.
+};
+
+struct HttpResponse {
+  int status = 0;
+  std::optional<absl::Duration> retry_after;  // Parsed (RFC 9110 section 10.2.3), never negative.
+  Secret body;  // At most the transport's limit.
+};
+
+// Why there is no response, by whether the server can have seen the request.
+struct NotSent {
+  enum class Cause { kResolve, kConnect, kTls, kOther };
+  Cause cause = Cause::kOther;
+};
+// The request may have left: time-out, reset, an answer cut short.
+struct Lost {
+  enum class Cause { kTimeout, kReset, kEmpty, kTruncated, kOther };
+  Cause cause = Cause::kOther;
+};
+// The body passed the limit; the rest was not read.
+struct TooLarge {
+  int status = 0;
+};
+
+using HttpOutcome = std::variant<HttpResponse, NotSent, Lost, TooLarge>;
+
+// Sends requests over HTTP. Each POST goes out once at most, on a connection of its own, following no redirect.
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+
+  // Blocks for the transport's total time-out at most. Any thread that may block; several at once.
+  virtual HttpOutcome Post(const HttpRequest& request) = 0;
+};
+
+}  // namespace token_service::http

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+
+namespace token_service::testing {
+
+// Both clocks by hand. Any thread.
+class FakeClock final : public Clock {
+ public:
+  MonotonicTime Now() const override {
+    absl::MutexLock lock(&mutex_);
+    return now_;
+  }
+  absl::Time WallNow() const override {
+    absl::MutexLock lock(&mutex_);
+    return wall_;
+  }
+
+  // Moves both. FakeTimerQueue::Advance moves them and runs what falls due.
+  void Advance(absl::Duration by) {
+    absl::MutexLock lock(&mutex_);
+    now_ = now_ + by;
+    wall_ += by;
+  }
+  // Somebody set the wall clock.
+  void JumpWall(absl::Duration by) {
+    absl::MutexLock lock(&mutex_);
+    wall_ += by;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  MonotonicTime now_ ABSL_GUARDED_BY(mutex_) = MonotonicTime(absl::Seconds(1000));
+  absl::Time wall_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'700'000'000);
+};
+
+}  // namespace token_service::testing
