@@ -116,8 +116,8 @@ class CredentialStore : public RotationStore {
 
   virtual absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) = 0;
 
-  // A new grant: sets the refresh token, standing kUsable, forgets attempt (fencing its commit), doubt, errors
-  // and `rotates`. Keeps access token and generation. `from_file`: sets `seed` too.
+  // A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit), doubt and
+  // errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too.
   virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                            bool from_file) = 0;
 

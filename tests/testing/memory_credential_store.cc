@@ -140,7 +140,6 @@ absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
   record.refresh_token = refresh_token.Copy();
   if (from_file) record.seed = refresh_token.Copy();
   record.standing = Standing::kUsable;
-  record.rotates = false;
   record.attempt.reset();
   record.doubt_since.reset();
   record.last_error_reason.clear();
