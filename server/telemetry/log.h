@@ -16,8 +16,11 @@ namespace token_service::telemetry {
 //
 //   telemetry::Log(Level::kInfo, "token refreshed", {{"credential", name}, {"generation", 7}});
 //
-// A Secret is no field: the constructor is deleted. Never pass a provider's answer, a parser's or curl's error
-// text. Any thread; a line is written whole.
+// A Secret is no field: the constructor is deleted. Never pass a provider's answer, a parser's or
+// curl's error text. Any thread; a line is written whole, in the order of the calls of one thread.
+//
+// Logging never waits for stderr and never throws: a thread of its own writes. Whoever reads stderr
+// too slowly loses the oldest lines and finds their number in a line of its own.
 enum class Level { kDebug, kInfo, kWarning, kError };
 
 enum class Format {
@@ -28,10 +31,12 @@ enum class Format {
 
 class Field {
  public:
-  using Value = std::variant<std::string_view, int64_t, uint64_t, double, bool, absl::Duration, absl::Time>;
+  using Value =
+      std::variant<std::string_view, int64_t, uint64_t, double, bool, absl::Duration, absl::Time>;
 
   Field(std::string_view key, std::string_view value) : key(key), value(value) {}
-  Field(std::string_view key, const std::string& value) : key(key), value(std::string_view(value)) {}
+  Field(std::string_view key, const std::string& value)
+      : key(key), value(std::string_view(value)) {}
   Field(std::string_view key, const char* value) : key(key), value(std::string_view(value)) {}
   Field(std::string_view key, bool value) : key(key), value(value) {}
   Field(std::string_view key, double value) : key(key), value(value) {}
@@ -51,5 +56,8 @@ void Log(Level level, std::string_view event, std::initializer_list<Field> field
 
 // Takes effect at once for every thread. Until called: kInfo, kAuto.
 void ConfigureLog(Level level, Format format);
+
+// Waits until what was logged before is written, at most 2 s. Happens by itself at exit().
+void FlushLog();
 
 }  // namespace token_service::telemetry

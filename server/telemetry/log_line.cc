@@ -1,0 +1,176 @@
+#include "server/telemetry/log_line.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace token_service::telemetry {
+namespace {
+
+std::string_view LevelName(Level level) {
+  switch (level) {
+    case Level::kDebug:
+      return "debug";
+    case Level::kInfo:
+      return "info";
+    case Level::kWarning:
+      return "warning";
+    case Level::kError:
+      return "error";
+  }
+  return "error";
+}
+
+std::string Rfc3339(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+// The length of the well-formed UTF-8 sequence (RFC 3629 section 4) at the start of `text`; 0:
+// there is none.
+size_t Utf8Length(std::string_view text) {
+  const auto byte = [&](size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto tail = [&](size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(0);
+  const unsigned second = byte(1);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return tail(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool overlong = first == 0xE0 && second < 0xA0;
+    const bool surrogate = first == 0xED && second > 0x9F;
+    return tail(1) && tail(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool overlong = first == 0xF0 && second < 0x90;
+    const bool too_high = first == 0xF4 && second > 0x8F;
+    return tail(1) && tail(2) && tail(3) && !overlong && !too_high ? 4 : 0;
+  }
+  return 0;
+}
+
+void AppendQuoted(std::string& line, std::string_view text) {
+  line += '"';
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      line += "\xEF\xBF\xBD";
+    } else if (first == '"' || first == '\\') {
+      line += '\\';
+      line += text[0];
+    } else if (first == '\n') {
+      line += "\\n";
+    } else if (first < 0x20 || first == 0x7F) {
+      absl::StrAppendFormat(&line, "\\u%04x", first);
+    } else if (first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) {
+      // U+0080 to U+009F: controls as well, and terminals obey them.
+      absl::StrAppendFormat(&line, "\\u%04x", static_cast<unsigned char>(text[1]));
+    } else {
+      line += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  line += '"';
+}
+
+void AppendDouble(std::string& line, double value) {
+  if (!std::isfinite(value)) {
+    line += "null";
+    return;
+  }
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value);
+  line.append(buffer, end.ptr);
+}
+
+void AppendValue(std::string& line, const Field::Value& value) {
+  std::visit(
+      [&](const auto& v) {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, std::string_view>) {
+          AppendQuoted(line, v);
+        } else if constexpr (std::is_same_v<T, bool>) {
+          line += v ? "true" : "false";
+        } else if constexpr (std::is_same_v<T, double>) {
+          AppendDouble(line, v);
+        } else if constexpr (std::is_same_v<T, absl::Duration>) {
+          AppendDouble(line, absl::ToDoubleSeconds(v));
+        } else if constexpr (std::is_same_v<T, absl::Time>) {
+          if (v == absl::InfiniteFuture() || v == absl::InfinitePast()) {
+            line += "null";
+          } else {
+            AppendQuoted(line, Rfc3339(v));
+          }
+        } else {
+          absl::StrAppend(&line, v);
+        }
+      },
+      value);
+}
+
+// Words that need no quotes to be told from the next field.
+bool IsPlain(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (!absl::ascii_isgraph(static_cast<unsigned char>(c)) || c == '"' || c == '=' || c == '\\') {
+      return false;
+    }
+  }
+  return true;
+}
+
+void AppendWord(std::string& line, std::string_view text) {
+  if (IsPlain(text)) {
+    line += text;
+  } else {
+    AppendQuoted(line, text);
+  }
+}
+
+}  // namespace
+
+std::string JsonLine(absl::Time time, Level level, std::string_view event,
+                     std::initializer_list<Field> fields) {
+  std::string line = absl::StrCat("{\"time\":\"", Rfc3339(time), "\",\"level\":\"");
+  line += LevelName(level);
+  line += "\",\"event\":";
+  AppendQuoted(line, event);
+  for (const Field& field : fields) {
+    line += ',';
+    AppendQuoted(line, field.key);
+    line += ':';
+    AppendValue(line, field.value);
+  }
+  line += '}';
+  return line;
+}
+
+std::string TextLine(absl::Time time, Level level, std::string_view event,
+                     std::initializer_list<Field> fields) {
+  std::string line = absl::StrCat(Rfc3339(time), " ");
+  line += absl::AsciiStrToUpper(std::string(LevelName(level)));
+  line += ' ';
+  // The event's quotes would be noise; what they guard against is kept out all the same.
+  std::string quoted;
+  AppendQuoted(quoted, event);
+  line.append(quoted, 1, quoted.size() - 2);
+  for (const Field& field : fields) {
+    line += ' ';
+    AppendWord(line, field.key);
+    line += '=';
+    if (const auto* text = std::get_if<std::string_view>(&field.value)) {
+      AppendWord(line, *text);
+    } else {
+      AppendValue(line, field.value);
+    }
+  }
+  return line;
+}
+
+}  // namespace token_service::telemetry
