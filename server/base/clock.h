@@ -4,8 +4,8 @@
 
 namespace token_service {
 
-// A moment on a clock that never jumps and goes on while the machine sleeps (CLOCK_BOOTTIME). Means nothing
-// outside this process: what is stored or sent is absl::Time.
+// A moment on a clock that never jumps and goes on while the machine sleeps (CLOCK_BOOTTIME). Means
+// nothing outside this process: what is stored or sent is absl::Time.
 class MonotonicTime {
  public:
   MonotonicTime() = default;

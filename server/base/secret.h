@@ -6,10 +6,12 @@
 
 namespace token_service {
 
-// Bytes that must not be seen: a refresh token, an access token, a client secret, a key, a provider's answer.
+// Bytes that must not be seen: a refresh token, an access token, a client secret, a key, a
+// provider's answer.
 //
-// Wiped on destruction and on move. It cannot be streamed, formatted or converted; every disclosure says
-// `Reveal`, so that `grep Reveal` finds them all. Copies are made by `Copy`, on purpose. Not synchronised.
+// Wiped on destruction and on move. It cannot be streamed, formatted or converted; every disclosure
+// says `Reveal`, so that `grep Reveal` finds them all. Copies are made by `Copy`, on purpose. Not
+// synchronised.
 class Secret {
  public:
   Secret() = default;

@@ -2,7 +2,8 @@
 
 namespace token_service {
 
-ThreadTimerQueue::ThreadTimerQueue(const Clock& clock) : clock_(clock), thread_([this] { Run(); }) {}
+ThreadTimerQueue::ThreadTimerQueue(const Clock& clock)
+    : clock_(clock), thread_([this] { Run(); }) {}
 
 ThreadTimerQueue::~ThreadTimerQueue() {
   {

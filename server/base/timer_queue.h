@@ -7,8 +7,8 @@
 
 namespace token_service {
 
-// Runs callbacks at given moments. Any thread may call; callbacks run one at a time on the queue's own thread,
-// must not block, and may call the queue. None runs after the queue is destroyed.
+// Runs callbacks at given moments. Any thread may call; callbacks run one at a time on the queue's
+// own thread, must not block, and may call the queue. None runs after the queue is destroyed.
 class TimerQueue {
  public:
   using TimerId = uint64_t;

@@ -19,6 +19,8 @@ struct AccessToken {
   uint64_t generation = 0;  // 1 for the credential's first.
   absl::Time expire_time;   // Wall clock.
   absl::Duration lifetime;  // From when its request was sent.
+  // A younger one is not replaced on demand: min_refresh_interval, at most a tenth of the lifetime.
+  absl::Duration least_age;
   // On this process's monotonic clock:
   MonotonicTime issued;
   MonotonicTime expires;

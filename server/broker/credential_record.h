@@ -35,8 +35,8 @@ enum class Standing {
   kUnreadable,            // Its sealed fields do not open; they are left empty, the row as it is.
 };
 
-// The settings of a credential made by RPC: they live in the store. A declared one's live in the configuration,
-// and these are what it last said.
+// The settings of a credential made by RPC: they live in the store. A declared one's live in the
+// configuration, and these are what it last said.
 struct CredentialProfile {
   std::string purpose;
   std::string client_id;
@@ -55,7 +55,7 @@ struct CredentialRecord {
   CredentialProfile profile;
 
   Secret refresh_token;
-  Secret seed;           // The refresh token last adopted from a file or a flag; empty: from neither.
+  Secret seed;  // The refresh token last adopted from a file or a flag; empty: from neither.
   bool rotates = false;  // The provider has been seen to replace the refresh token.
   Standing standing = Standing::kUsable;
 

@@ -20,12 +20,13 @@ struct BeginRequest {
   std::string name;
   uint64_t generation = 0;  // The generation the caller knows to be current.
   Attempt attempt;
-  // The caller is the store's only holder (or an operator insists): whatever attempt is on record is its own.
+  // The caller is the store's only holder (or an operator insists): whatever attempt is on record
+  // is its own.
   bool take_over = false;
 };
 
-// The attempt is durable. `record` is the credential as it now stands, attempt included. An attempt found on
-// record and taken over has moved into `record.doubt_since` (the earlier of the two).
+// The attempt is durable. `record` is the credential as it now stands, attempt included. An attempt
+// found on record and taken over has moved into `record.doubt_since` (the earlier of the two).
 struct Begun {
   CredentialRecord record;
 };
@@ -53,8 +54,8 @@ struct Rotation {
 };
 
 struct Committed {};
-// The attempt is no longer the one on record (taken over, or the refresh token was replaced). Nothing was
-// written; `record` is what is stored.
+// The attempt is no longer the one on record (taken over, or the refresh token was replaced).
+// Nothing was written; `record` is what is stored.
 struct Fenced {
   CredentialRecord record;
 };
@@ -66,8 +67,8 @@ struct Conclusion {
   std::string name;
   std::string attempt_id;
   Standing standing = Standing::kUsable;
-  // The refresh token may have been consumed: the attempt moves into doubt_since. Otherwise the attempt is
-  // cleared; an earlier doubt stays, unless `definite`.
+  // The refresh token may have been consumed: the attempt moves into doubt_since. Otherwise the
+  // attempt is cleared; an earlier doubt stays, unless `definite`.
   bool in_doubt = false;
   // The provider gave a definite answer: earlier doubt is settled.
   bool definite = false;
@@ -83,17 +84,18 @@ struct Evidence {
   Secret body;
 };
 
-// The durable side of a rotation (docs/adr/0001-rotation.md). Every call is one transaction, durable when it
-// returns OK, and either wholly done or not at all. NOT_FOUND: no such credential. UNAVAILABLE: the store
-// could not (disk full, database gone); trying again is right. Blocks; refresh workers only, several at once.
+// The durable side of a rotation (docs/adr/0001-rotation.md). Every call is one transaction,
+// durable when it returns OK, and either wholly done or not at all. NOT_FOUND: no such credential.
+// UNAVAILABLE: the store could not (disk full, database gone); trying again is right. Blocks;
+// refresh workers only, several at once.
 class RotationStore {
  public:
   virtual ~RotationStore() = default;
 
   virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
 
-  // Writes the token and the refresh token, clears attempt, doubt and errors, sets standing kUsable. A repeat of a
-  // commit that is stored already is Committed.
+  // Writes the token and the refresh token, clears attempt, doubt and errors, sets standing
+  // kUsable. A repeat of a commit that is stored already is Committed.
   virtual absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) = 0;
 
   // Does nothing when the attempt is no longer on record.
@@ -102,8 +104,8 @@ class RotationStore {
   virtual absl::Status Quarantine(const Evidence& evidence) = 0;
 };
 
-// All of the store: what start-up and operators need besides. Same promises; may be called from any thread
-// that may block.
+// All of the store: what start-up and operators need besides. Same promises; may be called from any
+// thread that may block.
 class CredentialStore : public RotationStore {
  public:
   // Every credential, in order of name. `visit` must not call the store.
@@ -116,8 +118,8 @@ class CredentialStore : public RotationStore {
 
   virtual absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) = 0;
 
-  // A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit), doubt and
-  // errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too.
+  // A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit),
+  // doubt and errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too.
   virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                            bool from_file) = 0;
 

@@ -27,6 +27,41 @@ constexpr std::array kNames = {
     Named{Reason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
 };
 
+std::string_view Words(Reason reason) {
+  switch (reason) {
+    case Reason::kCredentialNotFound:
+      return "no such credential";
+    case Reason::kRefreshTokenRejected:
+      return "the provider rejected the refresh token; an operator has to replace it";
+    case Reason::kClientRejected:
+      return "the provider refuses this client or its request; its settings have to be checked";
+    case Reason::kRefreshInDoubt:
+      return "an answer of the provider was lost; trying again is held back while the current "
+             "token is good";
+    case Reason::kProviderUnavailable:
+      return "the provider cannot be reached or does not work";
+    case Reason::kProviderThrottled:
+      return "the provider throttles requests";
+    case Reason::kProviderMalformed:
+      return "the provider's answer could not be used";
+    case Reason::kValidityUnavailable:
+      return "min_validity is more than a token of this credential can have";
+    case Reason::kInvalidRequest:
+      return "the request is malformed";
+    case Reason::kRefreshedRecently:
+      return "the token was replaced only just now";
+    case Reason::kOverloaded:
+      return "too many calls are waiting";
+    case Reason::kShuttingDown:
+      return "the server is shutting down";
+    case Reason::kStoreUnavailable:
+      return "the credential store cannot be written";
+    case Reason::kCredentialDisabled:
+      return "the credential is disabled";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 std::string_view ReasonName(Reason reason) {
@@ -41,6 +76,10 @@ std::optional<Reason> ReasonFromName(std::string_view name) {
     if (named.name == name) return named.reason;
   }
   return std::nullopt;
+}
+
+Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after) {
+  return {.reason = reason, .message = std::string(Words(reason)), .retry_after = retry_after};
 }
 
 }  // namespace token_service::broker

@@ -35,8 +35,12 @@ std::optional<Reason> ReasonFromName(std::string_view name);
 // An answer that is not a token. Never holds anything that the provider sent.
 struct Refusal {
   Reason reason;
-  std::string message;                        // For people; names no secret.
-  std::optional<absl::Duration> retry_after;  // Worth asking again then; absent: not without a change.
+  std::string message;  // For people; names no secret.
+  std::optional<absl::Duration>
+      retry_after;  // Worth asking again then; absent: not without a change.
 };
+
+// A refusal with the standard words for `reason`.
+Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after = std::nullopt);
 
 }  // namespace token_service::broker

@@ -17,13 +17,14 @@ namespace token_service::broker {
 struct Granted {
   Secret access_token;
   std::string token_type;
-  std::optional<std::string> scope;  // Absent: as asked.
+  std::optional<std::string> scope;     // Absent: as asked.
   std::optional<Secret> refresh_token;  // Absent: the old one goes on.
   // Counts from when the request was sent. Absent: neither the answer nor the token told.
   std::optional<absl::Duration> expires_in;
 };
 
-// The provider cannot have consumed the refresh token: it was never reached, or it said so. Try again.
+// The provider cannot have consumed the refresh token: it was never reached, or it said so. Try
+// again.
 struct Unspent {
   Reason reason;
   std::string detail;  // Allow-listed facts only: HTTP status, known error code, byte count.
@@ -47,8 +48,8 @@ struct InDoubt {
   std::optional<absl::Duration> retry_after;
 };
 
-// A 200 whose body cannot be used. In doubt, and the body is evidence: it may hold the only copy of a new
-// refresh token.
+// A 200 whose body cannot be used. In doubt, and the body is evidence: it may hold the only copy of
+// a new refresh token.
 struct Malformed {
   Secret body;
   std::string detail;
@@ -62,9 +63,10 @@ class TokenEndpoint {
  public:
   virtual ~TokenEndpoint() = default;
 
-  // Sends one refresh request (RFC 6749 section 6), once. Blocks for the service's own time-out at most;
-  // called from refresh workers only, from several at once.
-  virtual ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token) = 0;
+  // Sends one refresh request (RFC 6749 section 6), once. Blocks for the service's own time-out at
+  // most; called from refresh workers only, from several at once.
+  virtual ExchangeOutcome Exchange(const CredentialSettings& settings,
+                                   const Secret& refresh_token) = 0;
 };
 
 }  // namespace token_service::broker

@@ -13,7 +13,8 @@ absl::Status NoSuchCredential() { return absl::NotFoundError("no such credential
 
 void MoveAttemptIntoDoubt(broker::CredentialRecord& record) {
   const absl::Time begun = record.attempt->begun;
-  record.doubt_since = record.doubt_since.has_value() ? std::min(*record.doubt_since, begun) : begun;
+  record.doubt_since =
+      record.doubt_since.has_value() ? std::min(*record.doubt_since, begun) : begun;
   record.attempt.reset();
 }
 

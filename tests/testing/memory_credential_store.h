@@ -10,7 +10,8 @@
 
 namespace token_service::testing {
 
-// The reference for what a CredentialStore does; lives here so that production cannot fall back to it.
+// The reference for what a CredentialStore does; lives here so that production cannot fall back to
+// it.
 class MemoryCredentialStore final : public broker::CredentialStore {
  public:
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;

@@ -1,0 +1,31 @@
+#include "server/broker/breaker.h"
+
+#include <algorithm>
+
+namespace token_service::broker {
+
+bool Breaker::Allow(MonotonicTime now) {
+  if (!IsOpen()) return true;
+  if (probing_ || now < probe_at_) return false;
+  probing_ = true;
+  return true;
+}
+
+void Breaker::OnSignOfLife() {
+  outages_ = 0;
+  probing_ = false;
+}
+
+void Breaker::OnOutage(MonotonicTime now, absl::BitGenRef random) {
+  // Exchanges that were under way when it opened report late; only a probe's outage counts on from
+  // there.
+  const bool late = IsOpen() && !probing_;
+  probing_ = false;
+  if (late) return;
+  outages_ = std::min(outages_ + 1, options_.threshold + 64);
+  if (IsOpen()) {
+    probe_at_ = now + BackoffDelay(options_.backoff, outages_ - options_.threshold + 1, random);
+  }
+}
+
+}  // namespace token_service::broker

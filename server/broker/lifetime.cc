@@ -1,0 +1,47 @@
+#include "server/broker/lifetime.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "absl/random/random.h"
+
+namespace token_service::broker {
+namespace {
+
+constexpr double kRefreshAt = 0.80;
+constexpr double kRefreshJitter = 0.05;
+
+}  // namespace
+
+absl::Duration PreferredValidity(absl::Duration lifetime) {
+  return std::min(absl::Seconds(60), lifetime / 10);
+}
+
+AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
+                               const StoredToken& stored, absl::Duration min_refresh_interval,
+                               MonotonicTime issued, absl::BitGenRef random) {
+  auto token = std::make_shared<AccessToken>();
+  token->credential = std::string(credential);
+  token->value = stored.value.Copy();
+  token->token_type = stored.token_type;
+  token->scope = stored.scope;
+  token->generation = generation;
+  token->expire_time = stored.expires;
+  token->lifetime = std::max(stored.expires - stored.issued, absl::ZeroDuration());
+  token->least_age = std::min(min_refresh_interval, token->lifetime / 10);
+  token->issued = issued;
+  token->expires = issued + token->lifetime;
+  token->refresh_at = issued + token->lifetime * absl::Uniform(random, kRefreshAt - kRefreshJitter,
+                                                               kRefreshAt + kRefreshJitter);
+  return token;
+}
+
+AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
+                               const StoredToken& stored, absl::Duration min_refresh_interval,
+                               const Clock& clock, absl::BitGenRef random) {
+  const absl::Duration age = std::max(clock.WallNow() - stored.issued, absl::ZeroDuration());
+  return MakeAccessToken(credential, generation, stored, min_refresh_interval, clock.Now() - age,
+                         random);
+}
+
+}  // namespace token_service::broker

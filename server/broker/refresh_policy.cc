@@ -1,0 +1,65 @@
+#include "server/broker/refresh_policy.h"
+
+#include <algorithm>
+
+#include "server/broker/lifetime.h"
+
+namespace token_service::broker {
+namespace {
+
+using Why = RefreshPlan::Why;
+
+// Not even a provider whose tokens are spent on arrival is asked more often than this without a
+// caller's need.
+constexpr absl::Duration kLeastInterval = absl::Milliseconds(500);
+
+MonotonicTime AheadOfExpiry(const RefreshFacts& facts) {
+  return std::max(facts.token->refresh_at, facts.token->issued + kLeastInterval);
+}
+
+// A refresh token whose fate is unknown, at a provider that rotates.
+RefreshPlan PlanReplay(const CredentialSettings& settings, const RefreshFacts& facts,
+                       MonotonicTime now) {
+  const MonotonicTime retry_at = facts.retry_at.value_or(now);
+  const MonotonicTime window_end = *facts.doubt_since + settings.replay_window;
+  if (!facts.replayed && now < window_end) return {now, Why::kReplay};
+  if (facts.token == nullptr || facts.rejected) return {retry_at, Why::kRetry};
+  if (std::max(now, retry_at) < window_end) return {retry_at, Why::kRetry};
+  const MonotonicTime nearly_spent =
+      facts.token->expires - PreferredValidity(facts.token->lifetime);
+  if (retry_at < nearly_spent) return {nearly_spent, Why::kHold};
+  return {retry_at, Why::kRetry};
+}
+
+// Nothing failed; nobody may be asking.
+RefreshPlan PlanOnDemand(const CredentialSettings& settings, const RefreshFacts& facts,
+                         MonotonicTime now) {
+  const bool wanted = facts.last_asked.has_value() && now - *facts.last_asked < settings.idle_after;
+  if (wanted && facts.token == nullptr) return {now, Why::kNoToken};
+  if (facts.token != nullptr && (wanted || now < facts.token->refresh_at)) {
+    return {AheadOfExpiry(facts), Why::kAhead};
+  }
+  return {facts.last_refresh + settings.keepalive, Why::kKeepalive};
+}
+
+}  // namespace
+
+RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& facts,
+                        MonotonicTime now) {
+  switch (facts.standing) {
+    case Standing::kRefreshTokenRejected:
+    case Standing::kDisabled:
+    case Standing::kUnreadable:
+      return {MonotonicTime::Never(), Why::kNever};
+    case Standing::kUsable:
+    case Standing::kClientRejected:
+      break;
+  }
+  if (facts.doubt_since.has_value() && facts.rotates) return PlanReplay(settings, facts, now);
+  if (facts.retry_at.has_value()) return {*facts.retry_at, Why::kRetry};
+  if (settings.refresh == RefreshMode::kOnDemand) return PlanOnDemand(settings, facts, now);
+  if (facts.token == nullptr) return {now, Why::kNoToken};
+  return {AheadOfExpiry(facts), Why::kAhead};
+}
+
+}  // namespace token_service::broker

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/broker/access_token.h"
+#include "server/broker/credential.h"
+#include "server/broker/credential_record.h"
+
+namespace token_service::broker {
+
+// What decides when a credential is refreshed next.
+struct RefreshFacts {
+  AccessTokenPtr token;   // The current one, live or not; null: none yet.
+  bool rejected = false;  // A caller reported that the API refuses it.
+  Standing standing = Standing::kUsable;
+  bool rotates = false;
+  // When the earliest attempt began that may have consumed the refresh token unseen.
+  std::optional<MonotonicTime> doubt_since;
+  bool replayed = false;  // It has been tried again since.
+  // After a failure: the end of its backoff or of the provider's Retry-After.
+  std::optional<MonotonicTime> retry_at;
+  MonotonicTime last_refresh;
+  std::optional<MonotonicTime> last_asked;
+};
+
+struct RefreshPlan {
+  enum class Why {
+    kNever,      // Nothing to do until something changes.
+    kNoToken,    // There is none: as soon as can be.
+    kAhead,      // Ahead of its expiry.
+    kKeepalive,  // Nobody asks; so that the provider does not let the grant lapse.
+    kRetry,      // After a failure.
+    kReplay,     // The first try after a lost answer, inside the replay window: at once.
+    kHold,  // A replay could trip reuse detection: not before the current token is nearly spent.
+  };
+  MonotonicTime when;
+  Why why;
+};
+
+// When the next refresh is to start (design: docs/adr/0001-rotation.md). Pure.
+RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& facts,
+                        MonotonicTime now);
+
+}  // namespace token_service::broker

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/broker/access_token.h"
+#include "server/broker/credential_record.h"
+#include "server/broker/credential_store.h"
+#include "server/broker/reason.h"
+
+namespace token_service::broker {
+
+// What one refresh came to: a closed set.
+
+// The new token is durable and published.
+struct Refreshed {
+  AccessTokenPtr token;
+};
+
+// Somebody else's word is in the store: another replica's newer token, or another grant. Published
+// if it has a token.
+struct Adopted {
+  AccessTokenPtr token;  // Null: none yet.
+  uint64_t generation = 0;
+  Standing standing = Standing::kUsable;
+};
+
+// Another holder is at it.
+struct HeldElsewhere {
+  absl::Duration lease_left;
+};
+
+// An answer was had and the store would not take it. It lives in this object only, until
+// Refresher::Persist gets it down; the old refresh token must not be exchanged meanwhile.
+struct Unpersisted {
+  std::variant<Rotation, Evidence> write;
+  AccessTokenPtr token;  // Published. Null for evidence.
+  // What to believe of the grant if this is evidence.
+  bool rotates = false;
+  std::optional<MonotonicTime> doubt_since;
+  absl::Duration min_refresh_interval;  // As configured, for what is adopted should this be fenced.
+};
+
+// No token.
+struct RefreshFailed {
+  enum class Kind { kUnspent, kInDoubt, kDead, kClientRejected, kStore, kGone };
+  Kind kind;
+  Reason reason;
+  std::string detail;  // Allow-listed facts; empty: none.
+  std::optional<absl::Duration> retry_after;
+  bool outage = false;  // The endpoint did not do its work, whoever asked: counts for its breaker.
+};
+
+struct RefreshResult {
+  std::variant<Refreshed, Adopted, HeldElsewhere, Unpersisted, RefreshFailed> outcome;
+  // What is now known of the grant.
+  bool rotates = false;
+  std::optional<MonotonicTime> doubt_since;
+};
+
+}  // namespace token_service::broker

@@ -1,0 +1,535 @@
+#include "server/broker/refresh_scheduler.h"
+
+#include <algorithm>
+
+#include "server/base/absl_view.h"
+#include "server/broker/lifetime.h"
+#include "server/broker/scheduled_credential.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::broker {
+
+using Why = RefreshPlan::Why;
+
+// What is to be done once the lock is released.
+struct RefreshScheduler::Effects {
+  std::vector<absl::AnyInvocable<void()>> flights;
+  std::vector<std::pair<std::string, std::optional<Refusal>>> settled;
+};
+
+RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenCache& cache,
+                                   Executor& executor, TimerQueue& timers, const Clock& clock)
+    : options_(std::move(options)),
+      refresher_(refresher),
+      cache_(cache),
+      executor_(executor),
+      timers_(timers),
+      clock_(clock) {}
+
+RefreshScheduler::~RefreshScheduler() = default;
+
+// ---- what is known
+
+void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecord& record) {
+  const MonotonicTime now = clock_.Now();
+  const auto from_wall = [&](absl::Time time) {
+    return now - std::max(clock_.WallNow() - time, absl::ZeroDuration());
+  };
+  auto entry = std::make_shared<Entry>(std::move(settings));
+  RefreshFacts& facts = entry->facts;
+  facts.standing = record.standing;
+  facts.rotates = record.rotates;
+  facts.last_refresh = from_wall(record.last_refresh_time.value_or(record.create_time));
+  if (record.doubt_since.has_value()) facts.doubt_since = from_wall(*record.doubt_since);
+  // With other holders about, a live attempt may be theirs: Begin finds out.
+  if (record.attempt.has_value() && options_.sole_holder && !facts.doubt_since.has_value()) {
+    facts.doubt_since = from_wall(record.attempt->begun);
+  }
+  // Another configuration or another day: a client once rejected is worth one try.
+  if (facts.standing == Standing::kClientRejected) facts.standing = Standing::kUsable;
+  entry->generation = record.generation;
+  entry->create_time = record.create_time;
+  entry->last_refresh_time = record.last_refresh_time;
+  entry->last_error_reason = record.last_error_reason;
+  entry->failures = record.consecutive_failures;
+
+  const std::string& name = entry->settings->name;
+  cache_.Add(name);
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (record.token.has_value()) {
+      facts.token = MakeAccessToken(name, record.generation, *record.token,
+                                    entry->settings->min_refresh_interval, clock_, random_);
+    }
+    if (!entries_.emplace(name, entry).second) return;
+    if (facts.token != nullptr) cache_.Publish(facts.token);
+    RestLocked(*entry, now);
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::Update(CredentialSettingsPtr settings) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(settings->name);
+    if (entry == nullptr) return;
+    entry->settings = std::move(settings);
+    // What the provider refused may be what was changed.
+    if (entry->facts.standing == Standing::kClientRejected) {
+      entry->facts.standing = Standing::kUsable;
+      entry->facts.retry_at.reset();
+    }
+    if (!entry->running()) {
+      WakeLocked(*entry);
+      RestLocked(*entry, clock_.Now());
+    }
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::Remove(std::string_view name) {
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(name);
+    if (entry == nullptr) return;
+    entry->removed = true;
+    if (!entry->running()) WakeLocked(*entry);
+    if (entry->unpersisted.has_value()) unpersisted_.fetch_sub(1, std::memory_order_relaxed);
+    cache_.Remove(name);
+    entries_.erase(AbslView(name));
+  }
+  if (listener_ != nullptr) listener_->OnRemoved(std::string(name));
+}
+
+void RefreshScheduler::OnGrantReplaced(std::string_view name) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(name);
+    if (entry == nullptr) return;
+    entry->ForgetFailures();
+    entry->facts.standing = Standing::kUsable;
+    entry->facts.doubt_since.reset();
+    // A flight under way carries the old refresh token; what it reports is no news of the new one.
+    entry->replaced_in_flight = entry->running();
+    if (!entry->running()) EnqueueLocked(*entry, /*wanted=*/true);
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+std::optional<CredentialStatus> RefreshScheduler::Status(std::string_view name) const {
+  absl::MutexLock lock(&mutex_);
+  const Entry* const entry = FindLocked(name);
+  if (entry == nullptr) return std::nullopt;
+  CredentialStatus status = entry->Status();
+  const auto* resting = std::get_if<Entry::Resting>(&entry->state);
+  const MonotonicTime now = clock_.Now();
+  if (resting == nullptr) {
+    status.next_refresh_time = clock_.WallNow();
+  } else if (resting->plan.why != Why::kNever) {
+    status.next_refresh_time = clock_.WallNow() + (resting->plan.when - now);
+  }
+  return status;
+}
+
+// ---- what is wanted
+
+RefreshScheduler::Answer RefreshScheduler::Demand(std::string_view name, Need need,
+                                                  uint64_t seen_generation) {
+  Effects effects;
+  Answer answer = [&] {
+    absl::MutexLock lock(&mutex_);
+    return DemandLocked(name, need, seen_generation, effects);
+  }();
+  Perform(std::move(effects));
+  return answer;
+}
+
+RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, Need need,
+                                                        uint64_t seen_generation,
+                                                        Effects& effects) {
+  Entry* const entry = FindLocked(name);
+  if (entry == nullptr) return MakeRefusal(Reason::kCredentialNotFound);
+  if (seen_generation != entry->visible_generation() && need != Need::kOperator) {
+    return Superseded{};
+  }
+  const MonotonicTime now = clock_.Now();
+  RefreshFacts& facts = entry->facts;
+  if (need == Need::kRejected && facts.token != nullptr) {
+    const absl::Duration age = now - facts.token->issued;
+    const absl::Duration least = facts.token->least_age;
+    if (age < least) return MakeRefusal(Reason::kRefreshedRecently, least - age);
+    facts.rejected = true;
+    if (entry->dead()) cache_.Withdraw(name);
+  }
+  if (entry->running()) return Underway{};
+  if (entry->dead() || entry->unpersisted.has_value()) return RefusalLocked(*entry, now);
+  if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {
+    facts.last_asked = now;
+    const RefreshPlan plan = PlanRefresh(*entry->settings, facts, now);
+    // A plan ahead may be brought forward; the end of a backoff or of a hold may not.
+    const bool brought_forward =
+        need != Need::kSoon && (plan.why == Why::kAhead || plan.why == Why::kKeepalive);
+    if (plan.when > now && !brought_forward) {
+      WakeLocked(*entry);
+      RestLocked(*entry, now);
+      ArmLocked(now);
+      if (entry->held_elsewhere) return Underway{};
+      return RefusalLocked(*entry, now);
+    }
+  }
+  cache_.SetDormant(name, false);
+  entry->forced = entry->forced || need == Need::kOperator;
+  EnqueueLocked(*entry, need != Need::kSoon);
+  AdvanceLocked(effects);
+  const Endpoint& endpoint = EndpointLocked(entry->settings->token_endpoint);
+  if (!entry->running() && endpoint.breaker.IsOpen() && !entry->forced) {
+    return BreakerRefusalLocked(endpoint, now);
+  }
+  return Underway{};
+}
+
+Refusal RefreshScheduler::RefusalLocked(const Entry& entry, MonotonicTime now) const {
+  if (const std::optional<Refusal> latched = entry.LatchedRefusal(); latched.has_value()) {
+    return *latched;
+  }
+  const auto* resting = std::get_if<Entry::Resting>(&entry.state);
+  const MonotonicTime again = resting != nullptr ? resting->plan.when : now;
+  const absl::Duration wait = std::max(again - now, absl::Milliseconds(10));
+  if (entry.unpersisted.has_value()) return MakeRefusal(Reason::kStoreUnavailable, wait);
+  if (resting != nullptr && resting->plan.why == Why::kHold) {
+    return MakeRefusal(Reason::kRefreshInDoubt, wait);
+  }
+  return MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable), wait);
+}
+
+Refusal RefreshScheduler::BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const {
+  const absl::Duration wait =
+      endpoint.breaker.probing() ? absl::Seconds(1) : endpoint.breaker.probe_at() - now;
+  return MakeRefusal(Reason::kProviderUnavailable, std::max(wait, absl::Milliseconds(10)));
+}
+
+// ---- resting, queueing, starting
+
+RefreshScheduler::Entry* RefreshScheduler::FindLocked(std::string_view name) const {
+  const auto found = entries_.find(AbslView(name));
+  return found == entries_.end() ? nullptr : found->second.get();
+}
+
+RefreshScheduler::Endpoint& RefreshScheduler::EndpointLocked(const std::string& url) {
+  std::unique_ptr<Endpoint>& endpoint = endpoints_[url];
+  if (endpoint == nullptr) endpoint = std::make_unique<Endpoint>(options_.breaker);
+  return *endpoint;
+}
+
+RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
+  if (entry.unpersisted.has_value()) return {entry.facts.retry_at.value_or(now), Why::kRetry};
+  if (entry.held_elsewhere) return {entry.facts.retry_at.value_or(now), Why::kRetry};
+  if (const auto asked = cache_.LastAsked(entry.settings->name); asked.has_value()) {
+    entry.facts.last_asked = std::max(asked, entry.facts.last_asked);
+  }
+  return PlanRefresh(*entry.settings, entry.facts, now);
+}
+
+void RefreshScheduler::RestLocked(Entry& entry, MonotonicTime now) {
+  const RefreshPlan plan = PlanLocked(entry, now);
+  entry.state = Entry::Resting{plan};
+  if (plan.why != Why::kNever) due_.emplace(plan.when.since_origin(), &entry);
+  cache_.SetDormant(entry.settings->name, plan.why == Why::kKeepalive);
+}
+
+void RefreshScheduler::WakeLocked(Entry& entry) {
+  if (const auto* resting = std::get_if<Entry::Resting>(&entry.state)) {
+    due_.erase({resting->plan.when.since_origin(), &entry});
+  }
+  ++entry.ticket;  // Whatever place it had in a queue is void.
+}
+
+void RefreshScheduler::EnqueueLocked(Entry& entry, bool wanted) {
+  if (const auto* queued = std::get_if<Entry::Queued>(&entry.state)) {
+    if (queued->wanted || !wanted) return;
+  }
+  WakeLocked(entry);
+  entry.state = Entry::Queued{.wanted = wanted};
+  Endpoint& endpoint = EndpointLocked(entry.settings->token_endpoint);
+  (wanted ? endpoint.wanted : endpoint.ahead).push_back({entry.shared_from_this(), entry.ticket});
+  if (!endpoint.ready) {
+    endpoint.ready = true;
+    ready_.push_back(&endpoint);
+  }
+}
+
+// Brings everything up to now.
+void RefreshScheduler::AdvanceLocked(Effects& effects) {
+  const MonotonicTime now = clock_.Now();
+  while (!due_.empty() && due_.begin()->first <= now.since_origin()) {
+    Entry& entry = *due_.begin()->second;
+    WakeLocked(entry);
+    if (entry.unpersisted.has_value()) {
+      StartPersistLocked(entry, effects);
+    } else if (draining_) {
+      entry.state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
+    } else if (entry.held_elsewhere || PlanLocked(entry, now).when <= now) {
+      EnqueueLocked(entry, /*wanted=*/false);
+    } else {
+      RestLocked(entry, now);
+    }
+  }
+  DispatchLocked(now, effects);
+  ArmLocked(now);
+}
+
+// One flight an endpoint and turn, as long as there are workers and any endpoint can start one.
+void RefreshScheduler::DispatchLocked(MonotonicTime now, Effects& effects) {
+  size_t without_progress = 0;
+  while (running_ < options_.workers && without_progress < ready_.size()) {
+    Endpoint* const endpoint = ready_.front();
+    ready_.pop_front();
+    without_progress = StartOneLocked(*endpoint, now, effects) ? 0 : without_progress + 1;
+    if (endpoint->queued()) {
+      ready_.push_back(endpoint);
+    } else {
+      endpoint->ready = false;
+      without_progress = 0;
+    }
+  }
+}
+
+bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Effects& effects) {
+  endpoint.DropStale();
+  Endpoint::Queue* queue = &endpoint.wanted;
+  if (queue->empty() && !draining_) queue = &endpoint.ahead;
+  if (queue->empty()) return false;
+  const EntryPtr entry = queue->front().entry;
+  if (!entry->forced) {
+    if (endpoint.running >= options_.per_endpoint) return false;
+    // It may have waited here past the end of its replay window.
+    if (!entry->held_elsewhere && entry->facts.doubt_since.has_value() &&
+        PlanLocked(*entry, now).when > now) {
+      queue->pop_front();
+      WakeLocked(*entry);
+      RestLocked(*entry, now);
+      effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
+      return true;
+    }
+    if (!endpoint.breaker.Allow(now)) return false;
+  }
+  queue->pop_front();
+  ++running_;
+  ++endpoint.running;
+  Refresher::Order order{.generation = entry->generation,
+                         .take_over = entry->forced,
+                         .doubt_weighed = entry->facts.doubt_since.has_value()};
+  entry->state = Entry::Running{&endpoint};
+  entry->forced = false;
+  entry->held_elsewhere = false;
+  entry->facts.replayed = entry->facts.doubt_since.has_value();
+  effects.flights.push_back(
+      [this, entry, settings = entry->settings, order] { Fly(entry, settings, order); });
+  return true;
+}
+
+void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
+  ++running_;
+  entry.state = Entry::Running{nullptr};
+  effects.flights.push_back(
+      [this, entry = entry.shared_from_this(), pending = std::move(*entry.unpersisted)]() mutable {
+        Persist(entry, std::move(pending));
+      });
+  entry.unpersisted.emplace();  // Still counted; Land puts it back or clears it.
+}
+
+void RefreshScheduler::ArmLocked(MonotonicTime now) {
+  MonotonicTime next = due_.empty() ? MonotonicTime::Never() : MonotonicTime(due_.begin()->first);
+  for (const Endpoint* endpoint : ready_) {
+    // A probe that could start already waits for a worker, not for the clock.
+    const Breaker& breaker = endpoint->breaker;
+    if (breaker.IsOpen() && !breaker.probing() && breaker.probe_at() > now) {
+      next = std::min(next, breaker.probe_at());
+    }
+  }
+  if (next == MonotonicTime::Never() || (timer_.has_value() && timer_at_ <= next)) return;
+  if (timer_.has_value()) timers_.Cancel(*timer_);
+  timer_at_ = next;
+  timer_ = timers_.At(next, [this] { OnTimer(); });
+}
+
+void RefreshScheduler::OnTimer() {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    timer_.reset();
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::Perform(Effects effects) {
+  for (absl::AnyInvocable<void()>& flight : effects.flights) executor_.Run(std::move(flight));
+  if (listener_ == nullptr) return;
+  for (const auto& [name, refusal] : effects.settled) listener_->OnSettled(name, refusal);
+}
+
+// ---- flying and landing
+
+void RefreshScheduler::Fly(const EntryPtr& entry, CredentialSettingsPtr settings,
+                           Refresher::Order order) {
+  Land(entry, refresher_.Refresh(*settings, order));
+}
+
+void RefreshScheduler::Persist(const EntryPtr& entry, Unpersisted pending) {
+  Land(entry, refresher_.Persist(std::move(pending)));
+}
+
+void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    const MonotonicTime now = clock_.Now();
+    --running_;
+    if (Endpoint* const endpoint = std::get<Entry::Running>(entry->state).endpoint) {
+      --endpoint->running;
+      UpdateBreakerLocked(*endpoint, result, now, effects);
+    }
+    entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
+    if (!entry->removed) {
+      ApplyLocked(*entry, result, now);
+      const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+      if (std::exchange(entry->replaced_in_flight, false)) {
+        EnqueueLocked(*entry, /*wanted=*/true);
+      } else {
+        RestLocked(*entry, now);
+        const RefreshPlan& plan = std::get<Entry::Resting>(entry->state).plan;
+        const bool without_token =
+            failed != nullptr || (entry->unpersisted.has_value() && entry->facts.token == nullptr);
+        // Callers wait on through a replay that starts at once, and while another replica is at it.
+        if (!without_token && !entry->held_elsewhere) {
+          effects.settled.emplace_back(entry->settings->name, std::nullopt);
+        } else if (without_token && plan.when > now) {
+          effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
+        }
+      }
+    }
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, const RefreshResult& result,
+                                           MonotonicTime now, Effects& effects) {
+  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+  const bool answered = failed == nullptr
+                            ? std::holds_alternative<Refreshed>(result.outcome) ||
+                                  std::holds_alternative<Unpersisted>(result.outcome)
+                            : failed->kind == RefreshFailed::Kind::kDead ||
+                                  failed->kind == RefreshFailed::Kind::kClientRejected ||
+                                  failed->reason == Reason::kProviderThrottled;
+  if (answered) return endpoint.breaker.OnSignOfLife();
+  if (failed == nullptr || !failed->outage) return endpoint.breaker.OnNothingLearned();
+  endpoint.breaker.OnOutage(now, random_);
+  if (!endpoint.breaker.IsOpen()) return;
+  // Nobody is to wait for a provider that is known to be down.
+  endpoint.DropStale();
+  for (const Endpoint::Place& place : endpoint.wanted) {
+    effects.settled.emplace_back(place.entry->settings->name, BreakerRefusalLocked(endpoint, now));
+  }
+}
+
+void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, MonotonicTime now) {
+  RefreshFacts& facts = entry.facts;
+  const bool was_unpersisted = entry.unpersisted.has_value();
+  entry.unpersisted.reset();
+  if (entry.replaced_in_flight && std::holds_alternative<RefreshFailed>(result.outcome)) {
+    if (was_unpersisted) unpersisted_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+  const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
+                         (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
+  if (saw_grant) {
+    facts.rotates = facts.rotates || result.rotates;
+    // The earliest doubt counts, and its time on this process's own clock is the better one.
+    if (!result.doubt_since.has_value() || !facts.doubt_since.has_value()) {
+      facts.doubt_since = result.doubt_since;
+    }
+  }
+  if (auto* refreshed = std::get_if<Refreshed>(&result.outcome)) {
+    entry.SetToken(std::move(refreshed->token), clock_.WallNow());
+  } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
+    entry.ForgetFailures();
+    facts.standing = adopted->standing;
+    entry.generation = adopted->generation;
+    if (adopted->token != nullptr) entry.SetToken(std::move(adopted->token), clock_.WallNow());
+  } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
+    entry.held_elsewhere = true;
+    facts.retry_at = now + std::min(held->lease_left, options_.poll_other_holder);
+  } else if (auto* unpersisted = std::get_if<Unpersisted>(&result.outcome)) {
+    const int tries = was_unpersisted ? entry.tries : 0;
+    if (unpersisted->token != nullptr) entry.SetToken(unpersisted->token, clock_.WallNow());
+    entry.tries = tries;
+    CountFailureLocked(entry, Reason::kStoreUnavailable, absl::ZeroDuration(), now);
+    entry.unpersisted = std::move(*unpersisted);
+  } else {
+    ApplyFailureLocked(entry, *failed, now);
+  }
+  const int change = int{entry.unpersisted.has_value()} - int{was_unpersisted};
+  unpersisted_.fetch_add(change, std::memory_order_relaxed);
+}
+
+void RefreshScheduler::ApplyFailureLocked(Entry& entry, const RefreshFailed& failed,
+                                          MonotonicTime now) {
+  RefreshFacts& facts = entry.facts;
+  CountFailureLocked(entry, failed.reason, failed.retry_after.value_or(absl::ZeroDuration()), now);
+  facts.standing = Standing::kUsable;
+  switch (failed.kind) {
+    case RefreshFailed::Kind::kDead:
+      facts.standing = Standing::kRefreshTokenRejected;
+      facts.retry_at.reset();
+      if (facts.rejected) cache_.Withdraw(entry.settings->name);
+      return;
+    case RefreshFailed::Kind::kGone:
+      facts.standing = Standing::kDisabled;
+      return;
+    case RefreshFailed::Kind::kClientRejected:
+      facts.standing = Standing::kClientRejected;
+      facts.retry_at = now + options_.client_rejected_retry;
+      return;
+    case RefreshFailed::Kind::kUnspent:
+    case RefreshFailed::Kind::kInDoubt:
+    case RefreshFailed::Kind::kStore:
+      return;
+  }
+}
+
+void RefreshScheduler::CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least,
+                                          MonotonicTime now) {
+  ++entry.failures;
+  ++entry.tries;
+  entry.last_reason = reason;
+  entry.last_error_reason = std::string(ReasonName(reason));
+  entry.facts.retry_at =
+      now + std::max(BackoffDelay(options_.backoff, entry.tries, random_), at_least);
+}
+
+// ---- the end
+
+bool RefreshScheduler::IdleLocked() const {
+  if (running_ > 0 || unpersisted() > 0) return false;
+  return std::all_of(ready_.begin(), ready_.end(), [](const Endpoint* endpoint) {
+    return endpoint->wanted.empty() || endpoint->breaker.IsOpen();
+  });
+}
+
+bool RefreshScheduler::Drain(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  draining_ = true;
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IdleLocked(); };
+  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+}
+
+}  // namespace token_service::broker

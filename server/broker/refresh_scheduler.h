@@ -1,0 +1,162 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/backoff.h"
+#include "server/base/timer_queue.h"
+#include "server/broker/breaker.h"
+#include "server/broker/credential.h"
+#include "server/broker/credential_status.h"
+#include "server/broker/executor.h"
+#include "server/broker/refresh_policy.h"
+#include "server/broker/refresher.h"
+#include "server/broker/token_cache.h"
+
+namespace token_service::broker {
+
+// Who is told how a flight ended. Called without locks held, on a worker's or the timer's thread.
+class RefreshListener {
+ public:
+  virtual ~RefreshListener() = default;
+
+  // Nullopt: look into the cache. Otherwise no token is to be had now.
+  virtual void OnSettled(const std::string& credential, const std::optional<Refusal>& refusal) = 0;
+
+  // The credential is gone.
+  virtual void OnRemoved(const std::string& credential) = 0;
+};
+
+// Decides when each credential is refreshed: ahead of expiry, on demand, after a failure. At most
+// one flight a credential, a bounded number an endpoint, behind one breaker an endpoint; callers'
+// needs go before refreshes ahead. Any thread may call; nothing here blocks but Drain.
+class RefreshScheduler {
+ public:
+  struct Options {
+    int workers = 16;
+    int per_endpoint = 8;
+    BackoffPolicy backoff;
+    Breaker::Options breaker;
+    absl::Duration client_rejected_retry = absl::Minutes(10);
+    // How often to look whether another replica's attempt has landed.
+    absl::Duration poll_other_holder = absl::Milliseconds(250);
+    bool sole_holder = true;  // As in Refresher::Options.
+  };
+
+  RefreshScheduler(Options options, Refresher& refresher, TokenCache& cache, Executor& executor,
+                   TimerQueue& timers, const Clock& clock);
+  // After the executor and the timer queue have stopped.
+  ~RefreshScheduler();
+
+  // Before the first Add. `listener` outlives this object's last flight.
+  void SetListener(RefreshListener* listener) { listener_ = listener; }
+
+  // Serves a stored credential from now on: publishes its token and plans its refresh. Once a name.
+  void Add(CredentialSettingsPtr settings, const CredentialRecord& record);
+  // New settings for a known name.
+  void Update(CredentialSettingsPtr settings);
+  // Ends waiters and watchers; a flight under way ends unseen.
+  void Remove(std::string_view name);
+  // The store holds a new refresh token: exchanges it at once. The current token serves until it
+  // lands.
+  void OnGrantReplaced(std::string_view name);
+
+  enum class Need {
+    kSoon,      // The current token will do for now.
+    kNow,       // It will not.
+    kRejected,  // The API refuses it.
+    kOperator,  // A person insists: overrides backoff, hold, breaker and the client-rejected latch.
+  };
+  // A refresh is under way or about to start: the listener will be told.
+  struct Underway {};
+  // The token of `seen_generation` is no longer the current one.
+  struct Superseded {};
+  using Answer = std::variant<Underway, Superseded, Refusal>;
+  Answer Demand(std::string_view name, Need need, uint64_t seen_generation);
+
+  std::optional<CredentialStatus> Status(std::string_view name) const;
+
+  // Answers that are in memory only, because the store would not take them. The one to page on.
+  int unpersisted() const { return unpersisted_.load(std::memory_order_relaxed); }
+
+  // No refreshes ahead any more; waits until flights have landed, callers' needs are met and every
+  // answer is stored, or for `timeout`. True: nothing is left.
+  bool Drain(absl::Duration timeout);
+
+ private:
+  struct Entry;
+  struct Endpoint;
+  struct Effects;
+  using EntryPtr = std::shared_ptr<Entry>;
+
+  void OnTimer();
+  void Fly(const EntryPtr& entry, CredentialSettingsPtr settings, Refresher::Order order);
+  void Persist(const EntryPtr& entry, Unpersisted pending);
+  void Land(const EntryPtr& entry, RefreshResult result);
+  void Perform(Effects effects) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Answer DemandLocked(std::string_view name, Need need, uint64_t seen_generation, Effects& effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Entry* FindLocked(std::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  RefreshPlan PlanLocked(Entry& entry, MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RestLocked(Entry& entry, MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WakeLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EnqueueLocked(Entry& entry, bool wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AdvanceLocked(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DispatchLocked(MonotonicTime now, Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool StartOneLocked(Endpoint& endpoint, MonotonicTime now, Effects& effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartPersistLocked(Entry& entry, Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ArmLocked(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ApplyLocked(Entry& entry, RefreshResult& result, MonotonicTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ApplyFailureLocked(Entry& entry, const RefreshFailed& failed, MonotonicTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least, MonotonicTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateBreakerLocked(Endpoint& endpoint, const RefreshResult& result, MonotonicTime now,
+                           Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Refusal RefusalLocked(const Entry& entry, MonotonicTime now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Refusal BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Endpoint& EndpointLocked(const std::string& url) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+  Refresher& refresher_;
+  TokenCache& cache_;
+  Executor& executor_;
+  TimerQueue& timers_;
+  const Clock& clock_;
+  RefreshListener* listener_ = nullptr;
+
+  std::atomic<int> unpersisted_ = 0;
+
+  mutable absl::Mutex mutex_;
+  absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, std::unique_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mutex_);
+  // Resting entries by when they are due.
+  absl::btree_set<std::pair<absl::Duration, Entry*>> due_ ABSL_GUARDED_BY(mutex_);
+  // Endpoints with queued entries, served in turn.
+  std::deque<Endpoint*> ready_ ABSL_GUARDED_BY(mutex_);
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<TimerQueue::TimerId> timer_ ABSL_GUARDED_BY(mutex_);
+  MonotonicTime timer_at_ ABSL_GUARDED_BY(mutex_) = MonotonicTime::Never();
+};
+
+}  // namespace token_service::broker

@@ -1,0 +1,290 @@
+#include "server/broker/refresher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/broker/lifetime.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::broker {
+
+using telemetry::Level;
+using telemetry::Log;
+
+// An attempt that is on record.
+struct Refresher::Flight {
+  const CredentialSettings& settings;
+  CredentialRecord record;  // As begun.
+  MonotonicTime begun;
+  MonotonicTime sent;
+
+  const std::string& attempt_id() const { return record.attempt->id; }
+};
+
+namespace {
+
+// What a fenced answer is kept as: enough for a person to restore the grant from.
+Secret AsEvidence(const Rotation& rotation) {
+  return Secret(absl::StrFormat(
+      "{\"generation\":%d,\"refresh_token\":\"%s\",\"access_token\":\"%s\"}", rotation.generation,
+      absl::CEscape(std::string(rotation.refresh_token.Reveal())),
+      absl::CEscape(std::string(rotation.token.value.Reveal()))));
+}
+
+RefreshFailed StoreFailed(const absl::Status& status) {
+  using Kind = RefreshFailed::Kind;
+  if (absl::IsNotFound(status)) return {.kind = Kind::kGone, .reason = Reason::kCredentialNotFound};
+  if (absl::IsFailedPrecondition(status)) {
+    return {.kind = Kind::kStore, .reason = Reason::kCredentialDisabled};
+  }
+  return {.kind = Kind::kStore, .reason = Reason::kStoreUnavailable};
+}
+
+void LogStoreError(std::string_view event, std::string_view credential,
+                   const absl::Status& status) {
+  Log(Level::kError, event, {{"credential", credential}, {"error", std::string(status.message())}});
+}
+
+}  // namespace
+
+Refresher::Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint,
+                     TokenCache& cache, const Clock& clock)
+    : options_(std::move(options)),
+      store_(store),
+      endpoint_(endpoint),
+      cache_(cache),
+      clock_(clock) {}
+
+RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order& order) {
+  const MonotonicTime begun_at = clock_.Now();
+  const absl::Time wall = clock_.WallNow();
+  BeginRequest request{.name = settings.name,
+                       .generation = order.generation,
+                       .attempt = {.id = NewAttemptId(),
+                                   .holder = options_.holder,
+                                   .begun = wall,
+                                   .lease_end = wall + options_.lease},
+                       .take_over = options_.sole_holder || order.take_over};
+  absl::StatusOr<BeginOutcome> begin = store_.Begin(request);
+  if (!begin.ok()) {
+    LogStoreError("attempt not recorded", settings.name, begin.status());
+    return {.outcome = StoreFailed(begin.status())};
+  }
+  if (const auto* held = std::get_if<HeldByOther>(&*begin)) {
+    return {.outcome = HeldElsewhere{std::max(held->lease_end - wall, absl::ZeroDuration())}};
+  }
+  if (const auto* moved = std::get_if<MovedOn>(&*begin)) {
+    return Adopt(moved->record, settings.min_refresh_interval);
+  }
+
+  Flight flight{.settings = settings,
+                .record = std::move(std::get<Begun>(*begin).record),
+                .begun = begun_at,
+                .sent = clock_.Now()};
+  if (flight.record.standing == Standing::kRefreshTokenRejected) {
+    return Settle(flight, GrantDead{"known to be dead"});
+  }
+  if (flight.record.doubt_since.has_value() && flight.record.rotates && !order.doubt_weighed) {
+    return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+                             .reason = Reason::kProviderUnavailable,
+                             .detail = "an attempt on record has no known end"});
+  }
+  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token);
+  return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
+}
+
+RefreshResult Refresher::Persist(Unpersisted pending) {
+  if (std::holds_alternative<Rotation>(pending.write)) return Commit(std::move(pending));
+  return Quarantine(std::move(pending));
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
+  const CredentialRecord& record = flight.record;
+  // A server that hands the same refresh token out again does not rotate.
+  const bool rotated =
+      granted.refresh_token.has_value() && !(*granted.refresh_token == record.refresh_token);
+  const absl::Duration lifetime = granted.expires_in.value_or(flight.settings.assumed_lifetime);
+  const absl::Time sent = record.attempt->begun + (flight.sent - flight.begun);
+  Rotation rotation{
+      .name = record.name,
+      .attempt_id = flight.attempt_id(),
+      .generation = record.generation + 1,
+      .refresh_token = rotated ? std::move(*granted.refresh_token) : record.refresh_token.Copy(),
+      .rotated = rotated,
+      .token = {.value = std::move(granted.access_token),
+                .token_type = std::move(granted.token_type),
+                .scope = granted.scope.value_or(flight.settings.scope),
+                .issued = sent,
+                .expires = sent + lifetime}};
+  AccessTokenPtr token;
+  {
+    absl::MutexLock lock(&random_mutex_);
+    token = MakeAccessToken(record.name, rotation.generation, rotation.token,
+                            flight.settings.min_refresh_interval, flight.sent, random_);
+  }
+  return Commit({.write = std::move(rotation),
+                 .token = std::move(token),
+                 .rotates = record.rotates || rotated,
+                 .min_refresh_interval = flight.settings.min_refresh_interval});
+}
+
+RefreshResult Refresher::Commit(Unpersisted pending) {
+  const Rotation& rotation = std::get<Rotation>(pending.write);
+  const absl::StatusOr<CommitOutcome> commit = store_.Commit(rotation);
+  if (!commit.ok() && absl::IsNotFound(commit.status())) {
+    return {.outcome = StoreFailed(commit.status())};
+  }
+  if (!commit.ok()) {
+    // The answer is real and the old refresh token is spent: serve what we hold, and keep trying to
+    // write.
+    LogStoreError("rotation not persisted", rotation.name, commit.status());
+    cache_.Publish(pending.token);
+    const bool rotates = pending.rotates;
+    return {.outcome = std::move(pending), .rotates = rotates};
+  }
+  if (const auto* fenced = std::get_if<Fenced>(&*commit)) {
+    Log(Level::kError, "answer fenced",
+        {{"credential", rotation.name}, {"generation", rotation.generation}});
+    Evidence evidence{.name = rotation.name,
+                      .attempt_id = rotation.attempt_id,
+                      .generation = rotation.generation - 1,
+                      .time = clock_.WallNow(),
+                      .body = AsEvidence(rotation)};
+    if (const absl::Status kept = store_.Quarantine(evidence); !kept.ok()) {
+      LogStoreError("evidence not persisted", rotation.name, kept);
+      return {.outcome = Unpersisted{.write = std::move(evidence)}};
+    }
+    return Adopt(fenced->record, pending.min_refresh_interval);
+  }
+  cache_.Publish(pending.token);
+  Log(Level::kInfo, "token refreshed",
+      {{"credential", rotation.name},
+       {"generation", rotation.generation},
+       {"rotated", rotation.rotated},
+       {"lifetime", pending.token->lifetime}});
+  return {.outcome = Refreshed{std::move(pending.token)}, .rotates = pending.rotates};
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
+  return Conclude(flight, {.kind = RefreshFailed::Kind::kUnspent,
+                           .reason = unspent.reason,
+                           .detail = std::move(unspent.detail),
+                           .retry_after = unspent.retry_after,
+                           .outage = unspent.reason == Reason::kProviderUnavailable});
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, GrantDead dead) {
+  return Conclude(flight, {.kind = RefreshFailed::Kind::kDead,
+                           .reason = Reason::kRefreshTokenRejected,
+                           .detail = std::move(dead.detail)});
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
+  return Conclude(flight, {.kind = RefreshFailed::Kind::kClientRejected,
+                           .reason = Reason::kClientRejected,
+                           .detail = std::move(refused.detail)});
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
+  return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+                           .reason = in_doubt.reason,
+                           .detail = std::move(in_doubt.detail),
+                           .retry_after = in_doubt.retry_after,
+                           .outage = in_doubt.reason == Reason::kProviderUnavailable});
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
+  Log(Level::kError, "unusable answer quarantined",
+      {{"credential", flight.record.name}, {"detail", malformed.detail}});
+  const absl::Time doubt = std::min(flight.record.doubt_since.value_or(absl::InfiniteFuture()),
+                                    flight.record.attempt->begun);
+  return Quarantine({.write = Evidence{.name = flight.record.name,
+                                       .attempt_id = flight.attempt_id(),
+                                       .generation = flight.record.generation,
+                                       .time = clock_.WallNow(),
+                                       .body = std::move(malformed.body)},
+                     .rotates = flight.record.rotates,
+                     .doubt_since = FromWall(doubt)});
+}
+
+RefreshResult Refresher::Quarantine(Unpersisted pending) {
+  const Evidence& evidence = std::get<Evidence>(pending.write);
+  const bool rotates = pending.rotates;
+  const std::optional<MonotonicTime> doubt_since = pending.doubt_since;
+  const absl::Status kept = store_.Quarantine(evidence);
+  if (!kept.ok() && !absl::IsNotFound(kept)) {
+    LogStoreError("evidence not persisted", evidence.name, kept);
+    return {.outcome = std::move(pending), .rotates = rotates, .doubt_since = doubt_since};
+  }
+  if (!kept.ok()) return {.outcome = StoreFailed(kept)};
+  const absl::Status concluded =
+      store_.Conclude({.name = evidence.name,
+                       .attempt_id = evidence.attempt_id,
+                       .in_doubt = true,
+                       .error_reason = std::string(ReasonName(Reason::kProviderMalformed))});
+  if (!concluded.ok()) LogStoreError("end of attempt not recorded", evidence.name, concluded);
+  return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kInDoubt,
+                                   .reason = Reason::kProviderMalformed,
+                                   .detail = "unusable answer"},
+          .rotates = rotates,
+          .doubt_since = doubt_since};
+}
+
+RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
+  using Kind = RefreshFailed::Kind;
+  const CredentialRecord& record = flight.record;
+  Conclusion conclusion{.name = record.name,
+                        .attempt_id = flight.attempt_id(),
+                        .in_doubt = failed.kind == Kind::kInDoubt,
+                        .definite = failed.kind == Kind::kDead,
+                        .error_reason = std::string(ReasonName(failed.reason))};
+  if (failed.kind == Kind::kDead) conclusion.standing = Standing::kRefreshTokenRejected;
+  if (failed.kind == Kind::kClientRejected) conclusion.standing = Standing::kClientRejected;
+  // Left on record, the attempt only reads as doubt: the careful side.
+  if (const absl::Status status = store_.Conclude(conclusion); !status.ok()) {
+    LogStoreError("end of attempt not recorded", record.name, status);
+  }
+  Log(failed.kind == Kind::kDead ? Level::kError : Level::kWarning, "refresh failed",
+      {{"credential", record.name},
+       {"reason", ReasonName(failed.reason)},
+       {"in_doubt", conclusion.in_doubt},
+       {"detail", failed.detail}});
+
+  RefreshResult result{.rotates = record.rotates};
+  if (record.doubt_since.has_value()) result.doubt_since = FromWall(*record.doubt_since);
+  if (conclusion.in_doubt && !result.doubt_since.has_value()) result.doubt_since = flight.begun;
+  if (conclusion.definite) result.doubt_since.reset();
+  result.outcome = std::move(failed);
+  return result;
+}
+
+RefreshResult Refresher::Adopt(const CredentialRecord& record,
+                               absl::Duration min_refresh_interval) {
+  Adopted adopted{.generation = record.generation, .standing = record.standing};
+  if (record.token.has_value()) {
+    absl::MutexLock lock(&random_mutex_);
+    adopted.token = MakeAccessToken(record.name, record.generation, *record.token,
+                                    min_refresh_interval, clock_, random_);
+  }
+  if (adopted.token != nullptr) cache_.Publish(adopted.token);
+  Log(Level::kInfo, "stored grant adopted",
+      {{"credential", record.name}, {"generation", record.generation}});
+  RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
+  if (record.doubt_since.has_value()) result.doubt_since = FromWall(*record.doubt_since);
+  return result;
+}
+
+std::string Refresher::NewAttemptId() {
+  absl::MutexLock lock(&random_mutex_);
+  return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16),
+                      absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16));
+}
+
+MonotonicTime Refresher::FromWall(absl::Time time) const {
+  return clock_.Now() - std::max(clock_.WallNow() - time, absl::ZeroDuration());
+}
+
+}  // namespace token_service::broker

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/clock.h"
+#include "server/broker/credential.h"
+#include "server/broker/credential_store.h"
+#include "server/broker/refresh_result.h"
+#include "server/broker/token_cache.h"
+#include "server/broker/token_endpoint.h"
+
+namespace token_service::broker {
+
+// One refresh, a straight line of calls: begin → exchange → commit → publish
+// (docs/adr/0001-rotation.md). Called from refresh workers, never twice at once for one credential.
+class Refresher {
+ public:
+  struct Options {
+    std::string holder;  // This process, among all that share the store.
+    // Longer than an exchange can take.
+    absl::Duration lease = absl::Seconds(60);
+    // Nobody else uses the store: an attempt on record is our own, from before a crash.
+    bool sole_holder = true;
+  };
+
+  Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint, TokenCache& cache,
+            const Clock& clock);
+
+  struct Order {
+    uint64_t generation = 0;  // The one known to be current.
+    bool take_over = false;   // Even if another holder's attempt is live.
+    // The caller has weighed that the refresh token may be consumed already. Otherwise doubt found
+    // on record is reported instead of acted on.
+    bool doubt_weighed = false;
+  };
+  RefreshResult Refresh(const CredentialSettings& settings, const Order& order);
+
+  // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt, for evidence) when it is
+  // down at last.
+  RefreshResult Persist(Unpersisted pending);
+
+ private:
+  struct Flight;
+
+  RefreshResult Settle(const Flight& flight, Granted granted);
+  RefreshResult Settle(const Flight& flight, Unspent unspent);
+  RefreshResult Settle(const Flight& flight, GrantDead dead);
+  RefreshResult Settle(const Flight& flight, ClientRefused refused);
+  RefreshResult Settle(const Flight& flight, InDoubt in_doubt);
+  RefreshResult Settle(const Flight& flight, Malformed malformed);
+
+  RefreshResult Commit(Unpersisted pending);
+  RefreshResult Quarantine(Unpersisted pending);
+  RefreshResult Adopt(const CredentialRecord& record, absl::Duration min_refresh_interval);
+  // Records that the attempt brought no token.
+  RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
+  std::string NewAttemptId();
+  MonotonicTime FromWall(absl::Time time) const;
+
+  const Options options_;
+  RotationStore& store_;
+  TokenEndpoint& endpoint_;
+  TokenCache& cache_;
+  const Clock& clock_;
+  absl::Mutex random_mutex_;
+  absl::BitGen random_ ABSL_GUARDED_BY(random_mutex_);
+};
+
+}  // namespace token_service::broker

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "server/broker/breaker.h"
+#include "server/broker/refresh_scheduler.h"
+
+// Inside of RefreshScheduler: what it knows of one credential and of one endpoint. Guarded by its
+// mutex.
+
+namespace token_service::broker {
+
+struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::Entry> {
+  explicit Entry(CredentialSettingsPtr s) : settings(std::move(s)) {}
+
+  struct Resting {
+    RefreshPlan plan;
+  };
+  struct Queued {
+    bool wanted = false;  // Somebody waits for it.
+  };
+  struct Running {
+    Endpoint* endpoint;  // Null: only the store is at work.
+  };
+
+  bool running() const { return std::holds_alternative<Running>(state); }
+  // Nothing is tried any more until somebody changes something.
+  bool dead() const {
+    return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
+  }
+  // The generation a caller can know: 0 when there is no token to be seen.
+  uint64_t visible_generation() const;
+  // A new current token: all is well.
+  void SetToken(AccessTokenPtr token, absl::Time now);
+  void ForgetFailures();
+  // Why nothing is being tried, if so.
+  std::optional<Refusal> LatchedRefusal() const;
+  CredentialStatus Status() const;
+
+  CredentialSettingsPtr settings;
+  RefreshFacts facts;
+  std::variant<Resting, Queued, Running> state =
+      Resting{{MonotonicTime::Never(), RefreshPlan::Why::kNever}};
+  uint64_t ticket = 0;      // Of its latest place in a queue.
+  uint64_t generation = 0;  // As stored (or about to be).
+  std::optional<Unpersisted> unpersisted;
+  std::optional<Reason> last_reason;  // Of this process's last failure.
+  std::string last_error_reason;
+  uint32_t failures = 0;  // In a row, restarts included.
+  int tries = 0;          // In a row, of this process: what the backoff grows with.
+  absl::Time create_time;
+  std::optional<absl::Time> last_refresh_time;
+  bool forced = false;              // An operator insists.
+  bool held_elsewhere = false;      // Another replica is at it.
+  bool replaced_in_flight = false;  // A new refresh token came while the old one was out.
+  bool removed = false;
+};
+
+struct RefreshScheduler::Endpoint {
+  explicit Endpoint(Breaker::Options options) : breaker(options) {}
+
+  struct Place {
+    EntryPtr entry;
+    uint64_t ticket;
+    bool stale() const { return entry->ticket != ticket; }
+  };
+  using Queue = std::deque<Place>;
+
+  // Drops places at the heads of both queues that are void.
+  void DropStale();
+  bool queued() const { return !wanted.empty() || !ahead.empty(); }
+
+  Breaker breaker;
+  int running = 0;
+  bool ready = false;  // In ready_.
+  Queue wanted;
+  Queue ahead;
+};
+
+}  // namespace token_service::broker

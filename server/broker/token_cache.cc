@@ -1,0 +1,177 @@
+#include "server/broker/token_cache.h"
+
+#include <urcu/urcu-bp.h>
+// After the flavour it is to use.
+#include <urcu/rculfhash.h>
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/hash/hash.h"
+#include "absl/synchronization/mutex.h"
+#include "server/broker/rcu_annotations.h"
+
+namespace token_service::broker {
+namespace {
+
+constexpr int64_t kNeverAsked = -1;
+
+// Deletes an object once no reader can still see it. Lives inside the object.
+template <typename T>
+struct Grave : rcu_head {
+  T* object;
+};
+
+template <typename T>
+void DeleteAfterGracePeriod(T* object) {
+  if (object == nullptr) return;
+  object->grave.object = object;
+  urcu_bp_call_rcu(&object->grave, [](rcu_head* head) {
+    RcuReadersAreGone();
+    delete static_cast<Grave<T>*>(head)->object;
+  });
+}
+
+// A published token, replaced whole.
+struct Box {
+  explicit Box(AccessTokenPtr t) : token(std::move(t)) {}
+
+  const AccessTokenPtr token;
+  Grave<Box> grave{};
+};
+
+struct Node : cds_lfht_node {
+  explicit Node(std::string_view n) : name(n) { cds_lfht_node_init(this); }
+  ~Node() { delete box.load(std::memory_order_acquire); }
+
+  const std::string name;
+  std::atomic<Box*> box = nullptr;
+  std::atomic<int64_t> last_asked_s = kNeverAsked;
+  std::atomic<bool> dormant = false;
+  Grave<Node> grave{};
+};
+
+class ReadLock {
+ public:
+  ReadLock() { urcu_bp_read_lock(); }
+  ~ReadLock() {
+    RcuReaderLeaves();
+    urcu_bp_read_unlock();
+  }
+  ReadLock(const ReadLock&) = delete;
+  ReadLock& operator=(const ReadLock&) = delete;
+};
+
+int Matches(cds_lfht_node* node, const void* key) {
+  RcuNodeIsSeen(node);
+  return static_cast<Node*>(node)->name == *static_cast<const std::string_view*>(key);
+}
+
+unsigned long HashOf(std::string_view name) { return absl::Hash<std::string_view>{}(name); }
+
+}  // namespace
+
+struct TokenCache::Table {
+  Table()
+      : nodes(cds_lfht_new_flavor(64, 64, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
+                                  &urcu_bp_flavor, nullptr)) {}
+
+  // The caller holds a ReadLock, under which the node stays.
+  Node* Find(std::string_view name) const {
+    cds_lfht_iter iter;
+    cds_lfht_lookup(nodes, HashOf(name), Matches, &name, &iter);
+    return static_cast<Node*>(cds_lfht_iter_get_node(&iter));
+  }
+
+  cds_lfht* const nodes;
+  // Among writers only, so that Add, Publish and Remove of one name do not cross.
+  absl::Mutex writers;
+};
+
+TokenCache::TokenCache() : table_(std::make_unique<Table>()) {}
+
+TokenCache::~TokenCache() {
+  {
+    const ReadLock lock;
+    cds_lfht_iter iter;
+    cds_lfht_first(table_->nodes, &iter);
+    while (cds_lfht_node* const node = cds_lfht_iter_get_node(&iter)) {
+      RcuNodeIsSeen(node);
+      cds_lfht_next(table_->nodes, &iter);
+      cds_lfht_del(table_->nodes, node);
+      DeleteAfterGracePeriod(static_cast<Node*>(node));
+    }
+  }
+  urcu_bp_barrier();
+  cds_lfht_destroy(table_->nodes, nullptr);
+}
+
+std::optional<TokenCache::Found> TokenCache::Find(std::string_view name, MonotonicTime now) const {
+  const ReadLock lock;
+  Node* const node = table_->Find(name);
+  if (node == nullptr) return std::nullopt;
+  const int64_t second = absl::ToInt64Seconds(now.since_origin());
+  // Written once a second at most, so that readers on other cores keep the line.
+  if (node->last_asked_s.load(std::memory_order_relaxed) != second) {
+    node->last_asked_s.store(second, std::memory_order_relaxed);
+  }
+  const Box* const box = node->box.load(std::memory_order_acquire);
+  return Found{.token = box == nullptr ? nullptr : box->token,
+               .dormant = node->dormant.load(std::memory_order_relaxed)};
+}
+
+std::optional<MonotonicTime> TokenCache::LastAsked(std::string_view name) const {
+  const ReadLock lock;
+  const Node* const node = table_->Find(name);
+  if (node == nullptr) return std::nullopt;
+  const int64_t second = node->last_asked_s.load(std::memory_order_relaxed);
+  if (second == kNeverAsked) return std::nullopt;
+  return MonotonicTime(absl::Seconds(second));
+}
+
+void TokenCache::Add(std::string_view name) {
+  auto node = std::make_unique<Node>(name);
+  absl::MutexLock writers(&table_->writers);
+  const ReadLock lock;
+  RcuNodeIsMade(static_cast<cds_lfht_node*>(node.get()));
+  const cds_lfht_node* const there =
+      cds_lfht_add_unique(table_->nodes, HashOf(name), Matches, &name, node.get());
+  if (there == node.get()) node.release();
+}
+
+void TokenCache::Publish(AccessTokenPtr token) {
+  absl::MutexLock writers(&table_->writers);
+  const ReadLock lock;
+  Node* const node = table_->Find(token->credential);
+  if (node == nullptr) return;
+  Box* const box = new Box(std::move(token));
+  DeleteAfterGracePeriod(node->box.exchange(box, std::memory_order_acq_rel));
+  node->dormant.store(false, std::memory_order_relaxed);
+}
+
+void TokenCache::Withdraw(std::string_view name) {
+  absl::MutexLock writers(&table_->writers);
+  const ReadLock lock;
+  Node* const node = table_->Find(name);
+  if (node == nullptr) return;
+  DeleteAfterGracePeriod(node->box.exchange(nullptr, std::memory_order_acq_rel));
+}
+
+void TokenCache::SetDormant(std::string_view name, bool dormant) {
+  const ReadLock lock;
+  Node* const node = table_->Find(name);
+  if (node != nullptr) node->dormant.store(dormant, std::memory_order_relaxed);
+}
+
+void TokenCache::Remove(std::string_view name) {
+  absl::MutexLock writers(&table_->writers);
+  const ReadLock lock;
+  Node* const node = table_->Find(name);
+  if (node == nullptr) return;
+  cds_lfht_del(table_->nodes, node);
+  DeleteAfterGracePeriod(node);
+}
+
+}  // namespace token_service::broker

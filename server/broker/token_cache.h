@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "server/base/clock.h"
+#include "server/broker/access_token.h"
+
+namespace token_service::broker {
+
+// Name → current token, for every credential that is served.
+//
+// A reader takes no lock and never waits, not for a refresh and not for a writer: the table and the
+// tokens in it are read under RCU (liburcu), and freed when the last reader that could see them is
+// gone. Any thread may call any method.
+class TokenCache {
+ public:
+  struct Found {
+    AccessTokenPtr token;  // Null: none yet. May have expired.
+    // Nobody asked for so long that it is not being refreshed: tell RefreshScheduler.
+    bool dormant = false;
+  };
+
+  TokenCache();
+  ~TokenCache();
+  TokenCache(const TokenCache&) = delete;
+  TokenCache& operator=(const TokenCache&) = delete;
+
+  // Nullopt: no such credential. Notes that somebody asked, to the second.
+  std::optional<Found> Find(std::string_view name, MonotonicTime now) const;
+
+  // When somebody last asked, to the second; nullopt: never, or no such credential.
+  std::optional<MonotonicTime> LastAsked(std::string_view name) const;
+
+  // Makes the name known, without a token. Does nothing when it is.
+  void Add(std::string_view name);
+
+  // Replaces the token of `token->credential`; ends dormancy. Does nothing when the name is not
+  // known.
+  void Publish(AccessTokenPtr token);
+
+  // Takes the token away: nobody is to have it any more.
+  void Withdraw(std::string_view name);
+
+  void SetDormant(std::string_view name, bool dormant);
+
+  void Remove(std::string_view name);
+
+ private:
+  struct Table;
+  std::unique_ptr<Table> table_;
+};
+
+}  // namespace token_service::broker

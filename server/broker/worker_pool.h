@@ -1,0 +1,35 @@
+#pragma once
+
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/broker/executor.h"
+
+namespace token_service::broker {
+
+// The refresh workers: a fixed number of threads. The only ones that touch the network or the
+// store's write path.
+class WorkerPool final : public Executor {
+ public:
+  explicit WorkerPool(int threads);
+  ~WorkerPool() override;
+
+  // Drops the task after Stop.
+  void Run(absl::AnyInvocable<void()> task) override;
+
+  // Finishes the running tasks, drops the waiting ones.
+  void Stop();
+
+ private:
+  void Work();
+
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace token_service::broker
