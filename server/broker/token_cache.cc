@@ -131,6 +131,25 @@ std::optional<MonotonicTime> TokenCache::LastAsked(std::string_view name) const 
   return MonotonicTime(absl::Seconds(second));
 }
 
+bool TokenCache::Contains(std::string_view name) const {
+  const ReadLock lock;
+  return table_->Find(name) != nullptr;
+}
+
+std::vector<std::string> TokenCache::Names(size_t most) const {
+  std::vector<std::string> names;
+  const ReadLock lock;
+  cds_lfht_iter iter;
+  cds_lfht_first(table_->nodes, &iter);
+  while (cds_lfht_node* const node = cds_lfht_iter_get_node(&iter)) {
+    if (names.size() == most) break;
+    RcuNodeIsSeen(node);
+    names.push_back(static_cast<Node*>(node)->name);
+    cds_lfht_next(table_->nodes, &iter);
+  }
+  return names;
+}
+
 void TokenCache::Add(std::string_view name) {
   auto node = std::make_unique<Node>(name);
   absl::MutexLock writers(&table_->writers);

@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/base/clock.h"
 #include "server/broker/access_token.h"
@@ -32,6 +34,11 @@ class TokenCache {
 
   // When somebody last asked, to the second; nullopt: never, or no such credential.
   std::optional<MonotonicTime> LastAsked(std::string_view name) const;
+
+  bool Contains(std::string_view name) const;
+
+  // Some names, `most` at most: for telling none, one and several apart.
+  std::vector<std::string> Names(size_t most) const;
 
   // Makes the name known, without a token. Does nothing when it is.
   void Add(std::string_view name);

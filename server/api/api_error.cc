@@ -1,0 +1,100 @@
+#include "server/api/api_error.h"
+
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/api/proto_time.h"
+#include "server/base/absl_view.h"
+
+namespace token_service::api {
+namespace {
+
+using broker::Reason;
+
+grpc::StatusCode CodeOf(Reason reason) {
+  switch (reason) {
+    case Reason::kCredentialNotFound:
+      return grpc::NOT_FOUND;
+    case Reason::kRefreshTokenRejected:
+    case Reason::kClientRejected:
+    case Reason::kCredentialDisabled:
+      return grpc::FAILED_PRECONDITION;
+    case Reason::kRefreshInDoubt:
+    case Reason::kProviderUnavailable:
+    case Reason::kProviderThrottled:
+    case Reason::kProviderMalformed:
+    case Reason::kRefreshedRecently:
+    case Reason::kShuttingDown:
+    case Reason::kStoreUnavailable:
+      return grpc::UNAVAILABLE;
+    case Reason::kValidityUnavailable:
+      return grpc::OUT_OF_RANGE;
+    case Reason::kInvalidRequest:
+      return grpc::INVALID_ARGUMENT;
+    case Reason::kOverloaded:
+      return grpc::RESOURCE_EXHAUSTED;
+  }
+  return grpc::INTERNAL;
+}
+
+}  // namespace
+
+ApiError FromRefusal(const broker::Refusal& refusal, std::string_view credential) {
+  return {.code = CodeOf(refusal.reason),
+          .reason = std::string(ReasonName(refusal.reason)),
+          .message = refusal.message,
+          .credential = std::string(credential),
+          .retry_after = refusal.retry_after};
+}
+
+ApiError InvalidField(std::string_view field, std::string_view message) {
+  return {.code = grpc::INVALID_ARGUMENT,
+          .reason = "INVALID_REQUEST",
+          .message = absl::StrCat(AbslView(field), ": ", AbslView(message)),
+          .field = std::string(field)};
+}
+
+ApiError CallerUnknown() {
+  return {.code = grpc::UNAUTHENTICATED,
+          .reason = "CALLER_UNKNOWN",
+          .message = "the connection shows no acceptable identity"};
+}
+
+ApiError CredentialNotPermitted(std::string_view credential) {
+  return {.code = grpc::PERMISSION_DENIED,
+          .reason = "CREDENTIAL_NOT_PERMITTED",
+          .message = "this caller may not use this credential",
+          .credential = std::string(credential)};
+}
+
+ApiError CredentialRequired() {
+  return {.code = grpc::INVALID_ARGUMENT,
+          .reason = "CREDENTIAL_REQUIRED",
+          .message = "credential: there is more than one to choose from; name it",
+          .field = "credential"};
+}
+
+ApiError ShuttingDown() { return FromRefusal(MakeRefusal(Reason::kShuttingDown), ""); }
+
+grpc::Status ToGrpcStatus(const ApiError& error) {
+  google::rpc::Status status;
+  status.set_code(error.code);
+  status.set_message(error.message);
+  google::rpc::ErrorInfo info;
+  info.set_domain("token.v1");
+  info.set_reason(error.reason);
+  if (!error.credential.empty()) (*info.mutable_metadata())["credential"] = error.credential;
+  if (!error.field.empty()) (*info.mutable_metadata())["field"] = error.field;
+  status.add_details()->PackFrom(info);
+  if (error.retry_after.has_value()) {
+    google::rpc::RetryInfo retry;
+    *retry.mutable_retry_delay() = ToProto(std::max(*error.retry_after, absl::ZeroDuration()));
+    status.add_details()->PackFrom(retry);
+  }
+  return {error.code, error.message, status.SerializeAsString()};
+}
+
+}  // namespace token_service::api

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <grpcpp/support/status.h>
+
+#include "absl/time/time.h"
+#include "server/broker/reason.h"
+
+namespace token_service::api {
+
+// An answer that is not OK, before it becomes a grpc::Status: the code, a reason of ErrorInfo (domain "token.v1"),
+// and what goes with them. See the table in docs/errors.md.
+struct ApiError {
+  grpc::StatusCode code;
+  std::string reason;
+  std::string message;
+  std::string credential;  // ErrorInfo metadata `credential`; empty: none.
+  std::string field;       // ErrorInfo metadata `field`; empty: none.
+  std::optional<absl::Duration> retry_after;  // RetryInfo.
+};
+
+// What the broker refused, as callers are told.
+ApiError FromRefusal(const broker::Refusal& refusal, std::string_view credential);
+
+ApiError InvalidField(std::string_view field, std::string_view message);
+ApiError CallerUnknown();
+// Also for what does not exist, to callers who may not know: both look the same.
+ApiError CredentialNotPermitted(std::string_view credential);
+ApiError CredentialRequired();
+ApiError ShuttingDown();
+
+// With google.rpc.Status in the details, which gRPC sends as `grpc-status-details-bin`.
+grpc::Status ToGrpcStatus(const ApiError& error);
+
+}  // namespace token_service::api

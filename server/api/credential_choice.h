@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "server/api/api_error.h"
+#include "server/authz/access_policy.h"
+#include "server/broker/token_cache.h"
+
+namespace token_service::api {
+
+// Which credential a call is about: the one it names, or, when it names none, `default` or the only one the caller
+// may use. Refuses malformed names and those the caller may not use.
+std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,
+                                                     const authz::Rights& rights,
+                                                     const broker::TokenCache& cache);
+
+// [a-z0-9]([a-z0-9._-]{0,62})
+bool IsCredentialName(std::string_view name);
+
+}  // namespace token_service::api

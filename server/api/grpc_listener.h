@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/server.h>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/api/listener_info.h"
+#include "server/api/token_service.h"
+
+namespace token_service::api {
+
+// One listening address with its gRPC server: TokenService, health (grpc.health.v1) and reflection. An address has a
+// server of its own because gRPC tells a call's peer but not the socket it came in by, and the socket is the identity
+// of plaintext callers.
+class GrpcListener {
+ public:
+  struct Options {
+    std::string address;   // As gRPC takes it: `127.0.0.1:0`, `unix:/run/x.sock`.
+    std::string identity;  // Of every caller here.
+    int max_request_bytes = 4096;
+    int max_concurrent_streams = 1000;  // Per connection.
+  };
+
+  // UNAVAILABLE: the address cannot be bound. Serves at once, health NOT_SERVING until SetServing(true).
+  static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(const Options& options,
+                                                              const TokenServiceParts& parts);
+
+  // As bound, with the real port.
+  const std::string& address() const { return address_; }
+
+  // The health of `""` and of every service here.
+  void SetServing(bool serving);
+
+  // No new calls; returns when the last has ended or at `deadline`, when what is left is cancelled. Blocks.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  GrpcListener(std::unique_ptr<TokenServiceImpl> service) : service_(std::move(service)) {}
+
+  std::string address_;
+  std::unique_ptr<TokenServiceImpl> service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace token_service::api

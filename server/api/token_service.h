@@ -1,0 +1,41 @@
+#pragma once
+
+#include <token/v1/token_service.grpc.pb.h>
+
+#include <atomic>
+#include <string>
+
+#include "server/api/listener_info.h"
+#include "server/authz/access_policy.h"
+#include "server/base/clock.h"
+#include "server/broker/token_cache.h"
+#include "server/broker/token_issuer.h"
+
+namespace token_service::api {
+
+// What every listener's service works with. All outlive the servers.
+struct TokenServiceParts {
+  broker::TokenIssuer& issuer;
+  const broker::TokenCache& cache;
+  const authz::AccessPolicy& policy;
+  const Clock& clock;
+  const std::atomic<bool>& draining;
+};
+
+// token.v1.TokenService on gRPC's callback API, for the callers of one listener. No method blocks: a call that has
+// to wait is parked with the issuer, and taken out when its deadline passes or its caller leaves.
+class TokenServiceImpl final : public token::v1::TokenService::CallbackService {
+ public:
+  TokenServiceImpl(ListenerInfo listener, const TokenServiceParts& parts)
+      : listener_(std::move(listener)), parts_(parts) {}
+
+  grpc::ServerUnaryReactor* GetAccessToken(grpc::CallbackServerContext* context,
+                                           const token::v1::GetAccessTokenRequest* request,
+                                           token::v1::GetAccessTokenResponse* response) override;
+
+ private:
+  const ListenerInfo listener_;
+  const TokenServiceParts parts_;
+};
+
+}  // namespace token_service::api

@@ -1,0 +1,55 @@
+#include "server/authz/access_policy.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/absl_view.h"
+
+namespace token_service::authz {
+
+bool Rights::MayUse(std::string_view credential) const {
+  return all_credentials || credentials.contains(AbslView(credential));
+}
+
+std::optional<std::string> Rights::OnlyCredential() const {
+  if (all_credentials || credentials.size() != 1) return std::nullopt;
+  return *credentials.begin();
+}
+
+AccessPolicy AccessPolicy::AllowEverything() {
+  AccessPolicy policy;
+  policy.everyone_ = Rights{.all_credentials = true, .credentials = {}, .is_operator = true};
+  return policy;
+}
+
+absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
+  AccessPolicy policy;
+  for (Entry& entry : entries) {
+    std::string& identity = entry.identity;
+    const bool below = identity.ends_with("/*");
+    if (below) identity.pop_back();
+    if (identity.empty() || identity == "/" || identity.find('*') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          "an identity is a name, or a path that ends in \"/*\"; \"*\" means nothing elsewhere");
+    }
+    auto& kind = below ? policy.below_ : policy.exact_;
+    if (!kind.emplace(identity, std::move(entry.rights)).second) {
+      return absl::InvalidArgumentError(absl::StrCat("the identity ", identity, " is named twice"));
+    }
+  }
+  return policy;
+}
+
+const Rights* AccessPolicy::RightsOf(std::string_view identity) const {
+  if (everyone_.has_value()) return &*everyone_;
+  if (const auto exact = exact_.find(identity); exact != exact_.end()) return &exact->second;
+  for (size_t slash = identity.rfind('/'); slash != std::string_view::npos && slash > 0;
+       slash = identity.rfind('/', slash - 1)) {
+    const auto below = below_.find(identity.substr(0, slash + 1));
+    if (below != below_.end()) return &below->second;
+  }
+  return nullptr;
+}
+
+}  // namespace token_service::authz

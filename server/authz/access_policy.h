@@ -1,0 +1,51 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+
+namespace token_service::authz {
+
+// What one caller may do.
+struct Rights {
+  bool all_credentials = false;
+  absl::flat_hash_set<std::string> credentials;
+  bool is_operator = false;
+
+  bool MayUse(std::string_view credential) const;
+  // The one credential it may use, if there is exactly one by name.
+  std::optional<std::string> OnlyCredential() const;
+  // Whether it may learn that a credential does not exist.
+  bool MayKnowAll() const { return all_credentials || is_operator; }
+};
+
+// Who may use what. Immutable; any thread.
+class AccessPolicy {
+ public:
+  struct Entry {
+    std::string identity;  // Exact, or ending in `/*`: anything below that path.
+    Rights rights;
+  };
+
+  // Everyone may do everything: loopback plaintext and unix sockets without `callers`.
+  static AccessPolicy AllowEverything();
+  // Nobody may do anything but who is named. INVALID_ARGUMENT: an identity twice, empty, or with a `*` elsewhere.
+  static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);
+
+  // Null: no entry names this caller. An exact entry goes before a wildcard, a longer wildcard before a shorter.
+  const Rights* RightsOf(std::string_view identity) const;
+
+ private:
+  AccessPolicy() = default;
+
+  std::optional<Rights> everyone_;
+  std::map<std::string, Rights, std::less<>> exact_;
+  std::map<std::string, Rights, std::less<>> below_;  // Keyed by the path with its last slash.
+};
+
+}  // namespace token_service::authz
