@@ -16,33 +16,37 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // Names and values that are no secret.
   Secret authorization;  // Value of the Authorization header; empty: none.
   Secret body;
-  std::string ca_file;  // PEM; empty: the system's roots.
+  std::string ca_file;  // PEM; empty: the system's roots. Given: nothing else is trusted.
 };
 
 struct HttpResponse {
   int status = 0;
-  std::optional<absl::Duration> retry_after;  // Parsed (RFC 9110 section 10.2.3), never negative.
-  Secret body;  // At most the transport's limit.
+  std::optional<absl::Duration>
+      retry_after;  // RFC 9110 section 10.2.3; not negative, at most a day.
+  Secret body;      // At most the transport's limit.
 };
 
-// Why there is no response, by whether the server can have seen the request.
+// No byte of the request has left: the server cannot have seen it.
 struct NotSent {
-  enum class Cause { kResolve, kConnect, kTls, kOther };
+  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kOther };
   Cause cause = Cause::kOther;
 };
-// The request may have left: time-out, reset, an answer cut short.
+// The request may have left, and no whole answer came.
 struct Lost {
   enum class Cause { kTimeout, kReset, kEmpty, kTruncated, kOther };
   Cause cause = Cause::kOther;
+  int status = 0;       // 0: not even that came.
+  Secret partial_body;  // What had come of the body.
 };
-// The body passed the limit; the rest was not read.
+// The answer passed the limit; the rest was not read.
 struct TooLarge {
   int status = 0;
 };
 
 using HttpOutcome = std::variant<HttpResponse, NotSent, Lost, TooLarge>;
 
-// Sends requests over HTTP. Each POST goes out once at most, on a connection of its own, following no redirect.
+// Sends requests over HTTP. Each POST goes out once at most, on a connection of its own, following
+// no redirect.
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/broker/token_endpoint.h"
+
+namespace token_service::oauth {
+
+struct ErrorAnswer {
+  int status = 0;  // HTTP. A 200 that holds an error is judged as a 400.
+  std::optional<std::string>
+      code;  // `error` of RFC 6749 section 5.2, if the body is that well-formed.
+  std::optional<absl::Duration> retry_after;
+  size_t body_size = 0;
+};
+
+// What an answer without a token means for the refresh token. Never Granted or Malformed.
+//
+// | answer | outcome |
+// |---|---|
+// | 4xx: `invalid_grant`, `bad_refresh_token`, `invalid_refresh_token`, one of `dead_grant_errors`
+// | GrantDead | | 429; 4xx `slow_down` | Unspent, throttled | | 4xx `temporarily_unavailable` |
+// Unspent, unavailable | | 4xx `server_error` | InDoubt, unavailable: real servers say so after
+// they have rotated | | 4xx `invalid_target` (RFC 8707) | InDoubt, client rejected: likewise | |
+// 4xx: another code of RFC 6749 section 5.2; 400: any other code | ClientRefused | | 401, 403, 408,
+// 5xx | InDoubt, unavailable | | anything else | InDoubt, malformed |
+//
+// The first line that fits counts. `detail` shows the status, the size and a code from this table
+// or from `dead_grant_errors`; nothing else of the answer.
+broker::ExchangeOutcome ClassifyError(const ErrorAnswer& answer,
+                                      const std::vector<std::string>& dead_grant_errors);
+
+}  // namespace token_service::oauth

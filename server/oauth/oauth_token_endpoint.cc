@@ -1,0 +1,126 @@
+#include "server/oauth/oauth_token_endpoint.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "server/oauth/error_table.h"
+#include "server/oauth/token_request.h"
+#include "server/oauth/token_response.h"
+
+namespace token_service::oauth {
+namespace {
+
+using broker::ExchangeOutcome;
+using broker::InDoubt;
+using broker::Malformed;
+using broker::Reason;
+using broker::Unspent;
+
+const char* CauseText(http::NotSent::Cause cause) {
+  switch (cause) {
+    case http::NotSent::Cause::kResolve:
+      return "host name not resolved";
+    case http::NotSent::Cause::kConnect:
+      return "no connection";
+    case http::NotSent::Cause::kProxy:
+      return "proxy refused";
+    case http::NotSent::Cause::kTls:
+      return "TLS handshake failed";
+    case http::NotSent::Cause::kCertificate:
+      return "server certificate not trusted";
+    case http::NotSent::Cause::kOther:
+      break;
+  }
+  return "request not sent";
+}
+
+const char* CauseText(http::Lost::Cause cause) {
+  switch (cause) {
+    case http::Lost::Cause::kTimeout:
+      return "timed out";
+    case http::Lost::Cause::kReset:
+      return "connection reset";
+    case http::Lost::Cause::kEmpty:
+      return "empty answer";
+    case http::Lost::Cause::kTruncated:
+      return "answer cut short";
+    case http::Lost::Cause::kOther:
+      break;
+  }
+  return "answer lost";
+}
+
+// One answer, with what it takes to judge it.
+class Judge {
+ public:
+  Judge(const broker::CredentialSettings& settings, absl::Time now)
+      : settings_(settings), now_(now) {}
+
+  ExchangeOutcome operator()(http::NotSent& not_sent) const {
+    return Unspent{Reason::kProviderUnavailable, CauseText(not_sent.cause), std::nullopt};
+  }
+
+  ExchangeOutcome operator()(http::TooLarge& too_large) const {
+    return InDoubt{DoubtAfter(too_large.status),
+                   absl::StrFormat("HTTP %d, answer too large", too_large.status), std::nullopt};
+  }
+
+  ExchangeOutcome operator()(http::Lost& lost) const {
+    const bool whole =
+        !std::holds_alternative<Unusable>(ParseTokenResponse(lost.partial_body, now_));
+    if (whole) {
+      // The object's last brace has come: many a server closes without taking leave of TLS.
+      http::HttpResponse response{lost.status, std::nullopt, std::move(lost.partial_body)};
+      return (*this)(response);
+    }
+    if (lost.status / 100 == 2 && !lost.partial_body.empty()) {
+      return Malformed{std::move(lost.partial_body),
+                       absl::StrFormat("HTTP %d, %s", lost.status, CauseText(lost.cause))};
+    }
+    std::string detail = CauseText(lost.cause);
+    if (lost.status != 0) detail = absl::StrFormat("HTTP %d, %s", lost.status, detail);
+    return InDoubt{Reason::kProviderUnavailable, std::move(detail), std::nullopt};
+  }
+
+  ExchangeOutcome operator()(http::HttpResponse& response) const {
+    TokenResponse parsed = ParseTokenResponse(response.body, now_);
+    if (response.status == 200) {
+      if (auto* granted = std::get_if<broker::Granted>(&parsed)) return std::move(*granted);
+    }
+    ErrorAnswer answer{response.status, std::nullopt, response.retry_after, response.body.size()};
+    if (auto* error = std::get_if<ErrorCode>(&parsed)) answer.code = std::move(error->code);
+    const bool is_error = answer.code.has_value() && response.status == 200;
+    const bool is_evidence =
+        response.status == 200 || (response.status / 100 == 2 && !response.body.empty());
+    if (!is_evidence || is_error) return ClassifyError(answer, settings_.dead_grant_errors);
+
+    const auto* unusable = std::get_if<Unusable>(&parsed);
+    std::string detail =
+        absl::StrFormat("HTTP %d, %d bytes, %s", response.status, response.body.size(),
+                        unusable != nullptr ? std::string(unusable->why) : "not a 200");
+    return Malformed{std::move(response.body), std::move(detail)};
+  }
+
+ private:
+  static Reason DoubtAfter(int status) {
+    return status / 100 == 5 ? Reason::kProviderUnavailable : Reason::kProviderMalformed;
+  }
+
+  const broker::CredentialSettings& settings_;
+  const absl::Time now_;
+};
+
+}  // namespace
+
+OAuthTokenEndpoint::OAuthTokenEndpoint(http::HttpTransport& transport, const Clock& clock)
+    : transport_(transport), clock_(clock) {}
+
+ExchangeOutcome OAuthTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
+                                             const Secret& refresh_token) {
+  http::HttpOutcome outcome = transport_.Post(MakeTokenRequest(settings, refresh_token));
+  return std::visit(Judge(settings, clock_.WallNow()), outcome);
+}
+
+}  // namespace token_service::oauth

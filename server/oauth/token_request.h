@@ -1,0 +1,18 @@
+#pragma once
+
+#include "server/base/secret.h"
+#include "server/broker/credential.h"
+#include "server/http/http_transport.h"
+
+namespace token_service::oauth {
+
+// The refresh request of RFC 6749 section 6, with the client authentication of section 2.3.1.
+//
+// With client_secret_basic the body has no `client_id`: section 2.3 forbids two ways to
+// authenticate in one request, section 3.2.1 wants it of clients that do not authenticate, and some
+// servers refuse the pair. A provider that wants it has it from `extra_parameters`. An extra
+// parameter whose name is taken is left out: section 3.2 allows each once.
+http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
+                                   const Secret& refresh_token);
+
+}  // namespace token_service::oauth

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "server/broker/token_endpoint.h"
+
+namespace token_service::oauth {
+
+// What the body of an answer says (RFC 6749 sections 5.1 and 5.2): a token, an error, or neither.
+
+// The provider's own word: well-formed (1 to 128 characters of section 5.2's set), but to be shown
+// only when it is one of those we know.
+struct ErrorCode {
+  std::string code;
+};
+
+struct Unusable {
+  std::string_view why;  // Constant text.
+};
+
+using TokenResponse = std::variant<broker::Granted, ErrorCode, Unusable>;
+
+// The body decides, whatever its Content-Type. What cannot be done without is the tokens:
+// - `access_token`: required, a string of 1 to 16384 characters of VSCHAR (RFC 6749 appendix A).
+// - `refresh_token`: the same. Absent, null or empty: the old one goes on (providers that do not
+// rotate send all three).
+// - `expires_in`: seconds, as a number or a numeric string. Absent or without sense: the `exp` of
+// an access token that is
+//   a JWT, by the wall clock `now`; else absent. More than 100 years is 100 years.
+// - `token_type`: `Bearer` for any spelling of it. `scope`: as it is. Neither can make tokens
+// worthless, so what is
+//   missing, no string, unprintable or too long counts as absent: `Bearer`, and the scope that was
+//   asked for.
+// - `error` beside tokens contradicts them: unusable, so that the tokens are kept as evidence.
+TokenResponse ParseTokenResponse(const Secret& body, absl::Time now);
+
+}  // namespace token_service::oauth

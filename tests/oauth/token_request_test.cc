@@ -1,0 +1,79 @@
+#include "server/oauth/token_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace token_service::oauth {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Pair;
+
+broker::CredentialSettings Settings(broker::ClientAuth auth) {
+  broker::CredentialSettings settings;
+  settings.client_id = "client 1";
+  settings.token_endpoint = "https://provider.test/token";
+  settings.client_auth = auth;
+  settings.client_secret = Secret(std::string_view("s:e+c%ret"));
+  settings.ca_file = "/etc/ca.pem";
+  return settings;
+}
+
+const Secret& RefreshToken() {
+  static const Secret token(std::string_view("rt/1=="));
+  return token;
+}
+
+TEST(TokenRequest, GoesToTheEndpointAsAFormAndAsksForJson) {
+  const auto request = MakeTokenRequest(Settings(broker::ClientAuth::kNone), RefreshToken());
+  EXPECT_EQ(request.url, "https://provider.test/token");
+  EXPECT_EQ(request.ca_file, "/etc/ca.pem");
+  EXPECT_THAT(request.headers, Contains(Pair("Content-Type", "application/x-www-form-urlencoded")));
+  EXPECT_THAT(request.headers, Contains(Pair("Accept", "application/json")));
+}
+
+TEST(TokenRequest, NamesTheClientWhenItDoesNotAuthenticate) {
+  const auto request = MakeTokenRequest(Settings(broker::ClientAuth::kNone), RefreshToken());
+  EXPECT_EQ(request.body.Reveal(),
+            "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D&client_id=client%201");
+  EXPECT_TRUE(request.authorization.empty());
+}
+
+TEST(TokenRequest, PutsTheClientSecretIntoTheBody) {
+  const auto request =
+      MakeTokenRequest(Settings(broker::ClientAuth::kClientSecretPost), RefreshToken());
+  EXPECT_EQ(request.body.Reveal(),
+            "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D&client_id=client%201"
+            "&client_secret=s%3Ae%2Bc%25ret");
+  EXPECT_TRUE(request.authorization.empty());
+}
+
+TEST(TokenRequest, PutsTheClientIntoTheHeaderAndNotTwice) {
+  const auto request =
+      MakeTokenRequest(Settings(broker::ClientAuth::kClientSecretBasic), RefreshToken());
+  // base64("client%201:s%3Ae%2Bc%25ret")
+  EXPECT_EQ(request.authorization.Reveal(), "Basic Y2xpZW50JTIwMTpzJTNBZSUyQmMlMjVyZXQ=");
+  EXPECT_EQ(request.body.Reveal(), "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D");
+}
+
+TEST(TokenRequest, SendsAScopeOnlyWhenThereIsOne) {
+  auto settings = Settings(broker::ClientAuth::kClientSecretBasic);
+  settings.scope = "tickets:read tickets:write";
+  EXPECT_EQ(MakeTokenRequest(settings, RefreshToken()).body.Reveal(),
+            "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D"
+            "&scope=tickets%3Aread%20tickets%3Awrite");
+}
+
+TEST(TokenRequest, AddsExtraParametersButNeverANameTwice) {
+  auto settings = Settings(broker::ClientAuth::kClientSecretBasic);
+  settings.extra_parameters = {{"audience", "https://api.test"},
+                               {"grant_type", "password"},
+                               {"client_id", "client 1"},
+                               {"audience", "again"}};
+  EXPECT_EQ(MakeTokenRequest(settings, RefreshToken()).body.Reveal(),
+            "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D"
+            "&audience=https%3A%2F%2Fapi.test&client_id=client%201");
+}
+
+}  // namespace
+}  // namespace token_service::oauth
