@@ -1,19 +1,6 @@
 #include "server/http/curl_outcome.h"
 
 namespace token_service::http {
-namespace {
-
-// How far a connection had come when time was up. A time of zero: not that far.
-NotSent::Cause WhereItStood(CURL* handle) {
-  curl_off_t looked_up = 0;
-  curl_off_t connected = 0;
-  curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
-  curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &connected);
-  if (looked_up == 0) return NotSent::Cause::kResolve;
-  return connected == 0 ? NotSent::Cause::kConnect : NotSent::Cause::kTls;
-}
-
-}  // namespace
 
 NotSent::Cause WhyNotSent(CURL* handle, CURLcode code) {
   long proxy_status = 0;
@@ -23,6 +10,8 @@ NotSent::Cause WhyNotSent(CURL* handle, CURLcode code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return NotSent::Cause::kResolve;
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
       return NotSent::Cause::kConnect;
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
@@ -33,10 +22,9 @@ NotSent::Cause WhyNotSent(CURL* handle, CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CIPHER:
       return NotSent::Cause::kTls;
+    // In the look-up, TCP or TLS: libcurl 7.88 does not tell the last two apart.
     case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-      return WhereItStood(handle);
+      return NotSent::Cause::kTimeout;
     default:
       return NotSent::Cause::kOther;
   }

@@ -28,7 +28,7 @@ struct HttpResponse {
 
 // No byte of the request has left: the server cannot have seen it.
 struct NotSent {
-  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kOther };
+  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kTimeout, kOther };
   Cause cause = Cause::kOther;
 };
 // The request may have left, and no whole answer came.

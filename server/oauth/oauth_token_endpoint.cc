@@ -30,6 +30,8 @@ const char* CauseText(http::NotSent::Cause cause) {
       return "TLS handshake failed";
     case http::NotSent::Cause::kCertificate:
       return "server certificate not trusted";
+    case http::NotSent::Cause::kTimeout:
+      return "timed out before the request was sent";
     case http::NotSent::Cause::kOther:
       break;
   }

@@ -125,7 +125,7 @@ TEST_F(OAuthTokenEndpointTest, PassesRetryAfterOn) {
 TEST_F(OAuthTokenEndpointTest, ARequestThatNeverLeftIsUnspent) {
   using Cause = http::NotSent::Cause;
   for (const Cause cause : {Cause::kResolve, Cause::kConnect, Cause::kProxy, Cause::kTls,
-                            Cause::kCertificate, Cause::kOther}) {
+                            Cause::kCertificate, Cause::kTimeout, Cause::kOther}) {
     EXPECT_EQ(OutcomeText(Exchange(http::NotSent{cause})), "unspent, unavailable");
   }
   EXPECT_EQ(DetailOf(Exchange(http::NotSent{Cause::kCertificate})),
