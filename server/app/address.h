@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "absl/status/statusor.h"
+
+namespace token_service::app {
+
+struct TcpAddress {
+  std::string host;  // An IP address without brackets, or `localhost`.
+  int port = 0;      // 0: any free one.
+
+  friend bool operator==(const TcpAddress&, const TcpAddress&) = default;
+};
+
+struct UnixAddress {
+  std::string path;
+
+  friend bool operator==(const UnixAddress&, const UnixAddress&) = default;
+};
+
+// Where a server listens.
+using Address = std::variant<TcpAddress, UnixAddress>;
+
+// `127.0.0.1:8443`, `[::1]:8443`, `localhost:8443`, `unix:/path`, `unix:path`. INVALID_ARGUMENT
+// says what is wrong in a few words, without the text.
+absl::StatusOr<Address> ParseAddress(std::string_view text);
+
+// As gRPC's AddListeningPort takes it. ParseAddress reads it back.
+std::string FormatAddress(const Address& address);
+
+// 127.0.0.0/8, ::1 or localhost; an IPv6 host without brackets. Other names are not, whatever they
+// resolve to.
+bool IsLoopbackHost(std::string_view host);
+
+// Nothing leaves the machine: a loopback host or a unix socket.
+bool IsLocal(const Address& address);
+
+}  // namespace token_service::app

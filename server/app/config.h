@@ -1,0 +1,112 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/app/address.h"
+#include "server/broker/credential.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::app {
+
+// What `defaults` says: of the credentials in the file, and of those made by RPC. Without it, the
+// defaults of broker::CredentialSettings.
+struct CredentialDefaults {
+  std::string token_endpoint;  // Checked; empty: each credential names its own.
+  std::string scope;
+  broker::ClientAuth client_auth = broker::ClientAuth::kNone;
+  std::string client_secret_file;
+  std::string ca_file;
+  std::vector<std::pair<std::string, std::string>> extra_parameters;  // Sorted by name.
+  std::vector<std::string> dead_grant_errors;
+  broker::RefreshMode refresh = broker::RefreshMode::kEager;
+  absl::Duration assumed_lifetime = absl::Seconds(300);
+  absl::Duration min_refresh_interval = absl::Seconds(10);
+  absl::Duration replay_window = absl::Seconds(10);
+  absl::Duration idle_after = absl::Hours(24);
+  absl::Duration keepalive = absl::Hours(168);
+
+  // Without name, purpose, client_id and client_secret.
+  broker::CredentialSettings ToSettings() const;
+};
+
+// A credential of the file.
+struct DeclaredCredential {
+  broker::CredentialSettings settings;  // All but client_secret, which is in a file.
+  std::string refresh_token_file;
+  std::string client_secret_file;  // Empty when settings.client_auth is kNone.
+};
+
+struct TlsFiles {
+  std::string certificate_file;
+  std::string private_key_file;
+  std::string client_ca_file;  // Empty: clients present no certificates.
+};
+
+struct Caller {
+  std::string identity;
+  bool all_credentials = false;  // `"*"` among the credentials.
+  std::vector<std::string> credentials;
+  bool is_operator = false;
+};
+
+struct Limits {
+  int refresh_workers = 16;
+  int refreshes_per_endpoint = 8;
+  int waiting_calls = 10'000;
+  int watchers = 10'000;
+  absl::Duration connect_timeout = absl::Seconds(5);
+  absl::Duration exchange_timeout = absl::Seconds(30);
+  absl::Duration drain_timeout = absl::Seconds(45);  // 0: none.
+};
+
+struct LogSettings {
+  telemetry::Level level = telemetry::Level::kInfo;
+  telemetry::Format format = telemetry::Format::kAuto;
+};
+
+// A file that the configuration names and the server will read.
+struct NamedFile {
+  std::string where;  // For people: `/etc/x.yaml:12: tls.certificate_file`, `--refresh_token_file`.
+  std::string path;
+  bool holds_token = false;  // Read by ReadTokenFile.
+};
+
+// A configuration that has been checked. Paths are ready to open: those in a file were relative to
+// its directory.
+struct ServerConfig {
+  std::vector<Address> listen;  // At least one.
+  std::optional<TlsFiles> tls;  // For every TCP address of `listen`.
+  bool allow_plaintext = false;
+  std::string data_dir;
+  std::string sealing_key_file;  // Empty: a key of the server's own, in data_dir.
+  CredentialDefaults defaults;
+  std::vector<DeclaredCredential> credentials;
+  std::optional<std::vector<Caller>> callers;  // Absent is not empty: see the design of identities.
+  Limits limits;
+  LogSettings log;
+  std::optional<Address> metrics_listen;
+  std::string audit_file;
+
+  std::vector<NamedFile> files;
+  std::vector<std::string> warnings;  // One line each, no secrets; to be logged at start.
+};
+
+// Any bytes. `file_name` is for errors and for relative paths; nothing is opened. INVALID_ARGUMENT:
+// one line, `FILE:LINE: KEY: what is wrong`, without the value of anything that may be secret.
+absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, std::string_view file_name);
+
+// Reads and parses a file. An error, of whatever code, is one line that begins with the file's
+// name.
+absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name);
+
+// What can be checked of the world without starting: every named file can be read, token files hold
+// a token, data_dir is a directory or can be made. The first problem, one line. Blocks.
+absl::Status CheckConfigFiles(const ServerConfig& config);
+
+}  // namespace token_service::app

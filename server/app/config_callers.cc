@@ -1,0 +1,78 @@
+#include "server/app/config_callers.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/app/config_credentials.h"
+#include "server/app/config_spelling.h"
+
+namespace token_service::app {
+namespace {
+
+void WarnOfNoCallers(ServerConfig& config) {
+  const bool plaintext =
+      std::any_of(config.listen.begin(), config.listen.end(), [&](const Address& address) {
+        return !config.tls.has_value() || std::holds_alternative<UnixAddress>(address);
+      });
+  if (plaintext) {
+    config.warnings.push_back(
+        "no callers are configured: whoever can connect without TLS may do everything");
+  }
+  if (config.tls.has_value()) {
+    config.warnings.push_back("no callers are configured: nobody may do anything over TLS");
+  }
+}
+
+}  // namespace
+
+absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSource& source,
+                         ServerConfig& config) {
+  if (!source.Has("callers")) {
+    WarnOfNoCallers(config);
+    return absl::OkStatus();
+  }
+  std::set<std::string> declared;
+  for (const DeclaredCredential& credential : config.credentials) {
+    declared.insert(credential.settings.name);
+  }
+  std::set<std::string> identities;
+  std::vector<Caller> callers;
+  for (int i = 0; i < file.callers_size(); ++i) {
+    const token::config::Caller& from = file.callers(i);
+    const std::string key = absl::StrCat("callers[", i, "]");
+    if (from.identity().empty()) return source.Error(key + ".identity", "is required");
+    if (!identities.insert(from.identity()).second) {
+      return source.Error(key + ".identity",
+                          absl::StrCat(QuoteForError(from.identity()), " given twice"));
+    }
+    Caller caller;
+    caller.identity = from.identity();
+    caller.is_operator = from.operator_();
+    for (int j = 0; j < from.credentials_size(); ++j) {
+      const std::string& name = from.credentials(j);
+      const std::string at = absl::StrCat(key, ".credentials[", j, "]");
+      if (name == "*") {
+        caller.all_credentials = true;
+        continue;
+      }
+      if (!IsCredentialName(name)) {
+        return source.Error(
+            at, absl::StrCat("expected a credential's name or \"*\", got ", QuoteForError(name)));
+      }
+      if (!declared.contains(name)) {
+        config.warnings.push_back(
+            absl::StrFormat("%s: no credential \"%s\" is declared here", source.Where(at), name));
+      }
+      caller.credentials.push_back(name);
+    }
+    callers.push_back(std::move(caller));
+  }
+  config.callers = std::move(callers);
+  return absl::OkStatus();
+}
+
+}  // namespace token_service::app

@@ -1,0 +1,32 @@
+#include "server/app/config_command_line.h"
+
+#include "server/app/config.pb.h"
+#include "server/app/config_source.h"
+#include "server/app/config_validate.h"
+
+namespace token_service::app {
+namespace {
+
+constexpr char kOnlyCredential[] = "default";
+
+}  // namespace
+
+absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
+  if (!line.config.empty()) return LoadConfig(line.config);
+
+  const ConfigSource source = ConfigSource::Flags();
+  // Said here: "or in defaults" would be no help.
+  if (line.token_endpoint.empty()) return source.Error("token_endpoint", "is required");
+
+  token::config::ConfigFile file;
+  for (const std::string& address : line.listen) file.add_listen(address);
+  if (!line.data_dir.empty()) file.set_data_dir(line.data_dir);
+  token::config::Credential& credential = *file.add_credentials();
+  credential.set_name(kOnlyCredential);
+  credential.set_client_id(line.client_id);
+  credential.set_token_endpoint(line.token_endpoint);
+  credential.set_refresh_token_file(line.refresh_token_file);
+  return ValidateConfig(file, source);
+}
+
+}  // namespace token_service::app

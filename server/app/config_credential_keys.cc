@@ -1,0 +1,158 @@
+#include "server/app/config_credential_keys.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/app/config_limits.h"
+#include "server/app/config_token_endpoint.h"
+
+namespace token_service::app {
+namespace {
+
+// Ten years: no sum of such durations and a date overflows.
+constexpr absl::Duration kLongest = absl::Hours(24 * 3650);
+constexpr absl::Duration kShortest = absl::Milliseconds(1);
+
+// What the request says by itself (RFC 6749 section 6).
+constexpr std::array<std::string_view, 5> kOwnParameters = {"grant_type", "refresh_token",
+                                                            "client_id", "client_secret", "scope"};
+
+broker::ClientAuth ClientAuthOf(token::config::ClientAuth from) {
+  switch (from) {
+    case token::config::CLIENT_AUTH_CLIENT_SECRET_POST:
+      return broker::ClientAuth::kClientSecretPost;
+    case token::config::CLIENT_AUTH_CLIENT_SECRET_BASIC:
+      return broker::ClientAuth::kClientSecretBasic;
+    default:
+      return broker::ClientAuth::kNone;
+  }
+}
+
+// Defaults and Credential have these keys by the same names, in generated classes that share no
+// base.
+template <typename Keys>
+class Reader {
+ public:
+  Reader(const Keys& from, const std::string& path, const ConfigSource& source)
+      : from_(from), path_(path), source_(source) {}
+
+  absl::Status Read(CredentialDefaults& into) {
+    if (absl::Status s = ReadEndpoint(into); !s.ok()) return s;
+    if (from_.has_scope()) into.scope = from_.scope();
+    if (from_.has_client_auth()) into.client_auth = ClientAuthOf(from_.client_auth());
+    if (from_.has_refresh()) {
+      into.refresh = from_.refresh() == token::config::REFRESH_ON_DEMAND
+                         ? broker::RefreshMode::kOnDemand
+                         : broker::RefreshMode::kEager;
+    }
+    if (absl::Status s = ReadFiles(into); !s.ok()) return s;
+    if (absl::Status s = ReadDurations(into); !s.ok()) return s;
+    if (absl::Status s = ReadDeadGrantErrors(into); !s.ok()) return s;
+    return ReadExtraParameters(into);
+  }
+
+ private:
+  std::string Key(std::string_view name) const { return absl::StrFormat("%s.%s", path_, name); }
+
+  absl::Status ReadEndpoint(CredentialDefaults& into) {
+    if (!from_.has_token_endpoint()) return absl::OkStatus();
+    const absl::Status valid = CheckTokenEndpoint(from_.token_endpoint());
+    if (!valid.ok()) return source_.Error(Key("token_endpoint"), std::string(valid.message()));
+    into.token_endpoint = from_.token_endpoint();
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadFiles(CredentialDefaults& into) {
+    const struct {
+      bool given;
+      const std::string& path;
+      const char* name;
+      std::string& out;
+    } files[] = {
+        {from_.has_client_secret_file(), from_.client_secret_file(), "client_secret_file",
+         into.client_secret_file},
+        {from_.has_ca_file(), from_.ca_file(), "ca_file", into.ca_file},
+    };
+    for (const auto& file : files) {
+      if (!file.given) continue;
+      if (file.path.empty()) return source_.Error(Key(file.name), "must not be empty");
+      file.out = source_.Resolve(file.path);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadDurations(CredentialDefaults& into) {
+    const struct {
+      bool given;
+      const google::protobuf::Duration& value;
+      const char* name;
+      absl::Duration least;
+      absl::Duration& out;
+    } durations[] = {
+        {from_.has_assumed_lifetime(), from_.assumed_lifetime(), "assumed_lifetime",
+         absl::Seconds(1), into.assumed_lifetime},
+        {from_.has_min_refresh_interval(), from_.min_refresh_interval(), "min_refresh_interval",
+         kShortest, into.min_refresh_interval},
+        // 0: never replay at once.
+        {from_.has_replay_window(), from_.replay_window(), "replay_window", absl::ZeroDuration(),
+         into.replay_window},
+        {from_.has_idle_after(), from_.idle_after(), "idle_after", kShortest, into.idle_after},
+        {from_.has_keepalive(), from_.keepalive(), "keepalive", kShortest, into.keepalive},
+    };
+    for (const auto& d : durations) {
+      if (!d.given) continue;
+      const auto duration = ReadDuration(d.value, Key(d.name), d.least, kLongest, source_);
+      if (!duration.ok()) return duration.status();
+      d.out = *duration;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadDeadGrantErrors(CredentialDefaults& into) {
+    if (!source_.Has(Key("dead_grant_errors"))) return absl::OkStatus();
+    into.dead_grant_errors.clear();
+    for (int i = 0; i < from_.dead_grant_errors_size(); ++i) {
+      const std::string& error = from_.dead_grant_errors(i);
+      if (error.empty()) {
+        return source_.Error(absl::StrCat(Key("dead_grant_errors"), "[", i, "]"),
+                             "must not be empty");
+      }
+      into.dead_grant_errors.push_back(error);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadExtraParameters(CredentialDefaults& into) {
+    if (!source_.Has(Key("extra_parameters"))) return absl::OkStatus();
+    into.extra_parameters.assign(from_.extra_parameters().begin(), from_.extra_parameters().end());
+    std::sort(into.extra_parameters.begin(), into.extra_parameters.end());
+    for (const auto& [name, value] : into.extra_parameters) {
+      const std::string key = absl::StrCat(Key("extra_parameters"), ".", name);
+      if (name.empty()) return source_.Error(key, "a parameter needs a name");
+      if (std::count(kOwnParameters.begin(), kOwnParameters.end(), std::string_view(name)) > 0) {
+        return source_.Error(key, "is set by the service itself");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  const Keys& from_;
+  const std::string& path_;
+  const ConfigSource& source_;
+};
+
+}  // namespace
+
+absl::Status ReadCredentialKeys(const token::config::Defaults& from, const std::string& path,
+                                const ConfigSource& source, CredentialDefaults& into) {
+  return Reader(from, path, source).Read(into);
+}
+
+absl::Status ReadCredentialKeys(const token::config::Credential& from, const std::string& path,
+                                const ConfigSource& source, CredentialDefaults& into) {
+  return Reader(from, path, source).Read(into);
+}
+
+}  // namespace token_service::app

@@ -1,0 +1,150 @@
+#include "server/app/config_validate.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/app/config_callers.h"
+#include "server/app/config_credentials.h"
+#include "server/app/config_duration.h"
+#include "server/app/config_limits.h"
+#include "server/app/config_spelling.h"
+
+namespace token_service::app {
+namespace {
+
+using ::token::config::ConfigFile;
+
+constexpr std::string_view kDefaultListen = "127.0.0.1:50051";
+
+absl::StatusOr<Address> ReadAddress(const std::string& text, const std::string& key,
+                                    const ConfigSource& source) {
+  absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok()) {
+    return source.Error(key, absl::StrFormat("%s, got %s", std::string(address.status().message()),
+                                             QuoteForError(text)));
+  }
+  if (auto* socket = std::get_if<UnixAddress>(&*address))
+    socket->path = source.Resolve(socket->path);
+  return address;
+}
+
+absl::Status ReadListen(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
+  if (!source.Has("listen") && file.listen().empty()) {
+    config.listen.push_back(*ParseAddress(kDefaultListen));
+    return absl::OkStatus();
+  }
+  if (file.listen().empty()) return source.Error("listen", "names no address");
+  for (int i = 0; i < file.listen_size(); ++i) {
+    const std::string key = absl::StrCat("listen[", i, "]");
+    const absl::StatusOr<Address> address = ReadAddress(file.listen(i), key, source);
+    if (!address.ok()) return address.status();
+    const auto* tcp = std::get_if<TcpAddress>(&*address);
+    const bool any_port = tcp != nullptr && tcp->port == 0;
+    if (!any_port && std::count(config.listen.begin(), config.listen.end(), *address) > 0) {
+      return source.Error(key, "the same address twice");
+    }
+    if (!config.tls.has_value() && !config.allow_plaintext && !IsLocal(*address)) {
+      return source.Error(key,
+                          "plaintext on an address that is not loopback: tokens could be read on "
+                          "the network; set tls, or allow_plaintext: true");
+    }
+    config.listen.push_back(*address);
+  }
+  return absl::OkStatus();
+}
+
+// An optional file that must be there once it is named.
+absl::Status ReadFile(bool named, const std::string& path, const std::string& key,
+                      const ConfigSource& source, ServerConfig& config, std::string& out) {
+  if (!named) return absl::OkStatus();
+  if (path.empty()) return source.Error(key, "must not be empty");
+  out = source.Resolve(path);
+  config.files.push_back({source.Where(key), out, false});
+  return absl::OkStatus();
+}
+
+absl::Status ReadTls(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
+  if (!file.has_tls()) return absl::OkStatus();
+  const token::config::Tls& tls = file.tls();
+  if (!tls.has_certificate_file()) return source.Error("tls.certificate_file", "is required");
+  if (!tls.has_private_key_file()) return source.Error("tls.private_key_file", "is required");
+  TlsFiles files;
+  const struct {
+    bool named;
+    const std::string& path;
+    const char* key;
+    std::string& out;
+  } keys[] = {
+      {true, tls.certificate_file(), "tls.certificate_file", files.certificate_file},
+      {true, tls.private_key_file(), "tls.private_key_file", files.private_key_file},
+      {tls.has_client_ca_file(), tls.client_ca_file(), "tls.client_ca_file", files.client_ca_file},
+  };
+  for (const auto& k : keys) {
+    const absl::Status status = ReadFile(k.named, k.path, k.key, source, config, k.out);
+    if (!status.ok()) return status;
+  }
+  config.tls = files;
+  return absl::OkStatus();
+}
+
+absl::Status ReadStorage(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
+  if (file.has_data_dir() && file.has_store()) {
+    return source.Error("store", "data_dir is given as well; one of the two");
+  }
+  if (file.has_store()) {
+    if (!file.store().has_postgresql()) return source.Error("store.postgresql", "is required");
+    return source.Error("store.postgresql", "not supported in this build");
+  }
+  if (!file.has_data_dir()) return source.Error("data_dir", "is required");
+  if (file.data_dir().empty()) return source.Error("data_dir", "must not be empty");
+  config.data_dir = source.Resolve(file.data_dir());
+  return ReadFile(file.sealing().has_key_file(), file.sealing().key_file(), "sealing.key_file",
+                  source, config, config.sealing_key_file);
+}
+
+absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
+                             ServerConfig& config) {
+  using Log = token::config::Log;
+  if (file.log().has_level()) {
+    config.log.level = file.log().level() == Log::LEVEL_DEBUG     ? telemetry::Level::kDebug
+                       : file.log().level() == Log::LEVEL_WARNING ? telemetry::Level::kWarning
+                       : file.log().level() == Log::LEVEL_ERROR   ? telemetry::Level::kError
+                                                                  : telemetry::Level::kInfo;
+  }
+  if (file.log().has_format()) {
+    config.log.format = file.log().format() == Log::FORMAT_JSON   ? telemetry::Format::kJson
+                        : file.log().format() == Log::FORMAT_TEXT ? telemetry::Format::kText
+                                                                  : telemetry::Format::kAuto;
+  }
+  if (file.has_metrics()) {
+    if (!file.metrics().has_listen()) return source.Error("metrics.listen", "is required");
+    const auto address = ReadAddress(file.metrics().listen(), "metrics.listen", source);
+    if (!address.ok()) return address.status();
+    config.metrics_listen = *address;
+  }
+  if (file.has_audit()) {
+    if (!file.audit().has_file()) return source.Error("audit.file", "is required");
+    if (file.audit().file().empty()) return source.Error("audit.file", "must not be empty");
+    config.audit_file = source.Resolve(file.audit().file());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ServerConfig> ValidateConfig(const ConfigFile& file, const ConfigSource& source) {
+  ServerConfig config;
+  config.allow_plaintext = file.allow_plaintext();
+  // Of the order only this matters: listen asks for tls, callers for credentials.
+  const auto steps = {ReadTls,     ReadListen, ReadStorage,    ReadCredentials,
+                      ReadCallers, ReadLimits, ReadObservation};
+  for (const auto& step : steps) {
+    if (absl::Status status = step(file, source, config); !status.ok()) return status;
+  }
+  return config;
+}
+
+}  // namespace token_service::app

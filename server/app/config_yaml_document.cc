@@ -1,0 +1,93 @@
+#include "server/app/config_yaml_document.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/app/config_yaml.h"
+#include "server/telemetry/utf8.h"
+
+namespace token_service::app {
+namespace {
+
+// The parser's complaints that are constant text. Others may quote the file.
+std::string SafeComplaint(const YAML::ParserException& error) {
+  namespace msg = YAML::ErrorMsg;
+  const char* const constant[] = {
+      msg::END_OF_MAP,
+      msg::END_OF_MAP_FLOW,
+      msg::END_OF_SEQ,
+      msg::END_OF_SEQ_FLOW,
+      msg::MULTIPLE_TAGS,
+      msg::MULTIPLE_ANCHORS,
+      msg::MULTIPLE_ALIASES,
+      msg::ALIAS_CONTENT,
+      msg::INVALID_HEX,
+      msg::UNKNOWN_TOKEN,
+      msg::EOF_IN_SCALAR,
+      msg::CHAR_IN_SCALAR,
+      msg::TAB_IN_INDENTATION,
+      msg::FLOW_END,
+      msg::BLOCK_ENTRY,
+      msg::MAP_KEY,
+      msg::MAP_VALUE,
+      msg::ALIAS_NOT_FOUND,
+      msg::ANCHOR_NOT_FOUND,
+      msg::CHAR_IN_ALIAS,
+      msg::CHAR_IN_ANCHOR,
+      msg::CHAR_IN_BLOCK,
+      msg::ZERO_INDENT_IN_BLOCK,
+      msg::UNKNOWN_ANCHOR,
+  };
+  if (error.msg == msg::DOC_IN_SCALAR) return "malformed YAML: a quote that is not closed";
+  const auto* const found = std::find(std::begin(constant), std::end(constant), error.msg);
+  if (found == std::end(constant)) return "malformed YAML";
+  return absl::StrCat("malformed YAML: ", *found);
+}
+
+// 0: all of it is UTF-8. Otherwise the line (from 1) that is not.
+int LineThatIsNotUtf8(std::string_view text) {
+  int line = 1;
+  while (!text.empty()) {
+    const size_t length = telemetry::Utf8Length(text);
+    if (length == 0) return line;
+    if (text[0] == '\n') ++line;
+    text.remove_prefix(length);
+  }
+  return 0;
+}
+
+}  // namespace
+
+absl::StatusOr<YAML::Node> ParseYamlDocument(std::string_view text, const ConfigSource& source) {
+  if (text.size() > kMaxConfigBytes) {
+    return source.ErrorAtLine(1, absl::StrFormat("longer than %d bytes", kMaxConfigBytes));
+  }
+  const int not_utf8 = LineThatIsNotUtf8(text);
+  if (not_utf8 > 0) return source.ErrorAtLine(not_utf8, "not UTF-8 text");
+  try {
+    // The end of the document, said aloud: yaml-cpp lets the end of the text close a quote that is
+    // open, and the rest of the file would be taken for one value.
+    const std::vector<YAML::Node> documents =
+        YAML::LoadAll(absl::StrCat(std::string(text), "\n...\n"));
+    if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) {
+      return source.ErrorAtLine(1, "empty");
+    }
+    if (documents.size() > 1) {
+      return source.ErrorAtLine(documents[1].Mark().line + 1, "a second document (---)");
+    }
+    return documents[0];
+  } catch (const YAML::ParserException& error) {
+    const auto last = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
+    return source.ErrorAtLine(std::min(error.mark.line + 1, last), SafeComplaint(error));
+  } catch (const YAML::Exception&) {
+    return source.ErrorAtLine(1, "malformed YAML");
+  }
+}
+
+}  // namespace token_service::app

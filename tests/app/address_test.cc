@@ -1,0 +1,88 @@
+#include "server/app/address.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace token_service::app {
+namespace {
+
+TEST(AddressTest, ReadsWhatServersListenOn) {
+  const struct {
+    std::string_view text;
+    Address address;
+  } cases[] = {
+      {"127.0.0.1:8443", TcpAddress{"127.0.0.1", 8443}},
+      {"0.0.0.0:0", TcpAddress{"0.0.0.0", 0}},
+      {"localhost:65535", TcpAddress{"localhost", 65535}},
+      {"[::1]:80", TcpAddress{"::1", 80}},
+      {"[::]:80", TcpAddress{"::", 80}},
+      {"unix:/run/token.sock", UnixAddress{"/run/token.sock"}},
+      {"unix:///run/token.sock", UnixAddress{"/run/token.sock"}},
+      {"unix:token.sock", UnixAddress{"token.sock"}},
+  };
+  for (const auto& c : cases) {
+    const auto address = ParseAddress(c.text);
+    ASSERT_TRUE(address.ok()) << c.text << ": " << address.status();
+    EXPECT_EQ(*address, c.address) << c.text;
+    EXPECT_EQ(*ParseAddress(FormatAddress(*address)), *address) << c.text;
+  }
+}
+
+TEST(AddressTest, FormatsForGrpc) {
+  EXPECT_EQ(FormatAddress(TcpAddress{"127.0.0.1", 80}), "127.0.0.1:80");
+  EXPECT_EQ(FormatAddress(TcpAddress{"::1", 80}), "[::1]:80");
+  EXPECT_EQ(FormatAddress(UnixAddress{"/run/s"}), "unix:/run/s");
+}
+
+TEST(AddressTest, SaysWhatIsWrong) {
+  const std::string port = "the port must be a number from 0 to 65535";
+  const std::string host = "the host must be an IP address or localhost";
+  const struct {
+    std::string text;
+    std::string error;
+  } cases[] = {
+      {"", "expected HOST:PORT, [IPV6]:PORT or unix:PATH"},
+      {"8443", "expected HOST:PORT, [IPV6]:PORT or unix:PATH"},
+      {":8443", "a host is missing before the port (0.0.0.0 or [::] for all)"},
+      {"127.0.0.1:", port},
+      {"127.0.0.1:x", port},
+      {"127.0.0.1:-1", port},
+      {"127.0.0.1: 1", port},
+      {"127.0.0.1:65536", port},
+      {"127.0.0.1:99999999999", port},
+      {"::1", "an IPv6 address goes in brackets: [IPV6]:PORT"},
+      {"::1:80", "an IPv6 address goes in brackets: [IPV6]:PORT"},
+      {"[::1]", host},
+      {"[localhost]:80", host},
+      {"example.org:80", host},
+      {"127.1:80", host},
+      {"*:80", host},
+      {std::string("127.0.0.1\0x:80", 14), host},
+      {"unix:", "a path is missing after unix:"},
+      {"unix:/" + std::string(107, 'x'), "the path of a unix socket has at most 107 characters"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(ParseAddress(c.text).status(), absl::InvalidArgumentError(c.error)) << c.text;
+  }
+}
+
+TEST(AddressTest, KnowsLoopbackHosts) {
+  for (const char* host : {"127.0.0.1", "127.255.0.9", "::1", "localhost", "LocalHost"}) {
+    EXPECT_TRUE(IsLoopbackHost(host)) << host;
+  }
+  for (const char* host : {"", "0.0.0.0", "128.0.0.1", "::", "[::1]", "127.1", "2130706433",
+                           "localhost.example.org", "127.0.0.1.example.org", "::ffff:127.0.0.1"}) {
+    EXPECT_FALSE(IsLoopbackHost(host)) << host;
+  }
+  EXPECT_FALSE(IsLoopbackHost(std::string_view("127.0.0.1\0.example.org", 22)));
+}
+
+TEST(AddressTest, UnixSocketsAreLocal) {
+  EXPECT_TRUE(IsLocal(UnixAddress{"/run/s"}));
+  EXPECT_TRUE(IsLocal(TcpAddress{"::1", 80}));
+  EXPECT_FALSE(IsLocal(TcpAddress{"0.0.0.0", 80}));
+}
+
+}  // namespace
+}  // namespace token_service::app
