@@ -1,0 +1,195 @@
+#include "server/app/credential_catalog.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/app/token_file.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::app {
+namespace {
+
+using broker::ClientAuth;
+using broker::CredentialProfile;
+using broker::CredentialRecord;
+using broker::CredentialSettings;
+using broker::Standing;
+using telemetry::Level;
+using telemetry::Log;
+
+constexpr std::pair<ClientAuth, std::string_view> kClientAuthNames[] = {
+    {ClientAuth::kNone, "none"},
+    {ClientAuth::kClientSecretPost, "client_secret_post"},
+    {ClientAuth::kClientSecretBasic, "client_secret_basic"},
+};
+
+std::string NameOf(ClientAuth auth) {
+  for (const auto& [value, name] : kClientAuthNames) {
+    if (value == auth) return std::string(name);
+  }
+  return "none";
+}
+
+ClientAuth ClientAuthNamed(std::string_view wanted) {
+  for (const auto& [value, name] : kClientAuthNames) {
+    if (name == wanted) return value;
+  }
+  return ClientAuth::kNone;
+}
+
+CredentialSettings CopyOf(const CredentialSettings& settings) {
+  return {.name = settings.name,
+          .purpose = settings.purpose,
+          .client_id = settings.client_id,
+          .token_endpoint = settings.token_endpoint,
+          .scope = settings.scope,
+          .client_auth = settings.client_auth,
+          .client_secret = settings.client_secret.Copy(),
+          .ca_file = settings.ca_file,
+          .extra_parameters = settings.extra_parameters,
+          .dead_grant_errors = settings.dead_grant_errors,
+          .refresh = settings.refresh,
+          .assumed_lifetime = settings.assumed_lifetime,
+          .min_refresh_interval = settings.min_refresh_interval,
+          .replay_window = settings.replay_window,
+          .idle_after = settings.idle_after,
+          .keepalive = settings.keepalive,
+          .managed_by_config = settings.managed_by_config};
+}
+
+// A declared credential's client secret stays in its file.
+CredentialProfile ProfileOf(const CredentialSettings& settings) {
+  return {.purpose = settings.purpose,
+          .client_id = settings.client_id,
+          .token_endpoint = settings.token_endpoint,
+          .scope = settings.scope,
+          .client_auth = NameOf(settings.client_auth),
+          .managed_by_config = true};
+}
+
+bool Same(const CredentialProfile& a, const CredentialProfile& b) {
+  return a.purpose == b.purpose && a.client_id == b.client_id &&
+         a.token_endpoint == b.token_endpoint && a.scope == b.scope &&
+         a.client_auth == b.client_auth && a.client_secret == b.client_secret &&
+         a.managed_by_config == b.managed_by_config;
+}
+
+}  // namespace
+
+CredentialCatalog::CredentialCatalog(const ServerConfig& config, broker::CredentialStore& store,
+                                     const Clock& clock)
+    : config_(config), store_(store), clock_(clock) {}
+
+absl::Status CredentialCatalog::Reconcile() {
+  for (const NamedFile& file : config_.files) {
+    if (file.holds_token) continue;
+    if (const absl::Status readable = CheckReadable(file.path); !readable.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(file.where, ": ", readable.message()));
+    }
+  }
+  for (const DeclaredCredential& declared : config_.credentials) {
+    if (absl::Status status = Declare(declared); !status.ok()) return status;
+  }
+  std::vector<std::string> dropped;
+  absl::Status listed = store_.ForEach([&](CredentialRecord record) {
+    if (record.profile.managed_by_config && !declared_.contains(record.name) &&
+        record.standing != Standing::kDisabled) {
+      dropped.push_back(record.name);
+    }
+  });
+  for (const std::string& name : dropped) {
+    if (!listed.ok()) break;
+    listed = store_.SetStanding(name, Standing::kDisabled);
+    Log(Level::kWarning, "credential disabled: the configuration does not declare it any more",
+        {{"credential", name}});
+  }
+  return listed;
+}
+
+absl::Status CredentialCatalog::Declare(const DeclaredCredential& declared) {
+  const std::string& name = declared.settings.name;
+  CredentialSettings settings = CopyOf(declared.settings);
+  settings.managed_by_config = true;
+  if (!declared.client_secret_file.empty()) {
+    absl::StatusOr<Secret> secret = ReadTokenFile(declared.client_secret_file);
+    if (!secret.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(WhereIs(declared.client_secret_file), secret.status().message()));
+    }
+    settings.client_secret = *std::move(secret);
+  }
+  declared_[name] = std::make_shared<const CredentialSettings>(std::move(settings));
+
+  const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+  if (absl::IsNotFound(record.status())) return CreateFromFile(declared);
+  if (!record.ok()) return record.status();
+  const absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
+  if (token.ok()) {
+    if (const auto adopted = AdoptFromFile(name, *token); !adopted.ok()) return adopted.status();
+  } else {
+    // The file has done its work; what the store holds is newer anyway.
+    Log(Level::kWarning, "refresh_token_file cannot be used; going on with the stored one",
+        {{"credential", name}, {"error", std::string(token.status().message())}});
+  }
+  if (record->standing == Standing::kDisabled) {
+    if (absl::Status enabled = store_.SetStanding(name, Standing::kUsable); !enabled.ok()) {
+      return enabled;
+    }
+  }
+  const CredentialProfile profile = ProfileOf(declared.settings);
+  if (Same(profile, record->profile)) return absl::OkStatus();
+  return store_.UpdateProfile(name, profile);
+}
+
+absl::Status CredentialCatalog::CreateFromFile(const DeclaredCredential& declared) {
+  const absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
+  if (!token.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(WhereIs(declared.refresh_token_file), token.status().message()));
+  }
+  CredentialRecord record;
+  record.name = declared.settings.name;
+  record.profile = ProfileOf(declared.settings);
+  record.refresh_token = token->Copy();
+  record.seed = token->Copy();
+  record.create_time = clock_.WallNow();
+  return store_.Create(record);
+}
+
+absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
+                                                      const Secret& refresh_token) {
+  const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+  if (!record.ok()) return record.status();
+  if (record->standing == Standing::kUnreadable || record->seed == refresh_token) return false;
+  const absl::Status replaced = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/true);
+  if (!replaced.ok()) return replaced;
+  Log(Level::kInfo, "refresh token adopted from its file", {{"credential", name}});
+  return true;
+}
+
+broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialRecord& record) const {
+  if (const auto declared = declared_.find(record.name); declared != declared_.end()) {
+    return declared->second;
+  }
+  CredentialSettings settings = config_.defaults.ToSettings();
+  settings.name = record.name;
+  settings.purpose = record.profile.purpose;
+  settings.client_id = record.profile.client_id;
+  settings.token_endpoint = record.profile.token_endpoint;
+  settings.scope = record.profile.scope;
+  settings.client_auth = ClientAuthNamed(record.profile.client_auth);
+  settings.client_secret = record.profile.client_secret.Copy();
+  settings.managed_by_config = record.profile.managed_by_config;
+  return std::make_shared<const CredentialSettings>(std::move(settings));
+}
+
+std::string CredentialCatalog::WhereIs(const std::string& path) const {
+  for (const NamedFile& file : config_.files) {
+    if (file.path == path) return file.where + ": ";
+  }
+  return "";
+}
+
+}  // namespace token_service::app

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/app/config.h"
+#include "server/base/clock.h"
+#include "server/broker/credential.h"
+#include "server/broker/credential_store.h"
+
+namespace token_service::app {
+
+// Brings the store in line with the credentials that the configuration declares, and gives each
+// stored credential its settings. Blocks; one thread at a time.
+class CredentialCatalog {
+ public:
+  CredentialCatalog(const ServerConfig& config, broker::CredentialStore& store, const Clock& clock);
+
+  // Creates what is declared and not stored, adopts token files that changed, disables what is
+  // declared no more. INVALID_ARGUMENT: a file that the configuration names cannot be used; one
+  // line. Other codes: the store's.
+  absl::Status Reconcile();
+
+  // The settings of what is stored: as declared, or, of a credential made by RPC, as stored on top
+  // of `defaults`.
+  broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const;
+
+  // Takes a refresh token over from its file. The store's own, rotated token is never overwritten
+  // by a file that says what it said before. True: it was news.
+  absl::StatusOr<bool> AdoptFromFile(const std::string& name, const Secret& refresh_token);
+
+ private:
+  absl::Status Declare(const DeclaredCredential& declared);
+  absl::Status CreateFromFile(const DeclaredCredential& declared);
+  std::string WhereIs(const std::string& path) const;
+
+  const ServerConfig& config_;
+  broker::CredentialStore& store_;
+  const Clock& clock_;
+  std::map<std::string, broker::CredentialSettingsPtr> declared_;
+};
+
+}  // namespace token_service::app

@@ -1,0 +1,95 @@
+// token-server: see docs/architecture.md for what it is made of.
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "server/app/config.h"
+#include "server/app/config_command_line.h"
+#include "server/app/flags.h"
+#include "server/app/token_server.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::app {
+namespace {
+
+constexpr int kRuntimeError = 1;
+constexpr int kUsageError = 2;
+
+int Fail(const absl::Status& status, int code) {
+  std::fprintf(stderr, "token-server: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+// Tokens are in this process's memory: no core file, no debugger of the same user.
+void KeepMemoryPrivate() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+  umask(0077);
+}
+
+// To be taken by sigwait in this thread; every thread started later inherits the mask.
+sigset_t BlockSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+int Serve(ServerConfig config) {
+  const sigset_t signals = BlockSignals();
+  telemetry::ConfigureLog(config.log.level, config.log.format);
+  for (const std::string& warning : config.warnings) {
+    telemetry::Log(telemetry::Level::kWarning, warning);
+  }
+  absl::StatusOr<std::unique_ptr<TokenServer>> server = TokenServer::Start(std::move(config));
+  if (!server.ok()) {
+    return Fail(server.status(),
+                absl::IsInvalidArgument(server.status()) ? kUsageError : kRuntimeError);
+  }
+  int signal = 0;
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) (*server)->Reload();
+  return (*server)->Drain() ? 0 : kRuntimeError;
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  const absl::StatusOr<CommandLine> line = ParseFlags(arguments);
+  if (!line.ok()) return Fail(line.status(), kUsageError);
+  if (line->command == Command::kHelp) {
+    std::fputs(std::string(UsageText()).c_str(), stdout);
+    return 0;
+  }
+  if (line->command == Command::kVersion) {
+    std::puts("token-server " TOKEN_SERVICE_VERSION);
+    return 0;
+  }
+  absl::StatusOr<ServerConfig> config = ConfigFromCommandLine(*line);
+  if (!config.ok()) return Fail(config.status(), kUsageError);
+  if (line->command == Command::kCheckConfig) {
+    const absl::Status checked = CheckConfigFiles(*config);
+    return checked.ok() ? 0 : Fail(checked, kUsageError);
+  }
+  return Serve(*std::move(config));
+}
+
+}  // namespace
+}  // namespace token_service::app
+
+int main(int argc, char** argv) {
+#ifdef NDEBUG
+  // Debian compiles the detection in; it takes a global lock at every Lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
+  token_service::app::KeepMemoryPrivate();
+  return token_service::app::Main({argv + 1, argv + argc});
+}

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/app/token_file_watch.h"
+#include "server/base/secret.h"
+
+namespace token_service::app {
+
+// Looks at refresh token files now and then, on a thread of its own, and tells of news.
+class TokenFilePoller {
+ public:
+  // A file's token is another than before (or this is the first look). May block.
+  using OnToken = std::function<void(const std::string& credential, const Secret& token)>;
+
+  // Two looks make a change known: within 10 s.
+  static constexpr absl::Duration kInterval = absl::Seconds(4);
+
+  TokenFilePoller(std::vector<std::pair<std::string, std::string>> credential_and_path,
+                  OnToken on_token);
+  ~TokenFilePoller();
+
+  // Looks at once, twice.
+  void Poke();
+
+ private:
+  void Run();
+  void LookAtAll();
+
+  const OnToken on_token_;
+  std::vector<std::pair<std::string, TokenFileWatch>> files_;  // The thread's own.
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool poked_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace token_service::app

@@ -1,0 +1,197 @@
+#include "server/app/token_server.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/http/curl_transport.h"
+#include "server/oauth/oauth_token_endpoint.h"
+#include "server/store/open_credential_store.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::app {
+namespace {
+
+using telemetry::Level;
+using telemetry::Log;
+
+constexpr mode_t kSocketMode = 0660;
+constexpr absl::Duration kHealthInterval = absl::Seconds(1);
+// For answers on their way when everything else is done.
+constexpr absl::Duration kLastAnswers = absl::Seconds(5);
+
+std::string HolderName() {
+  char host[256] = {};
+  gethostname(host, sizeof(host) - 1);
+  absl::BitGen random;
+  return absl::StrCat(host, ":", getpid(), ":", absl::Hex(absl::Uniform<uint32_t>(random)));
+}
+
+std::string IdentityOfCallersAt(const Address& address) {
+  const auto* socket = std::get_if<UnixAddress>(&address);
+  return socket != nullptr ? absl::StrCat("unix:", socket->path) : "anonymous";
+}
+
+absl::StatusOr<authz::AccessPolicy> MakePolicy(const ServerConfig& config) {
+  if (!config.callers.has_value()) {
+    Log(Level::kWarning,
+        "no `callers` in the configuration: everyone who can connect may use every credential");
+    return authz::AccessPolicy::AllowEverything();
+  }
+  std::vector<authz::AccessPolicy::Entry> entries;
+  for (const Caller& caller : *config.callers) {
+    authz::Rights rights{.all_credentials = caller.all_credentials,
+                         .is_operator = caller.is_operator};
+    rights.credentials.insert(caller.credentials.begin(), caller.credentials.end());
+    entries.push_back({.identity = caller.identity, .rights = std::move(rights)});
+  }
+  return authz::AccessPolicy::Create(std::move(entries));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
+  auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
+  if (absl::Status status = server->OpenStore(); !status.ok()) return status;
+  if (absl::Status status = server->WireBroker(); !status.ok()) return status;
+  if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
+  server->WatchTokenFiles();
+  server->WatchHealth();
+  return server;
+}
+
+absl::Status TokenServer::OpenStore() {
+  if (config_.tls.has_value()) return absl::InvalidArgumentError("tls: not supported yet");
+  auto store = store::OpenCredentialStore(
+      {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file});
+  if (!store.ok()) {
+    // Whatever is wrong with the data directory is of the world, not of the configuration's text.
+    return absl::FailedPreconditionError(store.status().message());
+  }
+  store_ = *std::move(store);
+  catalog_ = std::make_unique<CredentialCatalog>(config_, *store_, SystemClock());
+  return catalog_->Reconcile();
+}
+
+absl::Status TokenServer::WireBroker() {
+  const Clock& clock = SystemClock();
+  const Limits& limits = config_.limits;
+  auto transport = http::CurlTransport::Create(
+      {.connect_timeout = limits.connect_timeout, .total_timeout = limits.exchange_timeout});
+  if (!transport.ok()) return absl::InternalError(transport.status().message());
+  transport_ = *std::move(transport);
+  endpoint_ = std::make_unique<oauth::OAuthTokenEndpoint>(*transport_, clock);
+  refresher_ = std::make_unique<broker::Refresher>(
+      broker::Refresher::Options{
+          .holder = HolderName(),
+          .lease = limits.connect_timeout + limits.exchange_timeout + absl::Seconds(15)},
+      *store_, *endpoint_, cache_, clock);
+  timers_ = std::make_unique<ThreadTimerQueue>(clock);
+  workers_ = std::make_unique<broker::WorkerPool>(limits.refresh_workers);
+  scheduler_ = std::make_unique<broker::RefreshScheduler>(
+      broker::RefreshScheduler::Options{.workers = limits.refresh_workers,
+                                        .per_endpoint = limits.refreshes_per_endpoint},
+      *refresher_, cache_, *workers_, *timers_, clock);
+  issuer_ = std::make_unique<broker::TokenIssuer>(
+      broker::TokenIssuer::Options{.max_waiting = static_cast<size_t>(limits.waiting_calls)},
+      cache_, *scheduler_, *timers_, clock);
+  scheduler_->SetListener(issuer_.get());
+  return absl::OkStatus();
+}
+
+absl::Status TokenServer::LoadCredentials() {
+  int64_t count = 0;
+  const absl::Status status = store_->ForEach([&](broker::CredentialRecord record) {
+    ++count;
+    scheduler_->Add(catalog_->SettingsOf(record), record);
+  });
+  Log(Level::kInfo, "credentials loaded", {{"count", count}});
+  return status;
+}
+
+absl::Status TokenServer::Listen() {
+  absl::StatusOr<authz::AccessPolicy> policy = MakePolicy(config_);
+  if (!policy.ok()) return policy.status();
+  policy_ = std::make_unique<authz::AccessPolicy>(*std::move(policy));
+  const api::TokenServiceParts parts{.issuer = *issuer_,
+                                     .cache = cache_,
+                                     .policy = *policy_,
+                                     .clock = SystemClock(),
+                                     .draining = draining_};
+  for (const Address& address : config_.listen) {
+    auto listener = api::GrpcListener::Create(
+        {.address = FormatAddress(address), .identity = IdentityOfCallersAt(address)}, parts);
+    if (!listener.ok()) return listener.status();
+    if (const auto* socket = std::get_if<UnixAddress>(&address);
+        socket != nullptr && chmod(socket->path.c_str(), kSocketMode) != 0) {
+      return absl::UnavailableError(absl::StrCat("cannot set the mode of ", socket->path));
+    }
+    listeners_.push_back(*std::move(listener));
+  }
+  for (const auto& listener : listeners_) {
+    listener->SetServing(true);
+    Log(Level::kInfo, "serving", {{"address", listener->address()}});
+  }
+  return absl::OkStatus();
+}
+
+void TokenServer::WatchTokenFiles() {
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const DeclaredCredential& declared : config_.credentials) {
+    files.emplace_back(declared.settings.name, declared.refresh_token_file);
+  }
+  token_files_ = std::make_unique<TokenFilePoller>(
+      std::move(files), [this](const std::string& credential, const Secret& token) {
+        const absl::StatusOr<bool> news = catalog_->AdoptFromFile(credential, token);
+        if (!news.ok()) {
+          Log(Level::kError, "refresh token of a file not stored",
+              {{"credential", credential}, {"error", std::string(news.status().message())}});
+        } else if (*news) {
+          scheduler_->OnGrantReplaced(credential);
+        }
+      });
+}
+
+// Not ready while an answer of the provider is in memory only: another instance should not be
+// stopped meanwhile.
+void TokenServer::WatchHealth() {
+  const bool serving = !draining_.load() && scheduler_->unpersisted() == 0;
+  for (const auto& listener : listeners_) listener->SetServing(serving);
+  timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
+}
+
+void TokenServer::Reload() {
+  if (token_files_ != nullptr) token_files_->Poke();
+}
+
+bool TokenServer::Drain() {
+  Log(Level::kInfo, "draining", {{"waiting_calls", static_cast<uint64_t>(issuer_->waiting())}});
+  draining_.store(true);
+  for (const auto& listener : listeners_) listener->SetServing(false);
+  token_files_.reset();
+  const bool done = scheduler_->Drain(config_.limits.drain_timeout);
+  issuer_->Shutdown();
+  issuer_->RefuseWaiting();
+  for (const auto& listener : listeners_) listener->Shutdown(absl::Now() + kLastAnswers);
+  if (const int lost = scheduler_->unpersisted(); lost > 0) {
+    Log(Level::kError, "stopping with answers of providers not stored", {{"count", lost}});
+  }
+  Log(Level::kInfo, "drained", {{"complete", done}});
+  return done;
+}
+
+TokenServer::~TokenServer() {
+  token_files_.reset();
+  for (const auto& listener : listeners_) listener->Shutdown(absl::Now());
+  // Callbacks start tasks and tasks arm timers: first no more tasks run, then no more callbacks.
+  if (workers_ != nullptr) workers_->Stop();
+  timers_.reset();
+}
+
+}  // namespace token_service::app

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/api/grpc_listener.h"
+#include "server/app/config.h"
+#include "server/app/credential_catalog.h"
+#include "server/app/token_file_poller.h"
+#include "server/authz/access_policy.h"
+#include "server/base/thread_timer_queue.h"
+#include "server/broker/credential_store.h"
+#include "server/broker/refresh_scheduler.h"
+#include "server/broker/refresher.h"
+#include "server/broker/token_cache.h"
+#include "server/broker/token_endpoint.h"
+#include "server/broker/token_issuer.h"
+#include "server/broker/worker_pool.h"
+#include "server/http/http_transport.h"
+
+namespace token_service::app {
+
+// The whole server: wires the rooms, starts, drains.
+class TokenServer {
+ public:
+  // Serves when it returns. INVALID_ARGUMENT: the configuration (exit 2); anything else: the world
+  // (exit 1). One line for the operator either way. Blocks.
+  static absl::StatusOr<std::unique_ptr<TokenServer>> Start(ServerConfig config);
+
+  ~TokenServer();
+
+  // SIGHUP: looks at the refresh token files now.
+  void Reload();
+
+  // No new calls; those that wait are answered, an exchange in flight is committed. True: nothing
+  // is left undone. Blocks, for limits.drain_timeout at most and a moment.
+  bool Drain();
+
+ private:
+  explicit TokenServer(ServerConfig config) : config_(std::move(config)) {}
+
+  absl::Status OpenStore();
+  absl::Status WireBroker();
+  absl::Status LoadCredentials();
+  absl::Status Listen();
+  void WatchTokenFiles();
+  void WatchHealth();
+
+  const ServerConfig config_;
+  std::atomic<bool> draining_ = false;
+
+  std::unique_ptr<broker::CredentialStore> store_;
+  std::unique_ptr<CredentialCatalog> catalog_;
+  std::unique_ptr<http::HttpTransport> transport_;
+  std::unique_ptr<broker::TokenEndpoint> endpoint_;
+  broker::TokenCache cache_;
+  std::unique_ptr<broker::Refresher> refresher_;
+  std::unique_ptr<broker::RefreshScheduler> scheduler_;
+  std::unique_ptr<broker::TokenIssuer> issuer_;
+  // Stopped before what their tasks and callbacks use is gone: see ~TokenServer.
+  std::unique_ptr<ThreadTimerQueue> timers_;
+  std::unique_ptr<broker::WorkerPool> workers_;
+  std::unique_ptr<TokenFilePoller> token_files_;
+  std::unique_ptr<authz::AccessPolicy> policy_;
+  std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
+};
+
+}  // namespace token_service::app
