@@ -11,14 +11,14 @@
 
 namespace token_service::api {
 
-// An answer that is not OK, before it becomes a grpc::Status: the code, a reason of ErrorInfo (domain "token.v1"),
-// and what goes with them. See the table in docs/errors.md.
+// An answer that is not OK, before it becomes a grpc::Status: the code, a reason of ErrorInfo
+// (domain "token.v1"), and what goes with them. See the table in docs/errors.md.
 struct ApiError {
   grpc::StatusCode code;
   std::string reason;
   std::string message;
-  std::string credential;  // ErrorInfo metadata `credential`; empty: none.
-  std::string field;       // ErrorInfo metadata `field`; empty: none.
+  std::string credential;                     // ErrorInfo metadata `credential`; empty: none.
+  std::string field;                          // ErrorInfo metadata `field`; empty: none.
   std::optional<absl::Duration> retry_after;  // RetryInfo.
 };
 

@@ -20,9 +20,8 @@ bool IsLowerAlnum(char c) {
 
 bool IsCredentialName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxName && IsLowerAlnum(name[0]) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return IsLowerAlnum(c) || c == '.' || c == '_' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsLowerAlnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,

@@ -9,8 +9,8 @@
 
 namespace token_service::api {
 
-// Which credential a call is about: the one it names, or, when it names none, `default` or the only one the caller
-// may use. Refuses malformed names and those the caller may not use.
+// Which credential a call is about: the one it names, or, when it names none, `default` or the only
+// one the caller may use. Refuses malformed names and those the caller may not use.
 std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,
                                                      const authz::Rights& rights,
                                                      const broker::TokenCache& cache);

@@ -28,7 +28,8 @@ void SetLimits(const GrpcListener::Options& options, grpc::ServerBuilder& builde
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   // A second server on the same port is a mistake, not a way to share it.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Dead peers are found within 80 s; clients may ping each 10 s, also between calls, but not more often.
+  // Dead peers are found within 80 s; clients may ping each 10 s, also between calls, but not more
+  // often.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -70,6 +71,8 @@ void GrpcListener::SetServing(bool serving) {
   health->SetServingStatus(kTokenService, serving);
 }
 
-void GrpcListener::Shutdown(absl::Time deadline) { server_->Shutdown(absl::ToChronoTime(deadline)); }
+void GrpcListener::Shutdown(absl::Time deadline) {
+  server_->Shutdown(absl::ToChronoTime(deadline));
+}
 
 }  // namespace token_service::api

@@ -12,9 +12,9 @@
 
 namespace token_service::api {
 
-// One listening address with its gRPC server: TokenService, health (grpc.health.v1) and reflection. An address has a
-// server of its own because gRPC tells a call's peer but not the socket it came in by, and the socket is the identity
-// of plaintext callers.
+// One listening address with its gRPC server: TokenService, health (grpc.health.v1) and reflection.
+// An address has a server of its own because gRPC tells a call's peer but not the socket it came in
+// by, and the socket is the identity of plaintext callers.
 class GrpcListener {
  public:
   struct Options {
@@ -24,7 +24,8 @@ class GrpcListener {
     int max_concurrent_streams = 1000;  // Per connection.
   };
 
-  // UNAVAILABLE: the address cannot be bound. Serves at once, health NOT_SERVING until SetServing(true).
+  // UNAVAILABLE: the address cannot be bound. Serves at once, health NOT_SERVING until
+  // SetServing(true).
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(const Options& options,
                                                               const TokenServiceParts& parts);
 
@@ -34,7 +35,8 @@ class GrpcListener {
   // The health of `""` and of every service here.
   void SetServing(bool serving);
 
-  // No new calls; returns when the last has ended or at `deadline`, when what is left is cancelled. Blocks.
+  // No new calls; returns when the last has ended or at `deadline`, when what is left is cancelled.
+  // Blocks.
   void Shutdown(absl::Time deadline);
 
  private:

@@ -12,7 +12,8 @@ namespace token_service::api {
 google::protobuf::Duration ToProto(absl::Duration duration);
 google::protobuf::Timestamp ToProto(absl::Time time);
 
-// Nullopt: malformed, by the rules of google/protobuf/duration.proto (range, nanos, signs that agree).
+// Nullopt: malformed, by the rules of google/protobuf/duration.proto (range, nanos, signs that
+// agree).
 std::optional<absl::Duration> FromProto(const google::protobuf::Duration& duration);
 
 }  // namespace token_service::api

@@ -13,7 +13,8 @@ namespace token_service::api {
 
 // Broker values ↔ messages.
 
-// The request for a credential already chosen; INVALID_ARGUMENT for a malformed or negative min_validity.
+// The request for a credential already chosen; INVALID_ARGUMENT for a malformed or negative
+// min_validity.
 std::variant<broker::TokenRequest, ApiError> FromProto(
     const token::v1::GetAccessTokenRequest& request, std::string credential);
 

@@ -43,7 +43,8 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
     Finish(Answer(answer, credential_, rights_, parts_.clock, *response_));
   }
 
-  // Also when the deadline passes. Whoever takes the waiter out finishes the call: here, or in OnAnswer.
+  // Also when the deadline passes. Whoever takes the waiter out finishes the call: here, or in
+  // OnAnswer.
   void OnCancel() override {
     if (parts_.issuer.Leave(credential_, this)) Finish(grpc::Status::CANCELLED);
   }

@@ -22,8 +22,9 @@ struct TokenServiceParts {
   const std::atomic<bool>& draining;
 };
 
-// token.v1.TokenService on gRPC's callback API, for the callers of one listener. No method blocks: a call that has
-// to wait is parked with the issuer, and taken out when its deadline passes or its caller leaves.
+// token.v1.TokenService on gRPC's callback API, for the callers of one listener. No method blocks:
+// a call that has to wait is parked with the issuer, and taken out when its deadline passes or its
+// caller leaves.
 class TokenServiceImpl final : public token::v1::TokenService::CallbackService {
  public:
   TokenServiceImpl(ListenerInfo listener, const TokenServiceParts& parts)

@@ -34,10 +34,12 @@ class AccessPolicy {
 
   // Everyone may do everything: loopback plaintext and unix sockets without `callers`.
   static AccessPolicy AllowEverything();
-  // Nobody may do anything but who is named. INVALID_ARGUMENT: an identity twice, empty, or with a `*` elsewhere.
+  // Nobody may do anything but who is named. INVALID_ARGUMENT: an identity twice, empty, or with a
+  // `*` elsewhere.
   static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);
 
-  // Null: no entry names this caller. An exact entry goes before a wildcard, a longer wildcard before a shorter.
+  // Null: no entry names this caller. An exact entry goes before a wildcard, a longer wildcard
+  // before a shorter.
   const Rights* RightsOf(std::string_view identity) const;
 
  private:
