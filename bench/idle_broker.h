@@ -1,0 +1,54 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/base/thread_timer_queue.h"
+#include "server/broker/refresh_scheduler.h"
+#include "server/broker/refresher.h"
+#include "server/broker/token_issuer.h"
+#include "server/broker/worker_pool.h"
+
+namespace token_service::bench {
+
+// A TokenIssuer over a given cache, put together as the server does, with no provider and no store
+// to ask: what is in the cache is all there is.
+class IdleBroker {
+ public:
+  explicit IdleBroker(broker::TokenCache& cache)
+      : refresher_({.holder = "bench"}, store_, endpoint_, cache, SystemClock()),
+        scheduler_({}, refresher_, cache, workers_, timers_, SystemClock()),
+        issuer_({}, cache, scheduler_, timers_, SystemClock()) {
+    scheduler_.SetListener(&issuer_);
+  }
+
+  broker::TokenIssuer& issuer() { return issuer_; }
+
+ private:
+  class NoStore final : public broker::RotationStore {
+   public:
+    absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest&) override {
+      return absl::UnavailableError("no store");
+    }
+    absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation&) override {
+      return absl::UnavailableError("no store");
+    }
+    absl::Status Conclude(const broker::Conclusion&) override { return absl::OkStatus(); }
+    absl::Status Quarantine(const broker::Evidence&) override { return absl::OkStatus(); }
+  };
+
+  class NoEndpoint final : public broker::TokenEndpoint {
+   public:
+    broker::ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret&) override {
+      return broker::Unspent{.reason = broker::Reason::kProviderUnavailable};
+    }
+  };
+
+  NoStore store_;
+  NoEndpoint endpoint_;
+  broker::WorkerPool workers_{1};
+  ThreadTimerQueue timers_;
+  broker::Refresher refresher_;
+  broker::RefreshScheduler scheduler_;
+  broker::TokenIssuer issuer_;
+};
+
+}  // namespace token_service::bench

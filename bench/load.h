@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace token_service::bench {
+
+struct LoadOptions {
+  std::string server;      // host:port or unix:/path; plaintext.
+  std::string credential;  // Empty: the server's default.
+  int connections = 1;
+  int concurrency = 32;  // Calls under way at once, dealt out over the connections.
+  absl::Duration duration = absl::Seconds(5);
+  int64_t calls = 0;  // At most so many; 0: as many as fit into `duration`.
+};
+
+struct LoadResult {
+  int64_t calls = 0;
+  int64_t errors = 0;
+  std::string first_error;  // Of one failed call, for people.
+  absl::Duration elapsed;   // From the first call's start to the last one's end.
+  size_t response_bytes = 0;
+  size_t token_bytes = 0;
+  std::vector<int64_t> latencies_ns;  // Of each call that did not fail, sorted.
+
+  double CallsPerSecond() const;
+  // The latency that the fraction `q` of the calls did not exceed. Zero when there is none.
+  absl::Duration Quantile(double q) const;
+};
+
+// Calls GetAccessToken over and over, each caller starting its next call when the last has ended (a
+// closed loop). A caller whose call failed stops. Connects first; returns when every caller has
+// stopped.
+LoadResult RunLoad(const LoadOptions& options);
+
+}  // namespace token_service::bench
