@@ -1,0 +1,1 @@
+"""What the integration tests start and ask: real programs, real sockets."""

@@ -1,0 +1,72 @@
+"""oidc-provider from npm: an authorization server nobody here wrote."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from . import http
+from .process import Process, eventually
+from .tools import WORK, missing, need
+
+_SOURCE = pathlib.Path(__file__).resolve().parents[1] / "oidc-provider"
+
+
+def installed() -> pathlib.Path:
+    """The directory with the server and its packages, fetched once a build directory."""
+    need("node", "package nodejs")
+    npm = need("npm", "package npm")
+    directory = WORK / "oidc-provider"
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "server.mjs", "memory_adapter.mjs"):
+        shutil.copy(_SOURCE / name, directory / name)
+    done_for = directory / "installed.json"
+    wanted = (directory / "package.json").read_text()
+    if not done_for.exists() or done_for.read_text() != wanted:
+        done = subprocess.run(
+            [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts",
+             "--loglevel=error"], cwd=directory, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            missing(f"npm install of oidc-provider failed: {done.stderr.strip()[-400:]}")
+        done_for.write_text(wanted)
+    return directory
+
+
+class OidcProvider:
+    """Refresh tokens rotate at every use; one that comes back revokes its grant (an event `revoked`)."""
+
+    def __init__(self, directory: pathlib.Path, access_token_seconds: int = 4):
+        self.directory = directory
+        code = installed()
+        self.process = Process(
+            [need("node", "package nodejs"), str(code / "server.mjs")], directory / "oidc-provider",
+            env={**os.environ, "ACCESS_TOKEN_SECONDS": str(access_token_seconds)})
+
+        def line():
+            assert self.process.running(), self.process.stderr()
+            return self.process.stdout().endswith("\n") and self.process.stdout()
+        facts = json.loads(eventually(line, 60, "oidc-provider listens"))
+        self.issuer, self._control = facts["issuer"], facts["control"]
+        self._secret_file = directory / "client-secret"
+        self._secret_file.write_text(facts["secret"])
+
+    def credential(self, name: str, client: str, **more) -> dict:
+        """Mints a grant for the client `public`, `basic` or `post`; an entry for token-server."""
+        minted = http.ask(self._control + "/credentials", {"client": client})
+        path = self.directory / f"refresh-token-{name}"
+        path.write_text(minted["refresh_token"])
+        entry = {"name": name, "client_id": client, "token_endpoint": self.issuer + "/token",
+                 "refresh_token_file": str(path), **more}
+        if client != "public":
+            entry["client_auth"] = f"client_secret_{client}"
+            entry["client_secret_file"] = str(self._secret_file)
+        return entry
+
+    def events(self, kind: str | None = None) -> list[dict]:
+        events = http.ask(self._control + "/events")
+        return [event for event in events if kind is None or event["event"] == kind]
+
+    def delay(self, milliseconds: int) -> None:
+        """Holds answers back after the work is done: the time in which a kill loses an answer."""
+        http.ask(self._control + "/delay", {"ms": milliseconds})

@@ -1,0 +1,92 @@
+"""token-server, as an operator runs it."""
+
+import json
+import pathlib
+import signal
+
+from .api import Api
+from .process import Process, eventually
+from .tools import program
+
+
+class TokenServer:
+    """Configured by a file in `directory`, its data beside it. `start` may be called again after an end."""
+
+    def __init__(self, directory: pathlib.Path, credentials: list[dict], **config):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.data_dir = directory / "data"
+        self.config_file = directory / "token-server.yaml"
+        self.configure(credentials, **config)
+        self.process: Process | None = None
+        self.runs: list[Process] = []
+        self._api: Api | None = None
+
+    def configure(self, credentials: list[dict], **config) -> None:
+        everything = {"listen": ["127.0.0.1:0"], "data_dir": str(self.data_dir),
+                      "credentials": credentials, **config}
+        self.config_file.write_text(json.dumps(everything, indent=2))  # JSON is YAML.
+
+    def launch(self, *flags: str) -> Process:
+        """Starts the program without waiting for anything."""
+        process = Process([program("token-server"), f"--config={self.config_file}", *flags],
+                          self.directory / f"token-server-{len(self.runs)}")
+        self.runs.append(process)
+        return process
+
+    def start(self) -> "TokenServer":
+        self.process = self.launch()
+        self.address = eventually(self._serving, 30, "token-server serves")
+        self._api = Api(self.address)
+        return self
+
+    def _serving(self):
+        assert self.process.running(), f"token-server ended: {self.process.stderr()}"
+        events = self.events("serving")
+        return events[0]["address"] if events else None
+
+    def events(self, name: str | None = None) -> list[dict]:
+        """The log of this run, the lines of one event."""
+        found = []
+        for line in self.process.stderr().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # A line being written, or one of a library's.
+            if name is None or entry.get("event") == name:
+                found.append(entry)
+        return found
+
+    @property
+    def api(self) -> Api:
+        return self._api
+
+    def logs(self) -> str:
+        """What every run so far wrote."""
+        return "".join(run.stdout() + run.stderr() for run in self.runs)
+
+    def terminate(self) -> None:
+        self.process.signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        self._close()
+        return self.process.stop()
+
+    def kill(self) -> None:
+        self._close()
+        self.process.kill()
+
+    def restart(self) -> "TokenServer":
+        assert self.stop() == 0
+        return self.start()
+
+    def end(self) -> None:
+        """Whatever state it is in; for clean-up."""
+        self._close()
+        for run in self.runs:
+            run.kill()
+
+    def _close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None

@@ -1,0 +1,92 @@
+"""kill -9 at random moments, under load, with rotation."""
+
+import os
+import random
+import time
+
+from harness.api import Refused
+from harness.load import Load
+from harness.process import eventually
+
+ROUNDS = 10
+
+
+def seeded() -> random.Random:
+    seed = int(os.environ.get("SEED", time.time_ns() % 10**9))
+    print(f"SEED={seed}")
+    return random.Random(seed)
+
+
+def down(refused: Refused) -> bool:
+    """The server is away: no details, because nobody is there to send any."""
+    return refused.code in ("UNAVAILABLE", "CANCELLED", "UNKNOWN") and refused.reason is None
+
+
+def outcome(server):
+    """A token, or the definite end; waits through anything that passes."""
+    def settled():
+        try:
+            return server.api.get()
+        except Refused as refused:
+            return refused if refused.code == "FAILED_PRECONDITION" else None
+    return eventually(settled, 60, "a token or a definite end")
+
+
+def test_with_a_grace_period_the_credential_outlives_every_kill(start_sandbox, start_server):
+    rng = seeded()
+    sandbox = start_sandbox(ttl="1s", grace="30s", latency="20ms")
+    server = start_server([sandbox.credential()])
+    with Load(lambda: server.address, tolerate=lambda refused: down(refused) or refused.code in
+              ("UNAVAILABLE", "DEADLINE_EXCEEDED")) as load:
+        for _ in range(ROUNDS):
+            time.sleep(rng.uniform(0, 1.2))
+            server.kill()
+            server.start()
+            assert not isinstance(outcome(server), Refused), server.logs()[-2000:]
+    assert not load.errors, load.errors[0]
+    assert load.answers > 0
+    assert sandbox.stats_of()["reuse_detected"] == 0
+
+
+def test_without_grace_only_a_lost_answer_ends_a_credential(start_sandbox, start_server):
+    rng = seeded()
+    sandbox = start_sandbox(ttl="1s")
+    server = start_server([sandbox.credential()])
+    for round_number in range(ROUNDS):
+        with Load(server.address, threads=2, tolerate=lambda refused: True) as load:
+            time.sleep(rng.uniform(0, 1.5))
+            server.kill()
+        server.start()
+        result = outcome(server)
+        if not isinstance(result, Refused):
+            continue
+        # The provider gave out more tokens than were ever committed: an answer was lost with the process.
+        known = max((*load.generations, *committed(server), 0))
+        issued = sandbox.stats_of()["issued"]
+        assert issued > known, f"dead after round {round_number} although no answer was lost"
+        return  # This grant is gone for a reason; nothing is left to kill.
+    assert sandbox.stats_of()["reuse_detected"] == 0
+
+
+def committed(server) -> set[int]:
+    """The generations that the log says were stored."""
+    found = set()
+    for run in server.runs:
+        for line in run.stderr().splitlines():
+            if '"generation":' in line:
+                digits = line.split('"generation":', 1)[1].lstrip().split(",")[0].rstrip("}").strip('"')
+                found.add(int(digits))
+    return found
+
+
+def test_a_restart_costs_the_provider_nothing(start_sandbox, start_server):
+    sandbox = start_sandbox(ttl="1h")
+    server = start_server([sandbox.credential()])
+    before = server.api.get()
+
+    server.kill()
+    server.start()
+    after = server.api.get()
+
+    assert (after.access_token, after.generation) == (before.access_token, before.generation)
+    assert sandbox.stats()["token_requests"] == 1
