@@ -152,7 +152,8 @@ absl::Status MemoryCredentialStore::SetStanding(std::string_view name, Standing 
   absl::MutexLock lock(&mutex_);
   const auto found = rows_.find(name);
   if (found == rows_.end()) return NoSuchCredential();
-  found->second.record.standing = standing;
+  Standing& stored = found->second.record.standing;
+  if (stored != Standing::kRefreshTokenRejected) stored = standing;
   return absl::OkStatus();
 }
 

@@ -12,7 +12,7 @@ namespace token_service::testing {
 
 // The reference for what a CredentialStore does; lives here so that production cannot fall back to
 // it.
-class MemoryCredentialStore final : public broker::CredentialStore {
+class MemoryCredentialStore : public broker::CredentialStore {
  public:
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;

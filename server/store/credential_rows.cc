@@ -1,0 +1,223 @@
+#include "server/store/credential_rows.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+namespace token_service::store {
+namespace {
+
+using broker::CredentialRecord;
+using broker::Standing;
+
+#define TS_COLUMNS                                                                               \
+  "name, purpose, client_id, token_endpoint, scope, client_auth, client_secret,"                 \
+  " managed_by_config, refresh_token, seed, rotates, standing, generation, create_time,"         \
+  " last_error_reason, consecutive_failures, committed_attempt, doubt_since, last_refresh_time," \
+  " access_token, token_type, token_scope, token_issued, token_expires,"                         \
+  " attempt_id, attempt_holder, attempt_begun, attempt_lease_end"
+
+constexpr char kSelectOne[] = "SELECT " TS_COLUMNS " FROM credentials WHERE name=?";
+constexpr char kSelectAll[] = "SELECT " TS_COLUMNS " FROM credentials ORDER BY name";
+constexpr char kInsert[] = "INSERT INTO credentials(" TS_COLUMNS
+                           ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr char kUpdate[] = "UPDATE credentials SET (" TS_COLUMNS
+                           ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
+                           "?20,?21,?22,?23,?24,?25,?26,?27,?28) WHERE name=?1";
+#undef TS_COLUMNS
+constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
+constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
+constexpr char kInsertEvidence[] =
+    "INSERT INTO evidence(credential, attempt_id, generation, time, body) VALUES(?,?,?,?,?)";
+constexpr char kCountEvidence[] = "SELECT count(*) FROM evidence WHERE credential=?";
+
+// The words in the file outlive the order of the enumerators. kUnreadable is never stored.
+constexpr std::pair<Standing, std::string_view> kStandings[] = {
+    {Standing::kUsable, "usable"},
+    {Standing::kRefreshTokenRejected, "refresh_token_rejected"},
+    {Standing::kClientRejected, "client_rejected"},
+    {Standing::kDisabled, "disabled"},
+};
+
+std::string_view StandingName(Standing standing) {
+  for (const auto& [value, name] : kStandings) {
+    if (value == standing) return name;
+  }
+  return "usable";
+}
+
+std::optional<Standing> StandingNamed(std::string_view text) {
+  for (const auto& [value, name] : kStandings) {
+    if (name == text) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<int64_t> ToNumber(const std::optional<absl::Time>& time) {
+  if (!time.has_value()) return std::nullopt;
+  return absl::ToUnixNanos(*time);
+}
+
+// ToUnixNanos saturates; what was infinite comes back so.
+absl::Time ToTime(int64_t nanoseconds) {
+  if (nanoseconds == INT64_MAX) return absl::InfiniteFuture();
+  if (nanoseconds == INT64_MIN) return absl::InfinitePast();
+  return absl::FromUnixNanos(nanoseconds);
+}
+
+std::optional<absl::Time> ToTime(std::optional<int64_t> nanoseconds) {
+  if (!nanoseconds.has_value()) return std::nullopt;
+  return ToTime(*nanoseconds);
+}
+
+// The order is TS_COLUMNS', below too.
+void BindRow(const StoredRow& row, SqliteQuery& query) {
+  const CredentialRecord& record = row.record;
+  query.Bind(record.name)
+      .Bind(record.profile.purpose)
+      .Bind(record.profile.client_id)
+      .Bind(record.profile.token_endpoint)
+      .Bind(record.profile.scope)
+      .Bind(record.profile.client_auth)
+      .Bind(record.profile.client_secret)
+      .Bind(int64_t{record.profile.managed_by_config})
+      .Bind(record.refresh_token)
+      .Bind(record.seed)
+      .Bind(int64_t{record.rotates})
+      .Bind(StandingName(record.standing))
+      .Bind(static_cast<int64_t>(record.generation))
+      .Bind(absl::ToUnixNanos(record.create_time))
+      .Bind(record.last_error_reason)
+      .Bind(int64_t{record.consecutive_failures})
+      .Bind(row.committed_attempt)
+      .Bind(ToNumber(record.doubt_since))
+      .Bind(ToNumber(record.last_refresh_time));
+  if (record.token.has_value()) {
+    query.Bind(record.token->value)
+        .Bind(record.token->token_type)
+        .Bind(record.token->scope)
+        .Bind(absl::ToUnixNanos(record.token->issued))
+        .Bind(absl::ToUnixNanos(record.token->expires));
+  } else {
+    query.BindNull().BindNull().BindNull().BindNull().BindNull();
+  }
+  if (record.attempt.has_value()) {
+    query.Bind(record.attempt->id)
+        .Bind(record.attempt->holder)
+        .Bind(absl::ToUnixNanos(record.attempt->begun))
+        .Bind(absl::ToUnixNanos(record.attempt->lease_end));
+  } else {
+    query.BindNull().BindNull().BindNull().BindNull();
+  }
+}
+
+absl::StatusOr<StoredRow> TakeRow(SqliteQuery& query) {
+  StoredRow row;
+  CredentialRecord& record = row.record;
+  record.name = query.Text();
+  record.profile.purpose = query.Text();
+  record.profile.client_id = query.Text();
+  record.profile.token_endpoint = query.Text();
+  record.profile.scope = query.Text();
+  record.profile.client_auth = query.Text();
+  record.profile.client_secret = query.Bytes();
+  record.profile.managed_by_config = query.Integer() != 0;
+  record.refresh_token = query.Bytes();
+  record.seed = query.Bytes();
+  record.rotates = query.Integer() != 0;
+  const std::optional<Standing> standing = StandingNamed(query.Text());
+  if (!standing.has_value())
+    return absl::DataLossError("a stored credential's standing is unknown");
+  record.standing = *standing;
+  record.generation = static_cast<uint64_t>(query.Integer());
+  record.create_time = ToTime(query.Integer());
+  record.last_error_reason = query.Text();
+  record.consecutive_failures = static_cast<uint32_t>(query.Integer());
+  row.committed_attempt = query.Text();
+  record.doubt_since = ToTime(query.OptionalInteger());
+  record.last_refresh_time = ToTime(query.OptionalInteger());
+  if (query.IsNull()) {
+    for (int i = 0; i < 5; ++i) query.Skip();
+  } else {
+    broker::StoredToken& token = record.token.emplace();
+    token.value = query.Bytes();
+    token.token_type = query.Text();
+    token.scope = query.Text();
+    token.issued = ToTime(query.Integer());
+    token.expires = ToTime(query.Integer());
+  }
+  if (!query.IsNull()) {
+    broker::Attempt& attempt = record.attempt.emplace();
+    attempt.id = query.Text();
+    attempt.holder = query.Text();
+    attempt.begun = ToTime(query.Integer());
+    attempt.lease_end = ToTime(query.Integer());
+  }
+  return row;
+}
+
+absl::Status CheckExists(SqliteConnection& connection, std::string_view name) {
+  SqliteQuery query(connection, kExists);
+  if (query.Bind(name).Step()) return absl::OkStatus();
+  return query.status().ok() ? absl::NotFoundError("no such credential") : query.status();
+}
+
+}  // namespace
+
+absl::StatusOr<StoredRow> ReadRow(SqliteConnection& connection, std::string_view name) {
+  SqliteQuery query(connection, kSelectOne);
+  if (query.Bind(name).Step()) return TakeRow(query);
+  return query.status().ok() ? absl::NotFoundError("no such credential") : query.status();
+}
+
+absl::Status ReadEveryRow(SqliteConnection& connection, absl::FunctionRef<void(StoredRow)> visit) {
+  SqliteQuery query(connection, kSelectAll);
+  while (query.Step()) {
+    absl::StatusOr<StoredRow> row = TakeRow(query);
+    if (!row.ok()) return row.status();
+    visit(*std::move(row));
+  }
+  return query.status();
+}
+
+absl::Status InsertRow(SqliteConnection& connection, const StoredRow& row) {
+  const absl::Status exists = CheckExists(connection, row.record.name);
+  if (exists.ok()) return absl::AlreadyExistsError("the name is taken");
+  if (!absl::IsNotFound(exists)) return exists;
+  SqliteQuery query(connection, kInsert);
+  BindRow(row, query);
+  return query.Run();
+}
+
+absl::Status UpdateRow(SqliteConnection& connection, const StoredRow& row) {
+  SqliteQuery query(connection, kUpdate);
+  BindRow(row, query);
+  return query.Run();
+}
+
+absl::Status DeleteRow(SqliteConnection& connection, std::string_view name) {
+  if (absl::Status status = CheckExists(connection, name); !status.ok()) return status;
+  SqliteQuery query(connection, kDelete);
+  return query.Bind(name).Run();
+}
+
+absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence) {
+  if (absl::Status status = CheckExists(connection, evidence.name); !status.ok()) return status;
+  SqliteQuery query(connection, kInsertEvidence);
+  return query.Bind(evidence.name)
+      .Bind(evidence.attempt_id)
+      .Bind(static_cast<int64_t>(evidence.generation))
+      .Bind(absl::ToUnixNanos(evidence.time))
+      .Bind(evidence.body)
+      .Run();
+}
+
+absl::StatusOr<int64_t> CountEvidenceRows(SqliteConnection& connection, std::string_view name) {
+  if (absl::Status status = CheckExists(connection, name); !status.ok()) return status;
+  SqliteQuery query(connection, kCountEvidence);
+  const int64_t count = query.Bind(name).Step() ? query.Integer() : 0;
+  if (!query.status().ok()) return query.status();
+  return count;
+}
+
+}  // namespace token_service::store

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/broker/credential_store.h"
+#include "server/store/sqlite_connection.h"
+#include "server/store/transitions.h"
+
+namespace token_service::store {
+
+// Rows of the tables `credentials` and `evidence` (sqlite_schema.cc), in whatever transaction the
+// connection is in. NOT_FOUND where there is no such credential, else the connection's errors;
+// DATA_LOSS for a row that makes no sense.
+
+absl::StatusOr<StoredRow> ReadRow(SqliteConnection& connection, std::string_view name);
+
+// In order of name.
+absl::Status ReadEveryRow(SqliteConnection& connection, absl::FunctionRef<void(StoredRow)> visit);
+
+// ALREADY_EXISTS when the name is taken.
+absl::Status InsertRow(SqliteConnection& connection, const StoredRow& row);
+
+// The row must exist.
+absl::Status UpdateRow(SqliteConnection& connection, const StoredRow& row);
+
+// With its evidence.
+absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
+
+absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence);
+absl::StatusOr<int64_t> CountEvidenceRows(SqliteConnection& connection, std::string_view name);
+
+}  // namespace token_service::store

@@ -1,0 +1,131 @@
+#include "server/store/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+
+namespace token_service::store {
+namespace {
+
+absl::Status WriteAll(int fd, std::string_view contents, const std::string& path) {
+  while (!contents.empty()) {
+    const ssize_t written = write(fd, contents.data(), contents.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return FileError("cannot write", path, errno);
+    contents.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fsync(fd) != 0) return FileError("cannot sync", path, errno);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status FileError(std::string_view doing, const std::string& path, int error_number) {
+  const std::string text =
+      absl::StrCat(std::string(doing), " ", path, ": ", std::generic_category().message(error_number));
+  switch (error_number) {
+    case ENOENT:
+      return absl::NotFoundError(text);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(text);
+    case EEXIST:
+      return absl::AlreadyExistsError(text);
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+      return absl::UnavailableError(text);
+    default:
+      return absl::FailedPreconditionError(text);
+  }
+}
+
+absl::StatusOr<PrivateFile> ReadPrivateFile(const std::string& path, size_t max_size) {
+  // Non-blocking: opening a pipe must fail below rather than wait for its writer.
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) return FileError("cannot open", path, errno);
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) return FileError("cannot read", path, errno);
+  if (S_ISDIR(status.st_mode)) return FileError("cannot read", path, EISDIR);
+  if (!S_ISREG(status.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+  }
+  std::string buffer(max_size + 1, '\0');
+  absl::Cleanup wipe = [&buffer] { WipeString(buffer); };
+  size_t size = 0;
+  while (size < buffer.size()) {
+    const ssize_t got = read(file.get(), buffer.data() + size, buffer.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError("cannot read", path, errno);
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > max_size) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " is longer than ", max_size, " bytes"));
+  }
+  return PrivateFile{.contents = Secret(std::string_view(buffer.data(), size)),
+                     .readable_by_others = (status.st_mode & (S_IRGRP | S_IROTH)) != 0};
+}
+
+absl::Status WriteNewPrivateFile(const std::string& path, std::string_view contents) {
+  std::string temporary = absl::StrCat(path, ".XXXXXX");
+  const FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC));  // Mode 0600.
+  if (!file.valid()) return FileError("cannot create", path, errno);
+  absl::Cleanup remove_temporary = [&temporary] { unlink(temporary.c_str()); };
+  if (absl::Status status = WriteAll(file.get(), contents, path); !status.ok()) return status;
+  // link() and not rename(): a file that appeared meanwhile must not be replaced.
+  if (link(temporary.c_str(), path.c_str()) != 0) return FileError("cannot create", path, errno);
+  return SyncDirectory(DirectoryOf(path));
+}
+
+absl::Status EnsurePrivateDirectory(const std::string& path) {
+  std::error_code error;
+  const std::string parent = DirectoryOf(path);
+  std::filesystem::create_directories(parent, error);
+  if (error) return FileError("cannot create directory", parent, error.value());
+  if (mkdir(path.c_str(), S_IRWXU) == 0) return SyncDirectory(parent);
+  const int mkdir_error = errno;
+  if (!std::filesystem::is_directory(path, error)) {
+    return FileError("cannot create directory", path,
+                     mkdir_error == EEXIST ? ENOTDIR : mkdir_error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return FileError("cannot open", path, errno);
+  if (fsync(directory.get()) != 0) return FileError("cannot sync", path, errno);
+  return absl::OkStatus();
+}
+
+std::string DirectoryOf(const std::string& path) {
+  // A trailing slash would make the path its own parent.
+  std::filesystem::path trimmed = path;
+  if (!trimmed.has_filename()) trimmed = trimmed.parent_path();
+  const std::string parent = trimmed.parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+}  // namespace token_service::store

@@ -1,0 +1,120 @@
+#include "server/store/group_commit.h"
+
+#include <string>
+#include <utility>
+
+#include "server/telemetry/log.h"
+
+namespace token_service::store {
+namespace {
+
+constexpr char kBegin[] = "BEGIN IMMEDIATE";
+constexpr char kCommit[] = "COMMIT";
+constexpr char kRollback[] = "ROLLBACK";
+constexpr char kSavepoint[] = "SAVEPOINT operation";
+constexpr char kRelease[] = "RELEASE operation";
+constexpr char kUndo[] = "ROLLBACK TO operation";
+constexpr char kCheckpoint[] = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+bool IsDatabaseFailure(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDataLoss(status);
+}
+
+absl::Status RunStatement(SqliteConnection& connection, const char* sql) {
+  return SqliteQuery(connection, sql).Run();
+}
+
+}  // namespace
+
+absl::Status GroupCommit::Run(Operation operation, bool purge) {
+  Writer writer{.operation = operation, .purge = purge, .result = absl::OkStatus()};
+  std::vector<Writer*> batch;
+  {
+    absl::MutexLock lock(&mutex_);
+    queue_.push_back(&writer);
+    const auto done_or_first = [this, &writer]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return writer.done || (!leading_ && queue_.front() == &writer);
+    };
+    mutex_.Await(absl::Condition(&done_or_first));
+    if (writer.done) return std::move(writer.result);
+    leading_ = true;
+    batch.swap(queue_);
+  }
+  RunBatch(batch);
+  absl::MutexLock lock(&mutex_);
+  leading_ = false;
+  // Afterwards the other writers may be gone.
+  for (Writer* const other : batch) other->done = true;
+  return std::move(writer.result);
+}
+
+size_t GroupCommit::waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return queue_.size();
+}
+
+void GroupCommit::RunBatch(const std::vector<Writer*>& batch) {
+  absl::Status status = RunTransaction(batch);
+  bool failed = !status.ok();
+  for (Writer* const writer : batch) {
+    if (!status.ok()) writer->result = status;
+    if (!IsDatabaseFailure(writer->result)) continue;
+    failed = true;
+    // To whoever waits for the write all failures of the database are one: it may work another
+    // time.
+    writer->result = absl::UnavailableError(writer->result.message());
+  }
+  if (failed) {
+    // Whatever state the connection is in: closing it rolls back, and a new one starts from the
+    // file.
+    connection_.reset();
+    return;
+  }
+  if (purge_due_) Purge();
+}
+
+absl::Status GroupCommit::RunTransaction(const std::vector<Writer*>& batch) {
+  if (connection_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<SqliteConnection>> opened = open_();
+    if (!opened.ok()) return absl::UnavailableError(opened.status().message());
+    connection_ = *std::move(opened);
+  }
+  if (absl::Status status = RunStatement(*connection_, kBegin); !status.ok()) return status;
+  for (Writer* const writer : batch) {
+    absl::Status status = RunInSavepoint(*writer);
+    if (status.ok()) continue;
+    RunStatement(*connection_, kRollback).IgnoreError();
+    return status;
+  }
+  absl::Status status = RunStatement(*connection_, kCommit);
+  if (!status.ok()) RunStatement(*connection_, kRollback).IgnoreError();
+  return status;
+}
+
+absl::Status GroupCommit::RunInSavepoint(Writer& writer) {
+  if (absl::Status status = RunStatement(*connection_, kSavepoint); !status.ok()) return status;
+  writer.result = writer.operation(*connection_);
+  if (writer.result.ok()) {
+    purge_due_ = purge_due_ || writer.purge;
+  } else if (!connection_->in_transaction()) {
+    // Some errors (disk full, I/O) make SQLite roll everything back, the others' work too.
+    return writer.result;
+  } else if (absl::Status status = RunStatement(*connection_, kUndo); !status.ok()) {
+    return status;
+  }
+  return RunStatement(*connection_, kRelease);
+}
+
+void GroupCommit::Purge() {
+  SqliteQuery query(*connection_, kCheckpoint);
+  const bool busy = !query.Step() || query.Integer() != 0;
+  if (!busy) {
+    purge_due_ = false;
+    return;
+  }
+  telemetry::Log(telemetry::Level::kInfo,
+                 "the log still holds sealed bytes of a deleted credential; trying again with the "
+                 "next write");
+}
+
+}  // namespace token_service::store

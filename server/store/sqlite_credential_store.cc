@@ -1,0 +1,165 @@
+#include "server/store/sqlite_credential_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/store/credential_rows.h"
+#include "server/store/files.h"
+#include "server/store/sqlite_schema.h"
+
+namespace token_service::store {
+
+using broker::CredentialRecord;
+
+namespace {
+
+// SQLite gives its log and index files the mode of the database, so that one is made here.
+absl::Status PrepareDatabaseFile(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!file.valid()) return FileError("cannot open", path, errno);
+  if (fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return FileError("cannot protect", path, errno);
+  return SyncDirectory(DirectoryOf(path));
+}
+
+absl::Status PrepareDatabase(const SqliteConnection::Options& options) {
+  if (absl::Status status = PrepareDatabaseFile(options.path); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> connection = SqliteConnection::Open(options);
+  absl::Status status = connection.ok() ? MigrateSchema(**connection) : connection.status();
+  if (status.ok()) return status;
+  if (absl::IsDataLoss(status)) {
+    return absl::DataLossError(
+        absl::StrCat(options.path, " is damaged or no database: ", std::string(status.message())));
+  }
+  return absl::Status(status.code(),
+                      absl::StrCat(options.path, ": ", std::string(status.message())));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
+    const Options& options) {
+  if (absl::Status status = EnsurePrivateDirectory(options.data_dir); !status.ok()) return status;
+  absl::StatusOr<OwnerLock> lock =
+      OwnerLock::Acquire(absl::StrCat(options.data_dir, "/owner.lock"));
+  if (!lock.ok()) return lock.status();
+  const SqliteConnection::Options database = {
+      .path = absl::StrCat(options.data_dir, "/credentials.db"), .vfs = options.vfs};
+  if (absl::Status status = PrepareDatabase(database); !status.ok()) return status;
+  return std::unique_ptr<SqliteCredentialStore>(
+      new SqliteCredentialStore(*std::move(lock), database));
+}
+
+SqliteCredentialStore::SqliteCredentialStore(OwnerLock lock,
+                                             const SqliteConnection::Options& database)
+    : lock_(std::move(lock)),
+      readers_([database] {
+        SqliteConnection::Options reading = database;
+        reading.query_only = true;
+        return SqliteConnection::Open(reading);
+      }),
+      writer_([database] { return SqliteConnection::Open(database); }) {}
+
+absl::Status SqliteCredentialStore::Change(std::string_view name,
+                                           absl::FunctionRef<bool(StoredRow&)> change) {
+  return writer_.Run([&](SqliteConnection& connection) -> absl::Status {
+    absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+    if (!row.ok()) return row.status();
+    return change(*row) ? UpdateRow(connection, *row) : absl::OkStatus();
+  });
+}
+
+absl::StatusOr<broker::BeginOutcome> SqliteCredentialStore::Begin(
+    const broker::BeginRequest& request) {
+  std::optional<broker::BeginOutcome> outcome;
+  absl::Status status = Change(request.name, [&](StoredRow& row) {
+    outcome = ApplyBegin(request, row);
+    return std::holds_alternative<broker::Begun>(*outcome);
+  });
+  if (!status.ok()) return status;
+  return *std::move(outcome);
+}
+
+absl::StatusOr<broker::CommitOutcome> SqliteCredentialStore::Commit(
+    const broker::Rotation& rotation) {
+  std::optional<broker::CommitOutcome> outcome;
+  absl::Status status = Change(rotation.name, [&](StoredRow& row) {
+    outcome = ApplyCommit(rotation, row);
+    return std::holds_alternative<broker::Committed>(*outcome);
+  });
+  if (!status.ok()) return status;
+  return *std::move(outcome);
+}
+
+absl::Status SqliteCredentialStore::Conclude(const broker::Conclusion& conclusion) {
+  return Change(conclusion.name, [&](StoredRow& row) { return ApplyConclude(conclusion, row); });
+}
+
+absl::Status SqliteCredentialStore::Quarantine(const broker::Evidence& evidence) {
+  return writer_.Run(
+      [&](SqliteConnection& connection) { return InsertEvidence(connection, evidence); });
+}
+
+absl::Status SqliteCredentialStore::ForEach(absl::FunctionRef<void(CredentialRecord)> visit) {
+  return readers_.Run([&](SqliteConnection& connection) {
+    return ReadEveryRow(connection, [&](StoredRow row) { visit(std::move(row.record)); });
+  });
+}
+
+absl::StatusOr<CredentialRecord> SqliteCredentialStore::Load(std::string_view name) {
+  std::optional<CredentialRecord> record;
+  absl::Status status = readers_.Run([&](SqliteConnection& connection) {
+    absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+    if (row.ok()) record = std::move(row->record);
+    return row.status();
+  });
+  if (!status.ok()) return status;
+  return *std::move(record);
+}
+
+absl::Status SqliteCredentialStore::Create(const CredentialRecord& record) {
+  return writer_.Run(
+      [&](SqliteConnection& connection) { return InsertRow(connection, NewRow(record)); });
+}
+
+absl::Status SqliteCredentialStore::UpdateProfile(std::string_view name,
+                                                  const broker::CredentialProfile& profile) {
+  return Change(name, [&](StoredRow& row) {
+    row.record.profile = profile.Copy();
+    return true;
+  });
+}
+
+absl::Status SqliteCredentialStore::ReplaceRefreshToken(std::string_view name,
+                                                        const Secret& refresh_token,
+                                                        bool from_file) {
+  return Change(name, [&](StoredRow& row) {
+    return ApplyReplaceRefreshToken(refresh_token, from_file, row);
+  });
+}
+
+absl::Status SqliteCredentialStore::SetStanding(std::string_view name, broker::Standing standing) {
+  return Change(name, [&](StoredRow& row) { return ApplySetStanding(standing, row); });
+}
+
+absl::Status SqliteCredentialStore::Delete(std::string_view name) {
+  return writer_.RunAndPurge(
+      [&](SqliteConnection& connection) { return DeleteRow(connection, name); });
+}
+
+absl::StatusOr<int64_t> SqliteCredentialStore::CountEvidence(std::string_view name) {
+  std::optional<int64_t> count;
+  absl::Status status = readers_.Run([&](SqliteConnection& connection) {
+    absl::StatusOr<int64_t> counted = CountEvidenceRows(connection, name);
+    if (counted.ok()) count = *counted;
+    return counted.status();
+  });
+  if (!status.ok()) return status;
+  return *count;
+}
+
+}  // namespace token_service::store

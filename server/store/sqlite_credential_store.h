@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/broker/credential_store.h"
+#include "server/store/group_commit.h"
+#include "server/store/owner_lock.h"
+#include "server/store/read_pool.h"
+#include "server/store/transitions.h"
+
+namespace token_service::store {
+
+// Credentials in an SQLite file, `credentials.db` in a directory that this object owns. Knows
+// nothing of sealing: what it is given in a Secret it writes as it is (see SealingCredentialStore).
+//
+// Writes that come together share one transaction and one fsync (GroupCommit); reads wait for no
+// write.
+class SqliteCredentialStore final : public broker::CredentialStore {
+ public:
+  struct Options {
+    std::string data_dir;       // Made with mode 0700 when missing.
+    const char* vfs = nullptr;  // SQLite's file layer; null: the default. For tests.
+  };
+
+  // FAILED_PRECONDITION: another server owns the directory, a newer version or another program
+  // wrote the file, or the path is none for a directory. PERMISSION_DENIED: not readable and
+  // writable for us. DATA_LOSS: the file is damaged or no database. UNAVAILABLE: disk full and the
+  // like. All name the path.
+  static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options);
+
+  absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
+  absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
+  absl::Status Conclude(const broker::Conclusion& conclusion) override;
+  absl::Status Quarantine(const broker::Evidence& evidence) override;
+
+  absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
+  absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
+  absl::Status Create(const broker::CredentialRecord& record) override;
+  absl::Status UpdateProfile(std::string_view name,
+                             const broker::CredentialProfile& profile) override;
+  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
+                                   bool from_file) override;
+  absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status Delete(std::string_view name) override;
+  absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
+
+ private:
+  SqliteCredentialStore(OwnerLock lock, const SqliteConnection::Options& database);
+
+  // One transaction: reads the row, lets `change` work on it, and writes it back if that says so.
+  absl::Status Change(std::string_view name, absl::FunctionRef<bool(StoredRow&)> change);
+
+  const OwnerLock lock_;  // First: let go last, when no connection is left.
+  ReadPool readers_;
+  GroupCommit writer_;
+};
+
+}  // namespace token_service::store

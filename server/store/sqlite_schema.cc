@@ -1,0 +1,112 @@
+#include "server/store/sqlite_schema.h"
+
+#include <cstdint>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace token_service::store {
+namespace {
+
+// "ToSv". SQLite keeps it in the file's header: file(1) shows it, and another program's file lacks
+// it.
+constexpr int64_t kApplicationId = 0x546f5376;
+
+// Each takes the schema from the version before to its own, which it sets. A published one never
+// changes.
+constexpr const char* kMigrations[] = {
+    // Times are nanoseconds since 1970, secrets are sealed. `committed_attempt`: whose commit made
+    // the current
+    // generation.
+    "CREATE TABLE credentials("
+    "  name TEXT NOT NULL PRIMARY KEY,"
+    "  purpose TEXT NOT NULL,"
+    "  client_id TEXT NOT NULL,"
+    "  token_endpoint TEXT NOT NULL,"
+    "  scope TEXT NOT NULL,"
+    "  client_auth TEXT NOT NULL,"
+    "  client_secret BLOB NOT NULL,"
+    "  managed_by_config INTEGER NOT NULL,"
+    "  refresh_token BLOB NOT NULL,"
+    "  seed BLOB NOT NULL,"
+    "  rotates INTEGER NOT NULL,"
+    "  standing TEXT NOT NULL,"
+    "  generation INTEGER NOT NULL,"
+    "  access_token BLOB,"
+    "  token_type TEXT,"
+    "  token_scope TEXT,"
+    "  token_issued INTEGER,"
+    "  token_expires INTEGER,"
+    "  attempt_id TEXT,"
+    "  attempt_holder TEXT,"
+    "  attempt_begun INTEGER,"
+    "  attempt_lease_end INTEGER,"
+    "  doubt_since INTEGER,"
+    "  create_time INTEGER NOT NULL,"
+    "  last_refresh_time INTEGER,"
+    "  last_error_reason TEXT NOT NULL,"
+    "  consecutive_failures INTEGER NOT NULL,"
+    "  committed_attempt TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE evidence("
+    "  id INTEGER PRIMARY KEY,"
+    "  credential TEXT NOT NULL REFERENCES credentials(name) ON DELETE CASCADE,"
+    "  attempt_id TEXT NOT NULL,"
+    "  generation INTEGER NOT NULL,"
+    "  time INTEGER NOT NULL,"
+    "  body BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX evidence_by_credential ON evidence(credential);"
+    "PRAGMA application_id=0x546f5376;"
+    "PRAGMA user_version=1;",
+};
+
+constexpr char kReadApplicationId[] = "PRAGMA application_id";
+constexpr char kReadVersion[] = "PRAGMA user_version";
+constexpr char kCountTables[] = "SELECT count(*) FROM sqlite_schema";
+
+absl::StatusOr<int64_t> ReadNumber(SqliteConnection& connection, const char* sql) {
+  SqliteQuery query(connection, sql);
+  const int64_t number = query.Step() ? query.Integer() : 0;
+  if (!query.status().ok()) return query.status();
+  return number;
+}
+
+absl::Status RunMigration(SqliteConnection& connection, const char* migration) {
+  absl::Status status = connection.Execute("BEGIN IMMEDIATE");
+  if (status.ok()) status = connection.Execute(migration);
+  if (status.ok()) status = connection.Execute("COMMIT");
+  if (!status.ok() && connection.in_transaction()) connection.Execute("ROLLBACK").IgnoreError();
+  return status;
+}
+
+}  // namespace
+
+absl::Status MigrateSchema(SqliteConnection& connection) {
+  const absl::StatusOr<int64_t> application = ReadNumber(connection, kReadApplicationId);
+  if (!application.ok()) return application.status();
+  const absl::StatusOr<int64_t> tables = ReadNumber(connection, kCountTables);
+  if (!tables.ok()) return tables.status();
+  const absl::StatusOr<int64_t> version = ReadNumber(connection, kReadVersion);
+  if (!version.ok()) return version.status();
+
+  const bool fresh = *application == 0 && *tables == 0 && *version == 0;
+  if (!fresh && *application != kApplicationId) {
+    return absl::FailedPreconditionError("it is another program's database");
+  }
+  constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));
+  if (*version < 0 || *version > kNewest) {
+    return absl::FailedPreconditionError(absl::StrCat("its schema is version ", *version,
+                                                      ", written by a newer token-server; this "
+                                                      "one knows versions up to ",
+                                                      kNewest));
+  }
+  for (int64_t step = *version; step < kNewest; ++step) {
+    if (absl::Status status = RunMigration(connection, kMigrations[step]); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace token_service::store

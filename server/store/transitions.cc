@@ -1,0 +1,105 @@
+#include "server/store/transitions.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace token_service::store {
+namespace {
+
+using broker::CredentialRecord;
+using broker::Standing;
+
+// The refresh token may have been spent by the attempt on record. The earliest such moment counts:
+// from then on the provider may be treating it as replaced.
+void MoveAttemptIntoDoubt(CredentialRecord& record) {
+  const absl::Time begun = record.attempt->begun;
+  record.doubt_since = std::min(record.doubt_since.value_or(begun), begun);
+  record.attempt.reset();
+}
+
+void ForgetTroubles(CredentialRecord& record) {
+  record.attempt.reset();
+  record.doubt_since.reset();
+  record.standing = Standing::kUsable;
+  record.last_error_reason.clear();
+  record.consecutive_failures = 0;
+}
+
+bool IsOnRecord(const CredentialRecord& record, std::string_view attempt_id) {
+  return record.attempt.has_value() && record.attempt->id == attempt_id;
+}
+
+}  // namespace
+
+broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
+  CredentialRecord& record = row.record;
+  if (record.generation != request.generation) return broker::MovedOn{record.Copy()};
+  if (record.attempt.has_value()) {
+    const bool live = record.attempt->lease_end > request.attempt.begun;
+    const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
+    if (live && !own) return broker::HeldByOther{record.attempt->lease_end};
+    MoveAttemptIntoDoubt(record);
+  }
+  record.attempt = request.attempt;
+  return broker::Begun{record.Copy()};
+}
+
+broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row) {
+  CredentialRecord& record = row.record;
+  if (row.committed_attempt == rotation.attempt_id && record.generation == rotation.generation) {
+    return broker::Committed{};
+  }
+  if (!IsOnRecord(record, rotation.attempt_id) || record.generation + 1 != rotation.generation) {
+    return broker::Fenced{record.Copy()};
+  }
+  broker::Rotation written = rotation.Copy();
+  record.generation = written.generation;
+  record.refresh_token = std::move(written.refresh_token);
+  record.rotates = record.rotates || written.rotated;
+  record.last_refresh_time = written.token.issued;
+  record.token = std::move(written.token);
+  ForgetTroubles(record);
+  row.committed_attempt = rotation.attempt_id;
+  return broker::Committed{};
+}
+
+bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
+  CredentialRecord& record = row.record;
+  if (!IsOnRecord(record, conclusion.attempt_id)) return false;
+  if (conclusion.in_doubt) {
+    MoveAttemptIntoDoubt(record);
+  } else {
+    record.attempt.reset();
+    if (conclusion.definite) record.doubt_since.reset();
+  }
+  record.standing = conclusion.standing;
+  record.last_error_reason = conclusion.error_reason;
+  ++record.consecutive_failures;
+  return true;
+}
+
+bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row) {
+  row.record.refresh_token = refresh_token.Copy();
+  if (from_file) row.record.seed = refresh_token.Copy();
+  ForgetTroubles(row.record);
+  return true;
+}
+
+bool ApplySetStanding(Standing standing, StoredRow& row) {
+  // A dead grant stays dead, whatever becomes of the credential's place in the configuration.
+  if (row.record.standing == Standing::kRefreshTokenRejected) return false;
+  row.record.standing = standing;
+  return true;
+}
+
+StoredRow NewRow(const CredentialRecord& record) {
+  StoredRow row;
+  row.record.name = record.name;
+  row.record.profile = record.profile.Copy();
+  row.record.refresh_token = record.refresh_token.Copy();
+  row.record.seed = record.seed.Copy();
+  row.record.create_time = record.create_time;
+  return row;
+}
+
+}  // namespace token_service::store

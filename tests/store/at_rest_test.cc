@@ -1,0 +1,145 @@
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "server/store/open_credential_store.h"
+#include "server/store/sqlite_credential_store.h"
+#include "tests/store/records.h"
+#include "tests/store/temp_dir.h"
+
+namespace token_service::store {
+namespace {
+
+using broker::Standing;
+using testing::kName;
+using testing::NewRecord;
+using testing::Rotate;
+
+// What lies on the disk, as somebody sees it who has the files and not the key.
+class AtRest : public ::testing::Test {
+ protected:
+  AtRest() {
+    Open();
+    EXPECT_TRUE(store_->Create(NewRecord()).ok());
+    Rotate(*store_, 0);
+  }
+
+  void Open() {
+    auto store = OpenCredentialStore({.data_dir = dir_.path(), .key_file = ""});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+
+  // By hand in the file, while no server runs.
+  void Tamper(const char* sql) {
+    store_.reset();
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(dir_.File("credentials.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+    EXPECT_GT(sqlite3_changes(database), 0);
+    sqlite3_close(database);
+    Open();
+  }
+
+  Standing StandingNow() { return store_->Load(kName)->standing; }
+
+  // The file in the data directory that holds the text; empty when there is none.
+  std::string FileWith(const std::string& text) {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string contents{std::istreambuf_iterator<char>(file), {}};
+      if (contents.find(text) != std::string::npos) return entry.path();
+    }
+    return "";
+  }
+
+  testing::TempDir dir_;
+  std::unique_ptr<broker::CredentialStore> store_;
+};
+
+TEST_F(AtRest, NoFileHoldsASecret) {
+  ASSERT_TRUE(store_
+                  ->Quarantine({.name = std::string(kName),
+                                .attempt_id = "a",
+                                .body = Secret(std::string_view("plain-evidence"))})
+                  .ok());
+  ASSERT_TRUE(
+      store_->ReplaceRefreshToken(kName, Secret(std::string_view("plain-granted")), true).ok());
+  EXPECT_NE(FileWith("client-7"), "") << "the search itself is broken";
+  EXPECT_EQ(FileWith("plain-"), "");
+  store_.reset();  // The log goes into the database.
+  EXPECT_NE(FileWith("client-7"), "");
+  EXPECT_EQ(FileWith("plain-"), "");
+}
+
+TEST_F(AtRest, DeleteLeavesNothingInAnyFile) {
+  auto records = NewRecord("doomed-credential");
+  records.profile.client_id = "doomed-client";
+  ASSERT_TRUE(store_->Create(records).ok());
+  ASSERT_TRUE(
+      store_->Quarantine({.name = "doomed-credential", .attempt_id = "doomed-attempt"}).ok());
+  EXPECT_NE(FileWith("doomed-"), "");
+  ASSERT_TRUE(store_->Delete("doomed-credential").ok());
+  EXPECT_EQ(FileWith("doomed-"), "");
+}
+
+TEST_F(AtRest, WhatAReaderHeldBackFromPurgeGoesWithTheNextWrite) {
+  auto record = NewRecord("doomed-credential");
+  ASSERT_TRUE(store_->Create(record).ok());
+  ASSERT_TRUE(store_
+                  ->ForEach([&](broker::CredentialRecord seen) {
+                    if (seen.name == kName) return;
+                    // A snapshot is open now.
+                    EXPECT_TRUE(store_->Delete("doomed-credential").ok());
+                  })
+                  .ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
+  EXPECT_EQ(FileWith("doomed-"), "");
+}
+
+TEST_F(AtRest, SwappedRowsDoNotOpen) {
+  ASSERT_TRUE(store_->Create(NewRecord("zz")).ok());
+  Rotate(*store_, 0, "zz");
+  Tamper(
+      "UPDATE credentials SET refresh_token=(SELECT refresh_token FROM credentials WHERE name='zz')"
+      " WHERE name='support-inbox'");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_EQ(store_->Load("zz")->standing, Standing::kUsable);
+}
+
+TEST_F(AtRest, SwappedFieldsDoNotOpen) {
+  Tamper("UPDATE credentials SET seed=client_secret, client_secret=seed");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
+TEST_F(AtRest, AnotherGenerationDoesNotOpen) {
+  Tamper("UPDATE credentials SET generation=generation+1");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
+TEST_F(AtRest, AnEmptiedFieldDoesNotOpen) {
+  Tamper("UPDATE credentials SET seed=x''");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
+TEST_F(AtRest, AnUnreadableRowIsLeftAsItIs) {
+  Tamper("UPDATE credentials SET seed=client_secret");
+  ASSERT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_EQ(store_->Begin(testing::MakeBegin("a", 1)).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  store_.reset();
+  auto rows = SqliteCredentialStore::Open({.data_dir = dir_.path()});
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  const auto row = (*rows)->Load(kName);
+  EXPECT_EQ(row->standing, Standing::kUsable);
+  EXPECT_FALSE(row->refresh_token.empty());
+  EXPECT_FALSE(row->attempt.has_value());
+}
+
+}  // namespace
+}  // namespace token_service::store

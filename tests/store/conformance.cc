@@ -1,0 +1,54 @@
+#include "tests/store/conformance.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "server/store/keyring.h"
+#include "server/store/open_credential_store.h"
+#include "server/store/sealing_credential_store.h"
+#include "server/store/sqlite_credential_store.h"
+#include "tests/store/records.h"
+#include "tests/testing/memory_credential_store.h"
+
+namespace token_service::testing {
+namespace {
+
+template <typename T>
+T Need(absl::StatusOr<T> made) {
+  if (made.ok()) return *std::move(made);
+  ADD_FAILURE() << made.status();
+  std::abort();
+}
+
+std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&) {
+  return std::make_unique<MemoryCredentialStore>();
+}
+
+std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir) {
+  return Need(store::SealingCredentialStore::Create(
+      std::make_unique<MemoryCredentialStore>(),
+      Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
+}
+
+std::unique_ptr<broker::CredentialStore> OpenSqlite(const TempDir& dir) {
+  return Need(store::SqliteCredentialStore::Open({.data_dir = dir.path()}));
+}
+
+std::unique_ptr<broker::CredentialStore> OpenSealedSqlite(const TempDir& dir) {
+  return Need(store::OpenCredentialStore({.data_dir = dir.path(), .key_file = ""}));
+}
+
+}  // namespace
+
+std::vector<StoreKind> AllStores() {
+  return {{.name = "Memory", .durable = false, .open = OpenMemory},
+          {.name = "SealedMemory", .durable = false, .open = OpenSealedMemory},
+          {.name = "Sqlite", .durable = true, .open = OpenSqlite},
+          {.name = "SealedSqlite", .durable = true, .open = OpenSealedSqlite}};
+}
+
+broker::CredentialRecord ConformanceTest::Load() { return Need(store_->Load(kName)); }
+
+std::string KindName(const ::testing::TestParamInfo<StoreKind>& info) { return info.param.name; }
+
+}  // namespace token_service::testing

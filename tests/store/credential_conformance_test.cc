@@ -1,0 +1,242 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/store/conformance.h"
+#include "tests/store/records.h"
+
+namespace token_service::testing {
+namespace {
+
+using broker::CredentialRecord;
+using broker::Standing;
+using ::testing::ElementsAre;
+
+class CredentialConformance : public ConformanceTest {};
+
+INSTANTIATE_TEST_SUITE_P(Stores, CredentialConformance, ::testing::ValuesIn(AllStores()), KindName);
+
+TEST_P(CredentialConformance, CreateKeepsWhatItTakes) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  const CredentialRecord record = Load();
+  const CredentialRecord expected = NewRecord();
+  EXPECT_EQ(record.name, kName);
+  EXPECT_EQ(record.profile.purpose, expected.profile.purpose);
+  EXPECT_EQ(record.profile.client_id, expected.profile.client_id);
+  EXPECT_EQ(record.profile.token_endpoint, expected.profile.token_endpoint);
+  EXPECT_EQ(record.profile.scope, expected.profile.scope);
+  EXPECT_EQ(record.profile.client_auth, expected.profile.client_auth);
+  EXPECT_TRUE(record.profile.client_secret == expected.profile.client_secret);
+  EXPECT_TRUE(record.profile.managed_by_config);
+  EXPECT_TRUE(record.refresh_token == expected.refresh_token);
+  EXPECT_TRUE(record.seed == expected.seed);
+  EXPECT_EQ(record.create_time, expected.create_time);
+}
+
+TEST_P(CredentialConformance, CreateStartsAfreshWhateverElseTheRecordHolds) {
+  CredentialRecord record = NewRecord();
+  record.generation = 9;
+  record.rotates = true;
+  record.standing = Standing::kClientRejected;
+  record.token = MakeRotation("x", 9).token;
+  record.attempt = MakeAttempt("a");
+  record.doubt_since = At(5);
+  record.last_error_reason = "PROVIDER_UNAVAILABLE";
+  record.consecutive_failures = 4;
+  ASSERT_TRUE(store_->Create(record).ok());
+  const CredentialRecord stored = Load();
+  EXPECT_EQ(stored.generation, 0u);
+  EXPECT_FALSE(stored.rotates);
+  EXPECT_EQ(stored.standing, Standing::kUsable);
+  EXPECT_FALSE(stored.token.has_value());
+  EXPECT_FALSE(stored.attempt.has_value());
+  EXPECT_FALSE(stored.doubt_since.has_value());
+  EXPECT_EQ(stored.last_error_reason, "");
+  EXPECT_EQ(stored.consecutive_failures, 0u);
+  EXPECT_FALSE(stored.last_refresh_time.has_value());
+}
+
+TEST_P(CredentialConformance, CreateRefusesATakenName) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  CredentialRecord other = NewRecord();
+  other.profile.purpose = "another";
+  EXPECT_EQ(store_->Create(other).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Load().profile.purpose, "answers tickets");
+}
+
+TEST_P(CredentialConformance, EmptySecretsComeBackEmpty) {
+  CredentialRecord record = NewRecord();
+  record.seed = Secret();
+  record.profile.client_secret = Secret();
+  ASSERT_TRUE(store_->Create(record).ok());
+  EXPECT_EQ(Load().standing, Standing::kUsable);
+  EXPECT_TRUE(Load().seed.empty());
+  EXPECT_TRUE(Load().profile.client_secret.empty());
+}
+
+TEST_P(CredentialConformance, ForEachVisitsInOrderOfName) {
+  for (const char* const name : {"b", "a.z", "c", "a"}) {
+    ASSERT_TRUE(store_->Create(NewRecord(name)).ok());
+  }
+  std::vector<std::string> names;
+  ASSERT_TRUE(store_->ForEach([&](CredentialRecord r) { names.push_back(r.name); }).ok());
+  EXPECT_THAT(names, ElementsAre("a", "a.z", "b", "c"));
+}
+
+TEST_P(CredentialConformance, ForEachGivesWhatLoadGives) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_
+                  ->ForEach([&](CredentialRecord record) {
+                    EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+                    EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
+                    EXPECT_EQ(record.generation, 1u);
+                  })
+                  .ok());
+}
+
+TEST_P(CredentialConformance, ForEachOfNothingIsOk) {
+  EXPECT_TRUE(store_->ForEach([](CredentialRecord) { ADD_FAILURE(); }).ok());
+}
+
+TEST_P(CredentialConformance, EveryCallOnAnUnknownNameIsNotFound) {
+  const auto not_found = absl::StatusCode::kNotFound;
+  EXPECT_EQ(store_->Load("nobody").status().code(), not_found);
+  EXPECT_EQ(store_->UpdateProfile("nobody", {}).code(), not_found);
+  EXPECT_EQ(store_->ReplaceRefreshToken("nobody", Secret(), false).code(), not_found);
+  EXPECT_EQ(store_->SetStanding("nobody", Standing::kDisabled).code(), not_found);
+  EXPECT_EQ(store_->Delete("nobody").code(), not_found);
+  EXPECT_EQ(store_->CountEvidence("nobody").status().code(), not_found);
+  EXPECT_EQ(store_->Begin(MakeBegin("a")).status().code(), not_found);
+  EXPECT_EQ(store_->Commit(MakeRotation("a")).status().code(), not_found);
+  EXPECT_EQ(store_->Conclude({.name = "nobody", .attempt_id = "a"}).code(), not_found);
+  EXPECT_EQ(store_->Quarantine({.name = "nobody", .attempt_id = "a"}).code(), not_found);
+}
+
+TEST_P(CredentialConformance, UpdateProfileReplacesTheProfileAndNothingElse) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  broker::CredentialProfile profile = NewRecord().profile.Copy();
+  profile.purpose = "new purpose";
+  profile.client_secret = Secret(std::string_view("new secret"));
+  profile.managed_by_config = false;
+  ASSERT_TRUE(store_->UpdateProfile(kName, profile).ok());
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.profile.purpose, "new purpose");
+  EXPECT_EQ(record.profile.client_secret.Reveal(), "new secret");
+  EXPECT_FALSE(record.profile.managed_by_config);
+  EXPECT_EQ(record.generation, 1u);
+  EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+}
+
+TEST_P(CredentialConformance, ANewGrantForgetsTroublesAndKeepsTheToken) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_->Begin(MakeBegin("a", 1)).ok());
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "a",
+                              .standing = Standing::kRefreshTokenRejected,
+                              .in_doubt = true,
+                              .error_reason = "REFRESH_TOKEN_REJECTED"})
+                  .ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("b", 1)).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.refresh_token.Reveal(), "granted");
+  EXPECT_EQ(record.seed.Reveal(), "plain-seed");
+  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_FALSE(record.attempt.has_value());
+  EXPECT_FALSE(record.doubt_since.has_value());
+  EXPECT_EQ(record.last_error_reason, "");
+  EXPECT_EQ(record.consecutive_failures, 0u);
+  EXPECT_EQ(record.generation, 1u);
+  EXPECT_TRUE(record.rotates);
+  EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
+}
+
+TEST_P(CredentialConformance, AGrantFromAFileIsTheSeedToo) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+  EXPECT_EQ(Load().seed.Reveal(), "granted");
+  Rotate(*store_, 1);
+  Rotate(*store_, 2);
+  EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 3));
+  EXPECT_EQ(Load().seed.Reveal(), "granted");
+}
+
+TEST_P(CredentialConformance, DisablesAndEnables) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
+  EXPECT_EQ(Load().standing, Standing::kDisabled);
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
+  EXPECT_EQ(Load().standing, Standing::kUsable);
+}
+
+TEST_P(CredentialConformance, ADeadGrantIsNeitherDisabledNorEnabled) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "a",
+                              .standing = Standing::kRefreshTokenRejected,
+                              .definite = true})
+                  .ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
+  EXPECT_EQ(Load().standing, Standing::kRefreshTokenRejected);
+}
+
+TEST_P(CredentialConformance, DeleteTakesTheEvidenceAlong) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->Quarantine({.name = std::string(kName), .attempt_id = "a"}).ok());
+  EXPECT_EQ(*store_->CountEvidence(kName), 1);
+  ASSERT_TRUE(store_->Delete(kName).ok());
+  EXPECT_EQ(store_->Load(kName).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  EXPECT_EQ(*store_->CountEvidence(kName), 0);
+}
+
+TEST_P(CredentialConformance, EvidenceIsCountedForItsOwnCredential) {
+  ASSERT_TRUE(store_->Create(NewRecord("a")).ok());
+  ASSERT_TRUE(store_->Create(NewRecord("b")).ok());
+  ASSERT_TRUE(store_->Quarantine({.name = "a", .attempt_id = "1"}).ok());
+  ASSERT_TRUE(store_->Quarantine({.name = "a", .attempt_id = "2"}).ok());
+  EXPECT_EQ(*store_->CountEvidence("a"), 2);
+  EXPECT_EQ(*store_->CountEvidence("b"), 0);
+}
+
+TEST_P(CredentialConformance, EverythingIsThereAfterReopening) {
+  if (!GetParam().durable) GTEST_SKIP() << "in memory";
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_->Begin(MakeBegin("lost", 1, At(200))).ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("live", 1, At(300))).ok());
+  ASSERT_TRUE(store_->Quarantine({.name = std::string(kName), .attempt_id = "a"}).ok());
+  Reopen();
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.generation, 1u);
+  EXPECT_TRUE(record.rotates);
+  EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+  EXPECT_EQ(record.seed.Reveal(), "plain-seed");
+  ASSERT_TRUE(record.token.has_value());
+  EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
+  EXPECT_EQ(record.token->token_type, "Bearer");
+  EXPECT_EQ(record.token->scope, "tickets:read tickets:write");
+  EXPECT_EQ(record.token->issued, At(101) + absl::Nanoseconds(3));
+  EXPECT_EQ(record.token->expires, At(3701));
+  EXPECT_EQ(record.last_refresh_time, record.token->issued);
+  ASSERT_TRUE(record.attempt.has_value());
+  EXPECT_EQ(record.attempt->id, "live");
+  EXPECT_EQ(record.attempt->holder, "holder-1");
+  EXPECT_EQ(record.attempt->begun, At(300));
+  EXPECT_EQ(record.attempt->lease_end, At(360));
+  EXPECT_EQ(record.doubt_since, At(200));
+  EXPECT_EQ(*store_->CountEvidence(kName), 1);
+}
+
+}  // namespace
+}  // namespace token_service::testing

@@ -1,0 +1,131 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "server/store/sqlite_credential_store.h"
+#include "tests/store/faulty_vfs.h"
+#include "tests/store/records.h"
+#include "tests/store/temp_dir.h"
+
+namespace token_service::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class DiskFault : public ::testing::Test {
+ protected:
+  DiskFault() {
+    Open();
+    EXPECT_TRUE(store_->Create(NewRecord()).ok());
+    EXPECT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  }
+
+  void Open() {
+    auto store =
+        store::SqliteCredentialStore::Open({.data_dir = dir_.path(), .vfs = FaultyVfs::name()});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+
+  // Still the record that the constructor made, as a later process would find it.
+  void ExpectUntouchedAfterReopening() {
+    store_.reset();
+    Open();
+    const auto record = store_->Load(kName);
+    ASSERT_TRUE(record.ok()) << record.status();
+    EXPECT_EQ(record->generation, 0u);
+    EXPECT_EQ(record->attempt->id, "a");
+  }
+
+  void ExpectCommitWorks() {
+    const auto outcome = store_->Commit(MakeRotation("a"));
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_TRUE(std::holds_alternative<broker::Committed>(*outcome));
+    EXPECT_EQ(store_->Load(kName)->generation, 1u);
+  }
+
+  TempDir dir_;
+  FaultyVfs disk_;
+  std::unique_ptr<store::SqliteCredentialStore> store_;
+};
+
+TEST_F(DiskFault, AFullDiskIsUnavailableAndNamedSo) {
+  disk_.FailWrites(SQLITE_FULL);
+  const absl::Status status = store_->Commit(MakeRotation("a")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("SQLITE_FULL"));
+  EXPECT_THAT(std::string(status.message()), Not(HasSubstr("plain-")));
+  disk_.FailWrites(SQLITE_OK);
+  ExpectUntouchedAfterReopening();
+}
+
+TEST_F(DiskFault, ACommitWorksOnceThereIsRoomAgain) {
+  disk_.FailWrites(SQLITE_FULL);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());
+  disk_.FailWrites(SQLITE_OK);
+  ExpectCommitWorks();
+}
+
+TEST_F(DiskFault, ACommitWorksOnceTheDiskCanWriteAgain) {
+  disk_.FailWrites(SQLITE_IOERR_WRITE);
+  EXPECT_EQ(store_->Commit(MakeRotation("a")).status().code(), absl::StatusCode::kUnavailable);
+  disk_.FailWrites(SQLITE_OK);
+  ExpectCommitWorks();
+}
+
+TEST_F(DiskFault, ACommitThatIsNotSyncedIsNotReported) {
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_EQ(store_->Commit(MakeRotation("a")).status().code(), absl::StatusCode::kUnavailable);
+  disk_.FailSyncs(SQLITE_OK);
+  ExpectCommitWorks();
+}
+
+TEST_F(DiskFault, AConnectionThatCannotBeReopenedIsTriedAgain) {
+  disk_.FailWrites(SQLITE_IOERR_WRITE);
+  EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());
+  disk_.FailOpens(SQLITE_CANTOPEN);
+  const absl::Status status = store_->Commit(MakeRotation("a")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("SQLITE_CANTOPEN"));
+  disk_.FailOpens(SQLITE_OK);
+  disk_.FailWrites(SQLITE_OK);
+  ExpectCommitWorks();
+}
+
+TEST_F(DiskFault, WhatCannotBeWrittenCanStillBeRead) {
+  disk_.FailWrites(SQLITE_FULL);
+  EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());
+  const auto record = store_->Load(kName);
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->generation, 0u);
+}
+
+TEST_F(DiskFault, EveryWriteIsOnTheDiskWhenItIsReported) {
+  const std::string name(kName);
+  EXPECT_TRUE(store_->Commit(MakeRotation("a")).ok());
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_TRUE(store_->Begin(MakeBegin("b", 1)).ok());
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_TRUE(store_->Conclude({.name = name, .attempt_id = "b", .in_doubt = true}).ok());
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_TRUE(store_->Quarantine({.name = name, .attempt_id = "b"}).ok());
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view("granted")), true).ok());
+  EXPECT_FALSE(disk_.log_is_unsynced());
+}
+
+TEST_F(DiskFault, AnAnswerThatChangesNothingCostsNoSync) {
+  const int before = disk_.log_syncs();
+  const auto held = store_->Begin(MakeBegin("b", 0, At(101), "holder-2"));
+  ASSERT_TRUE(held.ok());
+  EXPECT_TRUE(std::holds_alternative<broker::HeldByOther>(*held));
+  EXPECT_EQ(disk_.log_syncs(), before);
+}
+
+}  // namespace
+}  // namespace token_service::testing

@@ -1,0 +1,339 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "tests/store/conformance.h"
+#include "tests/store/records.h"
+
+namespace token_service::testing {
+namespace {
+
+using broker::Begun;
+using broker::Committed;
+using broker::CredentialRecord;
+using broker::Fenced;
+using broker::HeldByOther;
+using broker::MovedOn;
+using broker::Standing;
+
+class RotationConformance : public ConformanceTest {
+ protected:
+  RotationConformance() { EXPECT_TRUE(store_->Create(NewRecord()).ok()); }
+
+  // The outcome, which must be of the kind T.
+  template <typename T>
+  T Begin(const broker::BeginRequest& request) {
+    return Take<T>(store_->Begin(request));
+  }
+  template <typename T>
+  T Commit(const broker::Rotation& rotation) {
+    return Take<T>(store_->Commit(rotation));
+  }
+  void Conclude(std::string_view attempt, bool in_doubt, bool definite = false,
+                Standing standing = Standing::kUsable) {
+    EXPECT_TRUE(store_
+                    ->Conclude({.name = std::string(kName),
+                                .attempt_id = std::string(attempt),
+                                .standing = standing,
+                                .in_doubt = in_doubt,
+                                .definite = definite,
+                                .error_reason = "PROVIDER_UNAVAILABLE"})
+                    .ok());
+  }
+
+ private:
+  template <typename T, typename Outcome>
+  static T Take(absl::StatusOr<Outcome> outcome) {
+    if (outcome.ok() && std::holds_alternative<T>(*outcome))
+      return std::get<T>(*std::move(outcome));
+    ADD_FAILURE() << outcome.status() << (outcome.ok() ? ", another outcome" : "");
+    return T();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, RotationConformance, ::testing::ValuesIn(AllStores()), KindName);
+
+TEST_P(RotationConformance, BeginPutsTheAttemptOnRecord) {
+  const Begun begun = Begin<Begun>(MakeBegin("a"));
+  ASSERT_TRUE(begun.record.attempt.has_value());
+  EXPECT_EQ(begun.record.attempt->id, "a");
+  EXPECT_EQ(begun.record.refresh_token.Reveal(), RefreshTokenOf(kName, 0));
+  const CredentialRecord record = Load();
+  ASSERT_TRUE(record.attempt.has_value());
+  EXPECT_EQ(record.attempt->id, "a");
+  EXPECT_EQ(record.attempt->holder, "holder-1");
+  EXPECT_EQ(record.attempt->begun, At(100));
+  EXPECT_EQ(record.attempt->lease_end, At(160));
+  EXPECT_FALSE(record.doubt_since.has_value());
+}
+
+TEST_P(RotationConformance, ALiveAttemptOfAnotherHolderHolds) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  EXPECT_EQ(Begin<HeldByOther>(MakeBegin("b", 0, At(159), "holder-2")).lease_end, At(160));
+  EXPECT_EQ(Load().attempt->id, "a");
+}
+
+TEST_P(RotationConformance, AnAttemptWhoseLeaseIsOverIsTakenOver) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  const Begun begun = Begin<Begun>(MakeBegin("b", 0, At(160), "holder-2"));
+  EXPECT_EQ(begun.record.attempt->id, "b");
+  EXPECT_EQ(begun.record.doubt_since, At(100));
+  EXPECT_EQ(Load().doubt_since, At(100));
+}
+
+TEST_P(RotationConformance, TakeOverNeedsNoEndOfTheLease) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  broker::BeginRequest request = MakeBegin("b", 0, At(101), "holder-2");
+  request.take_over = true;
+  EXPECT_EQ(Begin<Begun>(request).record.doubt_since, At(100));
+  EXPECT_EQ(Load().attempt->id, "b");
+}
+
+TEST_P(RotationConformance, AHolderTakesOverItsOwnAttempt) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  EXPECT_EQ(Begin<Begun>(MakeBegin("b", 0, At(101))).record.doubt_since, At(100));
+}
+
+TEST_P(RotationConformance, TheEarliestDoubtIsKept) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  Begin<Begun>(MakeBegin("b", 0, At(110)));
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(120))).record.doubt_since, At(100));
+}
+
+TEST_P(RotationConformance, AnAttemptFromBeforeTheDoubtMovesItBack) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  Begin<Begun>(MakeBegin("b", 0, At(50)));  // The wall clock was set back.
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(60))).record.doubt_since, At(50));
+}
+
+TEST_P(RotationConformance, BeginOnAnOldGenerationGivesWhatIsStored) {
+  Rotate(*store_, 0);
+  const MovedOn moved = Begin<MovedOn>(MakeBegin("b", 0));
+  EXPECT_EQ(moved.record.generation, 1u);
+  EXPECT_EQ(moved.record.token->value.Reveal(), AccessTokenOf(kName, 1));
+  EXPECT_FALSE(Load().attempt.has_value());
+}
+
+TEST_P(RotationConformance, CommitStoresTheRotation) {
+  Begin<Begun>(MakeBegin("a"));
+  Commit<Committed>(MakeRotation("a"));
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.generation, 1u);
+  EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+  EXPECT_TRUE(record.rotates);
+  ASSERT_TRUE(record.token.has_value());
+  EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
+  EXPECT_EQ(record.token->expires, At(3701));
+  EXPECT_EQ(record.last_refresh_time, At(101) + absl::Nanoseconds(3));
+}
+
+TEST_P(RotationConformance, CommitSettlesDoubtAndErrors) {
+  Begin<Begun>(MakeBegin("a"));
+  Conclude("a", /*in_doubt=*/true, /*definite=*/false, Standing::kClientRejected);
+  Begin<Begun>(MakeBegin("b"));
+  Commit<Committed>(MakeRotation("b"));
+  const CredentialRecord record = Load();
+  EXPECT_FALSE(record.attempt.has_value());
+  EXPECT_FALSE(record.doubt_since.has_value());
+  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.last_error_reason, "");
+  EXPECT_EQ(record.consecutive_failures, 0u);
+}
+
+TEST_P(RotationConformance, OnceSeenToRotateAlwaysSo) {
+  Rotate(*store_, 0);
+  Begin<Begun>(MakeBegin("b", 1));
+  broker::Rotation rotation = MakeRotation("b", 2);
+  rotation.rotated = false;
+  Commit<Committed>(rotation);
+  EXPECT_TRUE(Load().rotates);
+}
+
+TEST_P(RotationConformance, AProviderThatKeepsTheTokenIsNotSeenToRotate) {
+  Begin<Begun>(MakeBegin("a"));
+  broker::Rotation rotation = MakeRotation("a");
+  rotation.rotated = false;
+  Commit<Committed>(rotation);
+  EXPECT_FALSE(Load().rotates);
+}
+
+TEST_P(RotationConformance, ARepeatedCommitIsCommitted) {
+  Begin<Begun>(MakeBegin("a"));
+  Commit<Committed>(MakeRotation("a"));
+  Commit<Committed>(MakeRotation("a"));
+  EXPECT_EQ(Load().generation, 1u);
+}
+
+TEST_P(RotationConformance, ACommitIsStillKnownAfterReopening) {
+  if (!GetParam().durable) GTEST_SKIP() << "in memory";
+  Begin<Begun>(MakeBegin("a"));
+  Commit<Committed>(MakeRotation("a"));
+  Reopen();
+  Commit<Committed>(MakeRotation("a"));
+}
+
+TEST_P(RotationConformance, ARepeatedCommitDoesNotUndoALaterGrant) {
+  Begin<Begun>(MakeBegin("a"));
+  Commit<Committed>(MakeRotation("a"));
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  Commit<Committed>(MakeRotation("a"));
+  EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+}
+
+TEST_P(RotationConformance, CommitAfterATakeOverIsFenced) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
+  const Fenced fenced = Commit<Fenced>(MakeRotation("a"));
+  EXPECT_EQ(fenced.record.attempt->id, "b");
+  EXPECT_EQ(fenced.record.refresh_token.Reveal(), RefreshTokenOf(kName, 0));
+  EXPECT_EQ(Load().generation, 0u);
+}
+
+TEST_P(RotationConformance, CommitAfterAnotherOnesCommitIsFenced) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
+  Commit<Committed>(MakeRotation("b"));
+  EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.generation, 1u);
+}
+
+TEST_P(RotationConformance, CommitAfterANewGrantIsFenced) {
+  Begin<Begun>(MakeBegin("a"));
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.refresh_token.Reveal(), "granted");
+  EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+}
+
+TEST_P(RotationConformance, CommitWithoutBeginIsFenced) {
+  EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.generation, 0u);
+}
+
+TEST_P(RotationConformance, CommitOfAnotherThanTheNextGenerationIsFenced) {
+  Begin<Begun>(MakeBegin("a"));
+  EXPECT_EQ(Commit<Fenced>(MakeRotation("a", 2)).record.generation, 0u);
+  EXPECT_EQ(Load().attempt->id, "a");
+}
+
+TEST_P(RotationConformance, CommitAfterDeleteAndCreateIsFenced) {
+  Begin<Begun>(MakeBegin("a"));
+  ASSERT_TRUE(store_->Delete(kName).ok());
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Commit<Fenced>(MakeRotation("a"));
+}
+
+TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {
+  Begin<Begun>(MakeBegin("a"));
+  Conclude("a", /*in_doubt=*/true);
+  const CredentialRecord record = Load();
+  EXPECT_FALSE(record.attempt.has_value());
+  EXPECT_EQ(record.doubt_since, At(100));
+  EXPECT_EQ(record.last_error_reason, "PROVIDER_UNAVAILABLE");
+  EXPECT_EQ(record.consecutive_failures, 1u);
+}
+
+TEST_P(RotationConformance, ALaterDoubtKeepsTheEarlier) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  Conclude("a", /*in_doubt=*/true);
+  Begin<Begun>(MakeBegin("b", 0, At(110)));
+  Conclude("b", /*in_doubt=*/true);
+  EXPECT_EQ(Load().doubt_since, At(100));
+  EXPECT_EQ(Load().consecutive_failures, 2u);
+}
+
+TEST_P(RotationConformance, AnUnspentAttemptLeavesNoDoubt) {
+  Begin<Begun>(MakeBegin("a"));
+  Conclude("a", /*in_doubt=*/false);
+  EXPECT_FALSE(Load().attempt.has_value());
+  EXPECT_FALSE(Load().doubt_since.has_value());
+}
+
+TEST_P(RotationConformance, AnUnspentAttemptKeepsAnEarlierDoubt) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  Conclude("a", /*in_doubt=*/true);
+  Begin<Begun>(MakeBegin("b", 0, At(110)));
+  Conclude("b", /*in_doubt=*/false);
+  EXPECT_EQ(Load().doubt_since, At(100));
+}
+
+TEST_P(RotationConformance, ADefiniteAnswerSettlesTheDoubt) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  Conclude("a", /*in_doubt=*/true);
+  Begin<Begun>(MakeBegin("b", 0, At(110)));
+  Conclude("b", /*in_doubt=*/false, /*definite=*/true, Standing::kRefreshTokenRejected);
+  EXPECT_FALSE(Load().doubt_since.has_value());
+  EXPECT_EQ(Load().standing, Standing::kRefreshTokenRejected);
+}
+
+TEST_P(RotationConformance, TheEndOfAnAttemptNoLongerOnRecordChangesNothing) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
+  Conclude("a", /*in_doubt=*/false, /*definite=*/true, Standing::kRefreshTokenRejected);
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.attempt->id, "b");
+  EXPECT_EQ(record.doubt_since, At(100));
+  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.consecutive_failures, 0u);
+}
+
+TEST_P(RotationConformance, ManyThreadsRotateManyCredentials) {
+  constexpr int kThreads = 8;
+  constexpr uint64_t kRotations = 15;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([this, i] {
+      const std::string name = "many-" + std::to_string(i);
+      ASSERT_TRUE(store_->Create(NewRecord(name)).ok());
+      for (uint64_t g = 0; g < kRotations; ++g) Rotate(*store_, g, name);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < kThreads; ++i) {
+    const std::string name = "many-" + std::to_string(i);
+    const auto record = store_->Load(name);
+    ASSERT_TRUE(record.ok()) << record.status();
+    EXPECT_EQ(record->generation, kRotations);
+    EXPECT_EQ(record->refresh_token.Reveal(), RefreshTokenOf(name, kRotations));
+  }
+}
+
+TEST_P(RotationConformance, OfManyHoldersOneBegins) {
+  constexpr int kThreads = 8;
+  std::atomic<int> begun = 0;
+  std::atomic<int> held = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string id = std::to_string(i);
+      const auto outcome = store_->Begin(MakeBegin("attempt-" + id, 0, At(100), "holder-" + id));
+      ASSERT_TRUE(outcome.ok()) << outcome.status();
+      if (std::holds_alternative<Begun>(*outcome)) ++begun;
+      if (std::holds_alternative<HeldByOther>(*outcome)) ++held;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(begun, 1);
+  EXPECT_EQ(held, kThreads - 1);
+}
+
+TEST_P(RotationConformance, AGrantReplacedDuringARotationIsReadable) {
+  for (int round = 0; round < 30; ++round) {
+    const uint64_t generation = Load().generation;
+    const std::string attempt = "attempt-" + std::to_string(round);
+    Begin<Begun>(MakeBegin(attempt, generation));
+    std::thread replacing([&] {
+      EXPECT_TRUE(
+          store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+    });
+    EXPECT_TRUE(store_->Commit(MakeRotation(attempt, generation + 1)).ok());
+    EXPECT_EQ(Load().standing, Standing::kUsable);
+    replacing.join();
+    // Whichever came first: the grant is what stays.
+    EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+  }
+}
+
+}  // namespace
+}  // namespace token_service::testing
