@@ -26,7 +26,8 @@ std::optional<absl::Duration> ParseRetryAfter(std::string_view value, absl::Time
   std::string text(value);
   absl::StripAsciiWhitespace(&text);
   if (text.empty()) return std::nullopt;
-  if (std::all_of(text.begin(), text.end(), [](char c) { return absl::ascii_isdigit(c); })) {
+  if (std::all_of(text.begin(), text.end(),
+                  [](unsigned char c) { return absl::ascii_isdigit(c); })) {
     int64_t seconds = 0;
     // All digits and yet no int64: it is too large for one.
     return absl::SimpleAtoi(text, &seconds) ? Bounded(absl::Seconds(seconds)) : kMax;
