@@ -23,7 +23,7 @@ def down(refused: Refused) -> bool:
 
 
 def outcome(server):
-    """A token, or the definite end; waits through anything that passes."""
+    """A token, or the definite end; waits through anything that passes. A dead grant's last token still serves."""
     def settled():
         try:
             return server.api.get()
@@ -52,20 +52,22 @@ def test_without_grace_only_a_lost_answer_ends_a_credential(start_sandbox, start
     rng = seeded()
     sandbox = start_sandbox(ttl="1s")
     server = start_server([sandbox.credential()])
-    for round_number in range(ROUNDS):
-        with Load(server.address, threads=2, tolerate=lambda refused: True) as load:
+    for _ in range(ROUNDS):
+        with Load(server.address, threads=2, tolerate=lambda refused: True):
             time.sleep(rng.uniform(0, 1.5))
             server.kill()
         server.start()
-        result = outcome(server)
-        if not isinstance(result, Refused):
-            continue
-        # The provider gave out more tokens than were ever committed: an answer was lost with the process.
-        known = max((*load.generations, *committed(server), 0))
-        issued = sandbox.stats_of()["issued"]
-        assert issued > known, f"dead after round {round_number} although no answer was lost"
-        return  # This grant is gone for a reason; nothing is left to kill.
+        outcome(server)
+        if sandbox.stats_of()["revoked"]:
+            assert_an_answer_was_lost(server, sandbox.stats_of()["issued"])
+            return  # This grant is gone for a reason; nothing is left to kill.
     assert sandbox.stats_of()["reuse_detected"] == 0
+
+
+def assert_an_answer_was_lost(server, issued: int) -> None:
+    """The provider gave out more tokens than any run of the server got to store."""
+    known = max(committed(server), default=0)
+    assert issued > known, f"revoked, although all of {issued} answers were stored: generation {known}"
 
 
 def committed(server) -> set[int]:

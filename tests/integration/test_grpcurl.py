@@ -38,8 +38,8 @@ def test_describes_a_message(call):
 def test_gets_a_token(call):
     done = call("-d", '{"min_validity": "300s"}', "{address}", "token.v1.TokenService/GetAccessToken")
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["accessToken"] and answer["tokenType"] == "Bearer" and answer["generation"] == "1"
+    answer = {name.replace("_", "").lower(): value for name, value in json.loads(done.stdout).items()}
+    assert answer["accesstoken"] and answer["tokentype"] == "Bearer" and answer["generation"] == "1"
 
 
 def test_asks_for_health(call):
