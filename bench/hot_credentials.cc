@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "server/base/clock.h"
 
 namespace token_service::bench {
@@ -13,7 +12,6 @@ namespace {
 
 constexpr int kHot = 1000;
 constexpr int kTokenBytes = 600;
-constexpr int kMany = 100'000;
 
 broker::AccessTokenPtr NewToken(const std::string& name, uint64_t generation) {
   const MonotonicTime now = SystemClock().Now();
@@ -40,8 +38,6 @@ HotCredentials::HotCredentials(int known) {
     cache.Publish(NewToken(name, 1));
     names.push_back(name);
   }
-  // The table grows on a thread of liburcu's, which does not tell when it is done.
-  if (known >= kMany) absl::SleepFor(absl::Seconds(3));
 }
 
 Publisher::Publisher(HotCredentials& credentials)

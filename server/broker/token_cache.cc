@@ -17,6 +17,7 @@ namespace token_service::broker {
 namespace {
 
 constexpr int64_t kNeverAsked = -1;
+constexpr size_t kLeastBuckets = 64;
 
 // Deletes an object once no reader can still see it. Lives inside the object.
 template <typename T>
@@ -75,8 +76,7 @@ unsigned long HashOf(std::string_view name) { return absl::Hash<std::string_view
 
 struct TokenCache::Table {
   Table()
-      : nodes(cds_lfht_new_flavor(64, 64, 0, CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
-                                  &urcu_bp_flavor, nullptr)) {}
+      : nodes(cds_lfht_new_flavor(kLeastBuckets, kLeastBuckets, 0, 0, &urcu_bp_flavor, nullptr)) {}
 
   // The caller holds a ReadLock, under which the node stays.
   Node* Find(std::string_view name) const {
@@ -88,6 +88,8 @@ struct TokenCache::Table {
   cds_lfht* const nodes;
   // Among writers only, so that Add, Publish and Remove of one name do not cross.
   absl::Mutex writers;
+  size_t size ABSL_GUARDED_BY(writers) = 0;
+  size_t buckets ABSL_GUARDED_BY(writers) = kLeastBuckets;
 };
 
 TokenCache::TokenCache() : table_(std::make_unique<Table>()) {}
@@ -153,11 +155,17 @@ std::vector<std::string> TokenCache::Names(size_t most) const {
 void TokenCache::Add(std::string_view name) {
   auto node = std::make_unique<Node>(name);
   absl::MutexLock writers(&table_->writers);
+  // By ourselves, since liburcu would grow the table late and on a thread of its own: a million
+  // names would have long chains for seconds. Readers go on meanwhile; outside of a read lock, for
+  // whose ends it waits.
+  if (table_->size >= table_->buckets) cds_lfht_resize(table_->nodes, table_->buckets *= 2);
   const ReadLock lock;
   RcuNodeIsMade(static_cast<cds_lfht_node*>(node.get()));
   const cds_lfht_node* const there =
       cds_lfht_add_unique(table_->nodes, HashOf(name), Matches, &name, node.get());
-  if (there == node.get()) node.release();
+  if (there != node.get()) return;
+  node.release();
+  ++table_->size;
 }
 
 void TokenCache::Publish(AccessTokenPtr token) {
@@ -190,6 +198,7 @@ void TokenCache::Remove(std::string_view name) {
   Node* const node = table_->Find(name);
   if (node == nullptr) return;
   cds_lfht_del(table_->nodes, node);
+  --table_->size;
   DeleteAfterGracePeriod(node);
 }
 
