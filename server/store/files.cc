@@ -38,8 +38,8 @@ FileDescriptor::~FileDescriptor() {
 }
 
 absl::Status FileError(std::string_view doing, const std::string& path, int error_number) {
-  const std::string text =
-      absl::StrCat(std::string(doing), " ", path, ": ", std::generic_category().message(error_number));
+  const std::string text = absl::StrCat(std::string(doing), " ", path, ": ",
+                                        std::generic_category().message(error_number));
   switch (error_number) {
     case ENOENT:
       return absl::NotFoundError(text);

@@ -1,4 +1,5 @@
-// One counter under its lock, one without: ThreadSanitizer has to report the second, and nothing else.
+// One counter under its lock, one without: ThreadSanitizer has to report the second, and nothing
+// else.
 
 #include <cstdio>
 #include <thread>
