@@ -16,7 +16,6 @@ constexpr std::string_view kUsage =
 Usage:
   token-server --config=FILE                 serve what the YAML file describes
   token-server --config=FILE --check_config  only check it, and the files it names
-  token-server rekey --config=FILE           seal everything stored with the newest key
   token-server --data_dir=DIR --token_endpoint=URL --client_id=ID --refresh_token_file=FILE
                                              serve one credential, named "default"
 

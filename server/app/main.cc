@@ -73,6 +73,10 @@ int Main(const std::vector<std::string>& arguments) {
     std::puts("token-server " TOKEN_SERVICE_VERSION);
     return 0;
   }
+  if (line->command == Command::kRekey) {
+    return Fail(absl::UnimplementedError("rekey: this version cannot seal anew what is stored"),
+                kRuntimeError);
+  }
   absl::StatusOr<ServerConfig> config = ConfigFromCommandLine(*line);
   if (!config.ok()) return Fail(config.status(), kUsageError);
   if (line->command == Command::kCheckConfig) {
