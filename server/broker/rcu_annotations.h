@@ -1,8 +1,7 @@
 #pragma once
 
-// liburcu orders memory by means that ThreadSanitizer does not see. These state, at the three
-// places where we rely on it, what liburcu guarantees, so that the sanitizer can find what it does
-// not.
+// liburcu orders memory by means that ThreadSanitizer does not see. These state, at the places
+// where we rely on it, what liburcu guarantees, so that the sanitizer can find what it does not.
 
 #if defined(__SANITIZE_THREAD__)
 #define TOKEN_SERVICE_TSAN 1
@@ -14,6 +13,11 @@
 
 #ifdef TOKEN_SERVICE_TSAN
 #include <sanitizer/tsan_interface.h>
+
+extern "C" {
+void __tsan_ignore_thread_begin();
+void __tsan_ignore_thread_end();
+}
 #endif
 
 namespace token_service::broker {
@@ -28,11 +32,16 @@ inline void RcuNodeIsSeen(void* node) { __tsan_acquire(node); }
 inline void RcuReaderLeaves() { __tsan_release(&rcu_domain); }
 // … before what a grace period later frees is freed.
 inline void RcuReadersAreGone() { __tsan_acquire(&rcu_domain); }
+// What urcu_bp_barrier allocates for itself, a thread of liburcu frees.
+inline void RcuBarrierBegins() { __tsan_ignore_thread_begin(); }
+inline void RcuBarrierEnds() { __tsan_ignore_thread_end(); }
 #else
 inline void RcuNodeIsMade(void*) {}
 inline void RcuNodeIsSeen(void*) {}
 inline void RcuReaderLeaves() {}
 inline void RcuReadersAreGone() {}
+inline void RcuBarrierBegins() {}
+inline void RcuBarrierEnds() {}
 #endif
 
 }  // namespace token_service::broker

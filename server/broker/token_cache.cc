@@ -106,7 +106,9 @@ TokenCache::~TokenCache() {
       DeleteAfterGracePeriod(static_cast<Node*>(node));
     }
   }
+  RcuBarrierBegins();
   urcu_bp_barrier();
+  RcuBarrierEnds();
   cds_lfht_destroy(table_->nodes, nullptr);
 }
 
