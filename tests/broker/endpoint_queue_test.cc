@@ -1,0 +1,68 @@
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/broker/broker_fixture.h"
+
+namespace token_service::testing {
+namespace {
+
+using broker::CredentialSettings;
+
+// Many credentials at one token endpoint, and more than one endpoint.
+class EndpointQueueTest : public BrokerTest {
+ protected:
+  EndpointQueueTest() { Create("alpha"); }
+};
+
+TEST_F(EndpointQueueTest, AnEndpointHasABoundedNumberOfFlights) {
+  for (int i = 0; i < 20; ++i) Create(absl::StrCat("name-", i));
+  Start();
+  EXPECT_EQ(process_->executor.pending(), 8);
+  process_->executor.RunOne();
+  EXPECT_EQ(process_->executor.pending(), 8);
+}
+
+TEST_F(EndpointQueueTest, AllEndpointsTogetherHaveNoMoreFlightsThanWorkers) {
+  options_.scheduler.workers = 4;
+  for (int i = 0; i < 20; ++i) Create(absl::StrCat("name-", i));
+  Start();
+  EXPECT_EQ(process_->executor.pending(), 4);
+}
+
+TEST_F(EndpointQueueTest, AnEndpointThatHangsDoesNotDelayTheOther) {
+  options_.scheduler.workers = 4;
+  options_.scheduler.per_endpoint = 2;
+  for (int i = 0; i < 10; ++i) {
+    Create(absl::StrCat("hanging-", i));
+    Create(absl::StrCat("swift-", i),
+           [](CredentialSettings& s) { s.token_endpoint = std::string(kOtherEndpoint); });
+  }
+  size_t swift = 0;
+  provider_.SetRule([&](const CredentialSettings& s) {
+    if (s.token_endpoint == kEndpoint) {
+      Run();  // Everybody else gets done before this one is answered.
+    } else {
+      ++swift;
+    }
+    return std::nullopt;
+  });
+  Start();
+  provider_.Meanwhile([&] { EXPECT_EQ(swift, 10); });
+  Run();
+  EXPECT_EQ(provider_.count(), 21);
+}
+
+TEST_F(EndpointQueueTest, CallersNeedsGoBeforeRefreshesAhead) {
+  options_.scheduler.per_endpoint = 1;
+  for (const char* name : {"beta", "gamma", "delta"}) Create(name);
+  Start();  // In order of name.
+  Get("gamma");
+  Run();
+  const auto posts = provider_.posts();
+  ASSERT_EQ(posts.size(), 4);
+  EXPECT_EQ(posts[0].credential, "alpha");
+  EXPECT_EQ(posts[1].credential, "gamma");
+}
+
+}  // namespace
+}  // namespace token_service::testing

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "tests/broker/broker_fixture.h"
+
+namespace token_service::testing {
+
+// What can come between the steps of a rotation (docs/adr/0001-rotation.md): crashes, lost answers,
+// a store that fails, other holders, an operator.
+class InterleavingTest : public BrokerTest {
+ protected:
+  InterleavingTest() { Create("alpha"); }
+
+  // A token of 40 minutes' age, known to rotate, not yet to be refreshed.
+  void StartWithOldToken() {
+    StartAndRun();
+    Elapse(absl::Minutes(40));
+    ASSERT_EQ(provider_.count(), 1);
+  }
+  // A caller whom that token does not satisfy.
+  Caller& GetFresher() { return GetValidFor(absl::Minutes(30)); }
+
+  std::string LastPosted() { return provider_.posts().back().refresh_token; }
+
+  void BeginOnRecord(std::string holder) {
+    ASSERT_TRUE(memory_
+                    .Begin({.name = "alpha",
+                            .generation = Record().generation,
+                            .attempt = {.id = "theirs",
+                                        .holder = std::move(holder),
+                                        .begun = clock_.WallNow(),
+                                        .lease_end = clock_.WallNow() + absl::Seconds(60)}})
+                    .ok());
+  }
+  // The attempt on record brought a token.
+  void TheyCommit() {
+    broker::Rotation rotation{.name = "alpha",
+                              .attempt_id = "theirs",
+                              .generation = Record().generation + 1,
+                              .refresh_token = Secret(std::string_view("alpha/theirs")),
+                              .rotated = true,
+                              .token = {.value = Secret(std::string_view("their access token")),
+                                        .token_type = "Bearer",
+                                        .issued = clock_.WallNow(),
+                                        .expires = clock_.WallNow() + absl::Hours(1)}};
+    ASSERT_TRUE(memory_.Commit(rotation).ok());
+  }
+  int64_t EvidenceKept() { return *memory_.CountEvidence("alpha"); }
+};
+
+}  // namespace token_service::testing

@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/broker/broker_fixture.h"
+
+namespace token_service::testing {
+namespace {
+
+using broker::CredentialSettings;
+
+// The breaker of an endpoint that many credentials share.
+class OutageTest : public BrokerTest {
+ protected:
+  static constexpr int kCredentials = 100;
+
+  OutageTest() {
+    Create("alpha");
+    for (int i = 1; i < kCredentials; ++i) Create(absl::StrCat("name-", i));
+  }
+  static std::string Name(int i) { return i == 0 ? "alpha" : absl::StrCat("name-", i); }
+  void EverybodyAsks() {
+    for (int i = 0; i < kCredentials; ++i) Get(Name(i));
+  }
+  // All ask, the provider does not answer, and its breaker opens.
+  void Open() {
+    ProviderIs(NotReached);
+    Start();
+    EverybodyAsks();
+    Run();
+  }
+  size_t tokens() {
+    size_t live = 0;
+    for (int i = 0; i < kCredentials; ++i) live += Get(Name(i)).outcome() == "token 1" ? 1 : 0;
+    return live;
+  }
+};
+
+TEST_F(OutageTest, ParkedCallersAreRefusedAtOnceWhenTheBreakerOpens) {
+  Open();
+  for (const auto& caller : callers_) {
+    EXPECT_EQ(caller->outcome(), "PROVIDER_UNAVAILABLE");
+    EXPECT_TRUE(caller->retry_after().has_value());
+  }
+  EXPECT_EQ(issuer().waiting(), 0);
+  // Five to open it, and those that were out by then.
+  EXPECT_LE(provider_.count(), 12);
+}
+
+TEST_F(OutageTest, CallersOfAnOpenBreakerAreRefusedAtOnceAndCostNothing) {
+  Open();
+  const size_t posts = provider_.count();
+  EverybodyAsks();
+  for (const auto& caller : callers_) EXPECT_EQ(caller->outcome(), "PROVIDER_UNAVAILABLE");
+  Run();
+  EXPECT_EQ(provider_.count(), posts);
+}
+
+TEST_F(OutageTest, SingleProbesGoThrough) {
+  Open();
+  const size_t posts = provider_.count();
+  Hang(absl::Seconds(30));
+  EXPECT_EQ(process_->executor.pending(), 1);
+  EverybodyAsks();
+  EXPECT_EQ(process_->executor.pending(), 1);
+  Run();
+  EXPECT_EQ(provider_.count(), posts + 1);
+}
+
+TEST_F(OutageTest, ProbesOfAnHourAreFew) {
+  Open();
+  const size_t posts = provider_.count();
+  Elapse(absl::Hours(1));
+  EXPECT_LE(provider_.count(), posts + 155);  // The longest gap is 30 s, less a fifth.
+}
+
+TEST_F(OutageTest, EverythingProceedsOnceAProbeIsAnswered) {
+  Open();
+  Elapse(absl::Minutes(10));
+  ProviderIsWell();
+  const size_t posts = provider_.count();
+  Elapse(absl::Seconds(121));
+  EXPECT_EQ(tokens(), kCredentials);
+  EXPECT_EQ(provider_.count(), posts + kCredentials);
+}
+
+TEST_F(OutageTest, ADeadGrantIsASignOfLife) {
+  Open();
+  ProviderIs(Dead);
+  Elapse(absl::Minutes(5));
+  for (int i = 0; i < kCredentials; ++i) {
+    EXPECT_EQ(Get(Name(i)).outcome(), "REFRESH_TOKEN_REJECTED");
+  }
+}
+
+TEST_F(OutageTest, TheOtherEndpointIsNotConcerned) {
+  Create("swift", [](CredentialSettings& s) { s.token_endpoint = std::string(kOtherEndpoint); });
+  provider_.SetRule([](const CredentialSettings& s) -> std::optional<broker::ExchangeOutcome> {
+    if (s.token_endpoint == kEndpoint) return NotReached();
+    return std::nullopt;
+  });
+  Start();
+  Run();
+  EXPECT_EQ(Get("swift").outcome(), "token 1");
+  EXPECT_EQ(Get("alpha").outcome(), "PROVIDER_UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace token_service::testing

@@ -1,0 +1,350 @@
+#include "server/broker/refresher.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/faulty_credential_store.h"
+#include "tests/testing/memory_credential_store.h"
+#include "tests/testing/scripted_token_endpoint.h"
+
+namespace token_service::testing {
+namespace {
+
+using broker::Adopted;
+using broker::CredentialRecord;
+using broker::Granted;
+using broker::HeldElsewhere;
+using broker::Reason;
+using broker::Refreshed;
+using broker::Refresher;
+using broker::RefreshFailed;
+using broker::RefreshResult;
+using broker::Standing;
+using broker::Unpersisted;
+using Kind = RefreshFailed::Kind;
+using Call = FaultyCredentialStore::Call;
+
+class RefresherTest : public ::testing::Test {
+ protected:
+  RefresherTest() {
+    settings_.name = "alpha";
+    settings_.scope = "tickets";
+    CredentialRecord record;
+    record.name = "alpha";
+    record.refresh_token = Secret(std::string_view("alpha/0"));
+    record.create_time = clock_.WallNow();
+    EXPECT_TRUE(memory_.Create(record).ok());
+    cache_.Add("alpha");
+  }
+
+  RefreshResult Refresh(uint64_t generation = 0) {
+    return refresher_.Refresh(settings_, {.generation = generation});
+  }
+  // The outcome, which must be of the kind T.
+  template <typename T>
+  T As(RefreshResult result) {
+    if (T* const outcome = std::get_if<T>(&result.outcome)) return std::move(*outcome);
+    ADD_FAILURE() << "outcome " << result.outcome.index();
+    return T();
+  }
+  CredentialRecord Record() { return *memory_.Load("alpha"); }
+  uint64_t Published() {
+    const auto found = cache_.Find("alpha", clock_.Now());
+    return found->token == nullptr ? 0 : found->token->generation;
+  }
+  broker::Attempt TheirAttempt() {
+    return {.id = "theirs",
+            .holder = "them",
+            .begun = clock_.WallNow(),
+            .lease_end = clock_.WallNow() + absl::Seconds(60)};
+  }
+  void TheyBegin(uint64_t generation) {
+    ASSERT_TRUE(
+        memory_.Begin({.name = "alpha", .generation = generation, .attempt = TheirAttempt()}).ok());
+  }
+  broker::Rotation TheirRotation(uint64_t generation) {
+    return {.name = "alpha",
+            .attempt_id = "theirs",
+            .generation = generation,
+            .refresh_token = Secret(std::string_view("their refresh token")),
+            .rotated = true,
+            .token = {.value = Secret(std::string_view("their access token")),
+                      .token_type = "Bearer",
+                      .issued = clock_.WallNow(),
+                      .expires = clock_.WallNow() + absl::Hours(1)}};
+  }
+
+  FakeClock clock_;
+  MemoryCredentialStore memory_;
+  FaultyCredentialStore store_{memory_};
+  ScriptedTokenEndpoint provider_{clock_};
+  broker::TokenCache cache_;
+  broker::CredentialSettings settings_;
+  Refresher refresher_{{.holder = "us"}, store_, provider_, cache_, clock_};
+  Refresher shared_{{.holder = "us", .sole_holder = false}, store_, provider_, cache_, clock_};
+};
+
+// ---- granted
+
+TEST_F(RefresherTest, WhatIsGrantedIsStoredAndPublished) {
+  const Refreshed refreshed = As<Refreshed>(Refresh());
+  EXPECT_EQ(refreshed.token->generation, 1);
+  EXPECT_EQ(refreshed.token->value.Reveal(), "access-1");
+  EXPECT_EQ(Published(), 1);
+  const CredentialRecord record = Record();
+  EXPECT_EQ(record.generation, 1);
+  EXPECT_EQ(record.refresh_token.Reveal(), "alpha/1");
+  EXPECT_EQ(record.token->value.Reveal(), "access-1");
+  EXPECT_TRUE(record.rotates);
+  EXPECT_FALSE(record.attempt.has_value());
+}
+
+TEST_F(RefresherTest, TheAttemptIsOnRecordWhileTheRequestIsOut) {
+  provider_.Meanwhile([&] {
+    const CredentialRecord record = Record();
+    ASSERT_TRUE(record.attempt.has_value());
+    EXPECT_EQ(record.attempt->holder, "us");
+    EXPECT_EQ(record.attempt->lease_end - record.attempt->begun, absl::Seconds(60));
+    EXPECT_EQ(Published(), 0);
+  });
+  Refresh();
+}
+
+TEST_F(RefresherTest, TheLifetimeCountsFromWhenTheRequestWasSent) {
+  const MonotonicTime sent = clock_.Now();
+  const absl::Time sent_wall = clock_.WallNow();
+  provider_.Meanwhile([&] { clock_.Advance(absl::Seconds(20)); });
+  const Refreshed refreshed = As<Refreshed>(Refresh());
+  EXPECT_EQ(refreshed.token->issued, sent);
+  EXPECT_EQ(refreshed.token->expires, sent + absl::Hours(1));
+  EXPECT_EQ(refreshed.token->expire_time, sent_wall + absl::Hours(1));
+  EXPECT_EQ(Record().token->expires, sent_wall + absl::Hours(1));
+}
+
+TEST_F(RefresherTest, WithoutALifetimeTheAssumedOneCounts) {
+  provider_.SetLifetime(std::nullopt);
+  EXPECT_EQ(As<Refreshed>(Refresh()).token->lifetime, absl::Seconds(300));
+}
+
+TEST_F(RefresherTest, WithoutAScopeItIsTheOneAskedFor) {
+  EXPECT_EQ(As<Refreshed>(Refresh()).token->scope, "tickets");
+}
+
+TEST_F(RefresherTest, AnOmittedRefreshTokenKeepsTheOldOne) {
+  provider_.SetRotates(false);
+  const RefreshResult result = Refresh();
+  EXPECT_FALSE(result.rotates);
+  EXPECT_EQ(Record().refresh_token.Reveal(), "alpha/0");
+  EXPECT_FALSE(Record().rotates);
+}
+
+TEST_F(RefresherTest, TheSameRefreshTokenAgainIsNoRotation) {
+  provider_.Next(
+      broker::ExchangeOutcome(Granted{.access_token = Secret(std::string_view("a")),
+                                      .token_type = "Bearer",
+                                      .refresh_token = Secret(std::string_view("alpha/0"))}));
+  EXPECT_FALSE(Refresh().rotates);
+  EXPECT_FALSE(Record().rotates);
+}
+
+// ---- no token
+
+struct Trouble {
+  const char* name;
+  std::function<broker::ExchangeOutcome()> answer;
+  Kind kind;
+  Reason reason;
+  bool outage;
+  bool in_doubt;
+  Standing standing;
+};
+
+std::ostream& operator<<(std::ostream& out, const Trouble& trouble) { return out << trouble.name; }
+
+class RefresherTroubleTest : public RefresherTest, public ::testing::WithParamInterface<Trouble> {};
+
+TEST_P(RefresherTroubleTest, IsReportedAndPutOnRecord) {
+  const Trouble& trouble = GetParam();
+  provider_.Next(trouble.answer());
+  const MonotonicTime begun = clock_.Now();
+  const RefreshResult result = Refresh();
+  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+  ASSERT_NE(failed, nullptr);
+  EXPECT_EQ(static_cast<int>(failed->kind), static_cast<int>(trouble.kind));
+  EXPECT_EQ(ReasonName(failed->reason), ReasonName(trouble.reason));
+  EXPECT_EQ(failed->outage, trouble.outage);
+  EXPECT_EQ(result.doubt_since.has_value(), trouble.in_doubt);
+  EXPECT_EQ(result.doubt_since.value_or(begun), begun);
+
+  const CredentialRecord record = Record();
+  EXPECT_FALSE(record.attempt.has_value());
+  EXPECT_EQ(record.doubt_since.has_value(), trouble.in_doubt);
+  EXPECT_EQ(static_cast<int>(record.standing), static_cast<int>(trouble.standing));
+  EXPECT_EQ(record.last_error_reason, ReasonName(trouble.reason));
+  EXPECT_EQ(record.consecutive_failures, 1);
+  EXPECT_EQ(record.refresh_token.Reveal(), "alpha/0");
+  EXPECT_EQ(Published(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefresherTroubleTest,
+    ::testing::Values(Trouble{"NotReached", NotReached, Kind::kUnspent,
+                              Reason::kProviderUnavailable, true, false, Standing::kUsable},
+                      Trouble{"Throttled", [] { return Throttled(); }, Kind::kUnspent,
+                              Reason::kProviderThrottled, false, false, Standing::kUsable},
+                      Trouble{"Lost", [] { return Lost(); }, Kind::kInDoubt,
+                              Reason::kProviderUnavailable, true, true, Standing::kUsable},
+                      Trouble{"Dead", Dead, Kind::kDead, Reason::kRefreshTokenRejected, false,
+                              false, Standing::kRefreshTokenRejected},
+                      Trouble{"ClientRejected", ClientRejected, Kind::kClientRejected,
+                              Reason::kClientRejected, false, false, Standing::kClientRejected},
+                      Trouble{"Unusable", [] { return Unusable("x"); }, Kind::kInDoubt,
+                              Reason::kProviderMalformed, false, true, Standing::kUsable}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(RefresherTest, AFailureThatNeverLeftDoesNotSettleAnEarlierDoubt) {
+  provider_.Next(Lost());
+  const MonotonicTime doubt = *Refresh().doubt_since;
+  clock_.Advance(absl::Seconds(5));
+  provider_.Next(NotReached());
+  EXPECT_EQ(Refresh().doubt_since, doubt);
+  EXPECT_TRUE(Record().doubt_since.has_value());
+}
+
+TEST_F(RefresherTest, ADeadGrantSettlesAnEarlierDoubt) {
+  provider_.Next(Lost());
+  Refresh();
+  provider_.Next(Dead());
+  EXPECT_FALSE(Refresh().doubt_since.has_value());
+  EXPECT_FALSE(Record().doubt_since.has_value());
+}
+
+TEST_F(RefresherTest, AGrantThatIsDeadOnRecordIsNotPosted) {
+  provider_.Next(Dead());
+  Refresh();
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kDead);
+  EXPECT_EQ(provider_.count(), 1);
+}
+
+TEST_F(RefresherTest, AnUnusableAnswerIsQuarantinedBeforeAnythingElse) {
+  store_.Fail(Call::kQuarantine, 1);
+  provider_.Next(Unusable("x"));
+  Unpersisted pending = As<Unpersisted>(Refresh());
+  EXPECT_EQ(store_.calls(Call::kConclude), 0);
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 0);
+  const RefreshFailed failed = As<RefreshFailed>(refresher_.Persist(std::move(pending)));
+  EXPECT_EQ(failed.reason, Reason::kProviderMalformed);
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_TRUE(Record().doubt_since.has_value());
+}
+
+// ---- the store
+
+TEST_F(RefresherTest, WithoutAnAttemptOnRecordNothingIsSent) {
+  store_.Fail(Call::kBegin, 1);
+  const RefreshFailed failed = As<RefreshFailed>(Refresh());
+  EXPECT_EQ(failed.kind, Kind::kStore);
+  EXPECT_EQ(failed.reason, Reason::kStoreUnavailable);
+  EXPECT_EQ(provider_.count(), 0);
+}
+
+TEST_F(RefresherTest, AnUnknownCredentialIsGone) {
+  settings_.name = "beta";
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kGone);
+  EXPECT_EQ(provider_.count(), 0);
+}
+
+TEST_F(RefresherTest, AnAnswerTheStoreWouldNotTakeIsPublishedAndPersistedLater) {
+  store_.Fail(Call::kCommit, 2);
+  Unpersisted pending = As<Unpersisted>(Refresh());
+  EXPECT_EQ(Published(), 1);
+  EXPECT_EQ(Record().generation, 0);
+  pending = As<Unpersisted>(refresher_.Persist(std::move(pending)));
+  EXPECT_EQ(As<Refreshed>(refresher_.Persist(std::move(pending))).token->generation, 1);
+  EXPECT_EQ(Record().refresh_token.Reveal(), "alpha/1");
+  EXPECT_EQ(provider_.count(), 1);
+}
+
+TEST_F(RefresherTest, ACommitThatHappenedThoughReportedFailedIsRecognised) {
+  store_.Fail(Call::kCommit, 1, FaultyCredentialStore::When::kAfter);
+  Unpersisted pending = As<Unpersisted>(Refresh());
+  EXPECT_EQ(As<Refreshed>(refresher_.Persist(std::move(pending))).token->generation, 1);
+  EXPECT_EQ(Record().generation, 1);
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 0);
+}
+
+TEST_F(RefresherTest, AnAttemptLeftOnRecordReadsAsDoubt) {
+  Refresh();  // It rotates.
+  store_.Fail(Call::kConclude, 1);
+  provider_.Next(NotReached());
+  Refresh(1);
+  const RefreshResult result = Refresh(1);
+  EXPECT_TRUE(result.doubt_since.has_value());
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(provider_.count(), 2);
+}
+
+TEST_F(RefresherTest, DoubtOnceWeighedIsActedOn) {
+  Refresh();
+  provider_.Next(Lost());
+  Refresh(1);
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(provider_.count(), 2);
+  const auto result = refresher_.Refresh(settings_, {.generation = 1, .doubt_weighed = true});
+  EXPECT_TRUE(std::holds_alternative<Refreshed>(result.outcome));
+  EXPECT_EQ(provider_.count(), 3);
+}
+
+// ---- others
+
+TEST_F(RefresherTest, AnotherHoldersLiveAttemptIsWaitedFor) {
+  TheyBegin(0);
+  clock_.Advance(absl::Seconds(10));
+  const HeldElsewhere held = As<HeldElsewhere>(shared_.Refresh(settings_, {}));
+  EXPECT_EQ(held.lease_left, absl::Seconds(50));
+  EXPECT_EQ(provider_.count(), 0);
+}
+
+TEST_F(RefresherTest, AnOperatorsOrderTakesALiveAttemptOver) {
+  TheyBegin(0);
+  As<Refreshed>(shared_.Refresh(settings_, {.take_over = true}));
+  EXPECT_EQ(provider_.count(), 1);
+}
+
+TEST_F(RefresherTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
+  TheyBegin(0);
+  ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
+  const Adopted adopted = As<Adopted>(shared_.Refresh(settings_, {}));
+  EXPECT_EQ(adopted.generation, 1);
+  EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
+  EXPECT_EQ(Published(), 1);
+  EXPECT_EQ(provider_.count(), 0);
+}
+
+TEST_F(RefresherTest, AFencedAnswerIsQuarantinedAndWhatIsStoredAdopted) {
+  provider_.Meanwhile([&] {
+    ASSERT_TRUE(
+        memory_.Begin({.name = "alpha", .attempt = TheirAttempt(), .take_over = true}).ok());
+    ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
+  });
+  const Adopted adopted = As<Adopted>(shared_.Refresh(settings_, {}));
+  EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
+  EXPECT_EQ(Record().refresh_token.Reveal(), "their refresh token");
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_EQ(Published(), 1);
+}
+
+TEST_F(RefresherTest, AFencedAnswerThatCannotBeQuarantinedIsHeld) {
+  store_.Fail(Call::kQuarantine, 1);
+  provider_.Meanwhile([&] {
+    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+  });
+  Unpersisted pending = As<Unpersisted>(Refresh());
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 0);
+  refresher_.Persist(std::move(pending));
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_EQ(Record().refresh_token.Reveal(), "new");
+}
+
+}  // namespace
+}  // namespace token_service::testing
