@@ -165,7 +165,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     const absl::Duration least = facts.token->least_age;
     if (age < least) return MakeRefusal(Reason::kRefreshedRecently, least - age);
     facts.rejected = true;
-    if (entry->dead()) cache_.Withdraw(name);
+    if (entry->dead()) WithdrawLocked(*entry);
   }
   if (entry->running()) return Underway{};
   if (entry->dead() || entry->unpersisted.has_value()) return RefusalLocked(*entry, now);
@@ -490,7 +490,7 @@ void RefreshScheduler::ApplyFailureLocked(Entry& entry, const RefreshFailed& fai
     case RefreshFailed::Kind::kDead:
       facts.standing = Standing::kRefreshTokenRejected;
       facts.retry_at.reset();
-      if (facts.rejected) cache_.Withdraw(entry.settings->name);
+      if (facts.rejected) WithdrawLocked(entry);
       return;
     case RefreshFailed::Kind::kGone:
       facts.standing = Standing::kDisabled;
@@ -504,6 +504,14 @@ void RefreshScheduler::ApplyFailureLocked(Entry& entry, const RefreshFailed& fai
     case RefreshFailed::Kind::kStore:
       return;
   }
+}
+
+// Forgotten here too: a demand must name the generation that callers see in the cache, which is
+// none now.
+void RefreshScheduler::WithdrawLocked(Entry& entry) {
+  cache_.Withdraw(entry.settings->name);
+  entry.facts.token = nullptr;
+  entry.facts.rejected = false;
 }
 
 void RefreshScheduler::CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least,

@@ -124,6 +124,7 @@ class RefreshScheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ApplyFailureLocked(Entry& entry, const RefreshFailed& failed, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WithdrawLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void UpdateBreakerLocked(Endpoint& endpoint, const RefreshResult& result, MonotonicTime now,

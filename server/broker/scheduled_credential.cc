@@ -2,8 +2,7 @@
 
 namespace token_service::broker {
 uint64_t RefreshScheduler::Entry::visible_generation() const {
-  const bool withdrawn = facts.rejected && dead();
-  return facts.token == nullptr || withdrawn ? 0 : facts.token->generation;
+  return facts.token == nullptr ? 0 : facts.token->generation;
 }
 
 void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, absl::Time now) {

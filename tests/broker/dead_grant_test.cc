@@ -83,6 +83,27 @@ TEST_F(DeadGrantTest, ANewRefreshTokenIsExchangedAtOnceAndTheOldTokenServedMeanw
   EXPECT_EQ(LastPosted(), "alpha/new");
 }
 
+TEST_F(DeadGrantTest, ANewRefreshTokenBringsAWithdrawnCredentialBack) {
+  Die();
+  Reject(1);
+  ReplaceGrant("alpha", "alpha/new");
+  Caller& caller = Get();
+  EXPECT_EQ(caller.outcome(), "waiting");
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+}
+
+TEST_F(DeadGrantTest, AWithdrawnTokenStaysAwayWhenTheNewRefreshTokenCannotBeExchangedYet) {
+  Die();
+  Reject(1);
+  provider_.Next(NotReached());
+  ReplaceGrant("alpha", "alpha/new");
+  Run();
+  EXPECT_EQ(Get().outcome(), "PROVIDER_UNAVAILABLE");
+  Elapse(absl::Seconds(1));
+  EXPECT_EQ(Get().outcome(), "token 2");
+}
+
 // ---- the grant is replaced while the old one's request is out
 
 using ReplacedTest = InterleavingTest;
