@@ -115,8 +115,14 @@ void RefreshScheduler::OnGrantReplaced(std::string_view name) {
     entry->facts.standing = Standing::kUsable;
     entry->facts.doubt_since.reset();
     // A flight under way carries the old refresh token; what it reports is no news of the new one.
-    entry->replaced_in_flight = entry->running();
-    if (!entry->running()) EnqueueLocked(*entry, /*wanted=*/true);
+    // An answer not stored yet is stored first (as evidence, most likely).
+    entry->replaced = entry->running() || entry->unpersisted.has_value();
+    if (!entry->replaced) {
+      EnqueueLocked(*entry, /*wanted=*/true);
+    } else if (!entry->running()) {
+      WakeLocked(*entry);
+      StartPersistLocked(*entry, effects);
+    }
     AdvanceLocked(effects);
   }
   Perform(std::move(effects));
@@ -400,7 +406,8 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     if (!entry->removed) {
       ApplyLocked(*entry, result, now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-      if (std::exchange(entry->replaced_in_flight, false)) {
+      if (entry->replaced && !entry->unpersisted.has_value()) {
+        entry->replaced = false;
         EnqueueLocked(*entry, /*wanted=*/true);
       } else {
         RestLocked(*entry, now);
@@ -444,7 +451,7 @@ void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, Monotoni
   RefreshFacts& facts = entry.facts;
   const bool was_unpersisted = entry.unpersisted.has_value();
   entry.unpersisted.reset();
-  if (entry.replaced_in_flight && std::holds_alternative<RefreshFailed>(result.outcome)) {
+  if (entry.replaced && std::holds_alternative<RefreshFailed>(result.outcome)) {
     if (was_unpersisted) unpersisted_.fetch_sub(1, std::memory_order_relaxed);
     return;
   }

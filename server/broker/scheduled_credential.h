@@ -55,9 +55,11 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   int tries = 0;          // In a row, of this process: what the backoff grows with.
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;
-  bool forced = false;              // An operator insists.
-  bool held_elsewhere = false;      // Another replica is at it.
-  bool replaced_in_flight = false;  // A new refresh token came while the old one was out.
+  bool forced = false;          // An operator insists.
+  bool held_elsewhere = false;  // Another replica is at it.
+  // A new refresh token came while the old one was out or its answer not stored: it is exchanged as
+  // soon as that is over.
+  bool replaced = false;
   bool removed = false;
 };
 

@@ -73,6 +73,41 @@ TEST_F(CommitTest, RemovingTheCredentialDuringTheWriteEndsTheWait) {
   EXPECT_EQ(scheduler().unpersisted(), 0);
 }
 
+TEST_F(CommitTest, AReplacedGrantDoesNotDropTheUnstoredAnswer) {
+  store_.Fail(Call::kCommit, 1);
+  StartAndRun();
+  ReplaceGrant("alpha", "alpha/new");
+  Run();
+  EXPECT_EQ(scheduler().unpersisted(), 0);
+  EXPECT_EQ(EvidenceKept(), 1);
+  EXPECT_EQ(LastPosted(), "alpha/new");
+  EXPECT_EQ(Get().access_token(), "access-2");
+}
+
+TEST_F(CommitTest, AReplacedGrantWaitsUntilTheUnstoredAnswerIsStored) {
+  store_.Fail(Call::kCommit, 3);
+  StartAndRun();
+  ReplaceGrant("alpha", "alpha/new");
+  Run();
+  EXPECT_EQ(scheduler().unpersisted(), 1);
+  EXPECT_EQ(provider_.count(), 1);
+  Elapse(absl::Minutes(5));
+  EXPECT_EQ(EvidenceKept(), 1);
+  EXPECT_EQ(provider_.count(), 2);
+  EXPECT_EQ(LastPosted(), "alpha/new");
+}
+
+TEST_F(CommitTest, AGrantReplacedDuringTheFlightDoesNotDropTheUnstoredAnswer) {
+  store_.Fail(Call::kCommit, 1);
+  provider_.Meanwhile([this] { ReplaceGrant("alpha", "alpha/new"); });
+  StartAndRun();
+  Elapse(absl::Seconds(5));
+  EXPECT_EQ(scheduler().unpersisted(), 0);
+  EXPECT_EQ(EvidenceKept(), 1);
+  EXPECT_EQ(LastPosted(), "alpha/new");
+  EXPECT_EQ(Get().access_token(), "access-2");
+}
+
 // ---- the rest of the store fails
 
 using StoreTest = InterleavingTest;
