@@ -314,8 +314,9 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
   const EntryPtr entry = queue->front().entry;
   if (!entry->forced) {
     if (endpoint.running >= options_.per_endpoint) return false;
-    // It may have waited here past the end of its replay window.
-    if (!entry->held_elsewhere && entry->facts.doubt_since.has_value() &&
+    // It may have waited here past the end of its replay window. (Without rotation doubt holds
+    // nothing back, and a plan ahead may have been brought forward.)
+    if (!entry->held_elsewhere && entry->facts.rotates && entry->facts.doubt_since.has_value() &&
         PlanLocked(*entry, now).when > now) {
       queue->pop_front();
       WakeLocked(*entry);

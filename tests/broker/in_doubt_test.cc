@@ -62,6 +62,15 @@ TEST_F(CrashTest, WithoutATokenItIsTriedAgain) {
   EXPECT_EQ(Get().outcome(), "token 1");
 }
 
+TEST_F(CrashTest, AtAProviderNeverSeenToRotateNothingIsHeldBack) {
+  provider_.SetRotates(false);
+  CrashAndRestart(absl::Minutes(1));
+  EXPECT_EQ(provider_.count(), 1) << "nor in a hurry";
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+}
+
 TEST_F(CrashTest, AnOperatorOverridesTheHold) {
   CrashAndRestart(absl::Minutes(1));
   Caller& caller = OperatorRefresh();
