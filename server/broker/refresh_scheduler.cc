@@ -82,11 +82,23 @@ void RefreshScheduler::Update(CredentialSettingsPtr settings) {
       entry->facts.standing = Standing::kUsable;
       entry->facts.retry_at.reset();
     }
-    if (!entry->running()) {
+    if (const auto* queued = std::get_if<Entry::Queued>(&entry->state)) {
+      // Into the queue of what may be another endpoint; whoever waits for it goes on waiting.
+      const bool wanted = queued->wanted;
+      WakeLocked(*entry);
+      entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
+      EnqueueLocked(*entry, wanted);
+    } else if (!entry->running()) {
       WakeLocked(*entry);
       RestLocked(*entry, clock_.Now());
     }
     AdvanceLocked(effects);
+    const Endpoint& endpoint = EndpointLocked(entry->settings->token_endpoint);
+    const auto* queued = std::get_if<Entry::Queued>(&entry->state);
+    if (queued != nullptr && queued->wanted && endpoint.breaker.IsOpen() && !entry->forced) {
+      effects.settled.emplace_back(entry->settings->name,
+                                   BreakerRefusalLocked(endpoint, clock_.Now()));
+    }
   }
   Perform(std::move(effects));
 }
@@ -442,8 +454,8 @@ void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, const RefreshResu
   endpoint.breaker.OnOutage(now, random_);
   if (!endpoint.breaker.IsOpen()) return;
   // Nobody is to wait for a provider that is known to be down.
-  endpoint.DropStale();
   for (const Endpoint::Place& place : endpoint.wanted) {
+    if (place.stale()) continue;
     effects.settled.emplace_back(place.entry->settings->name, BreakerRefusalLocked(endpoint, now));
   }
 }

@@ -104,5 +104,23 @@ TEST_F(OutageTest, TheOtherEndpointIsNotConcerned) {
   EXPECT_EQ(Get("alpha").outcome(), "PROVIDER_UNAVAILABLE");
 }
 
+TEST_F(OutageTest, WhoeverMovedToAnotherEndpointIsNotRefusedForTheOld) {
+  ProviderIs(NotReached);
+  Start();
+  Get(Name(40));  // Before it in the old endpoint's queue.
+  Caller& caller = Get(Name(50));
+  auto settings = CopyOfSettings(Name(50));
+  settings->token_endpoint = std::string(kOtherEndpoint);
+  provider_.SetRule([](const CredentialSettings& s) -> std::optional<broker::ExchangeOutcome> {
+    if (s.token_endpoint == kEndpoint) return NotReached();
+    return std::nullopt;
+  });
+  Caller& other = Get(Name(60));
+  scheduler().Update(std::move(settings));
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 1");
+  EXPECT_EQ(other.outcome(), "PROVIDER_UNAVAILABLE");
+}
+
 }  // namespace
 }  // namespace token_service::testing

@@ -260,6 +260,20 @@ TEST_F(RefreshSchedulerTest, NewSettingsDuringAFlightHoldForTheNextOne) {
   EXPECT_EQ(provider_.posts().back().endpoint, kOtherEndpoint);
 }
 
+TEST_F(RefreshSchedulerTest, NewSettingsWhileQueuedKeepTheCallersPlace) {
+  options_.scheduler.per_endpoint = 1;
+  Create("beta");
+  StartAndRun();
+  Hang(absl::Minutes(5));
+  OperatorRefresh("beta");  // Occupies the endpoint.
+  Caller& caller = Reject(1);
+  auto settings = CopyOfSettings("alpha");
+  settings->purpose = "another";
+  scheduler().Update(std::move(settings));
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+}
+
 TEST_F(RefreshSchedulerTest, NewSettingsWhileQueuedMayMoveToAFreeEndpoint) {
   options_.scheduler.per_endpoint = 1;
   Create("beta");
