@@ -202,7 +202,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     }
   }
   cache_.SetDormant(name, false);
-  entry->forced = entry->forced || need == Need::kOperator;
+  if (need == Need::kOperator) entry->forced = true;
   EnqueueLocked(*entry, need != Need::kSoon);
   AdvanceLocked(effects);
   const Endpoint& endpoint = EndpointLocked(entry->settings->token_endpoint);
@@ -270,12 +270,18 @@ void RefreshScheduler::WakeLocked(Entry& entry) {
 
 void RefreshScheduler::EnqueueLocked(Entry& entry, bool wanted) {
   if (const auto* queued = std::get_if<Entry::Queued>(&entry.state)) {
-    if (queued->wanted || !wanted) return;
+    if ((queued->wanted || !wanted) && !entry.forced) return;
   }
   WakeLocked(entry);
   entry.state = Entry::Queued{.wanted = wanted};
   Endpoint& endpoint = EndpointLocked(entry.settings->token_endpoint);
-  (wanted ? endpoint.wanted : endpoint.ahead).push_back({entry.shared_from_this(), entry.ticket});
+  Endpoint::Place place{entry.shared_from_this(), entry.ticket};
+  if (entry.forced) {
+    // Those who queue may be held up by what an operator overrides.
+    endpoint.wanted.push_front(std::move(place));
+  } else {
+    (wanted ? endpoint.wanted : endpoint.ahead).push_back(std::move(place));
+  }
   if (!endpoint.ready) {
     endpoint.ready = true;
     ready_.push_back(&endpoint);
@@ -343,7 +349,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
   ++endpoint.running;
   Refresher::Order order{.generation = entry->generation,
                          .take_over = entry->forced,
-                         .doubt_weighed = entry->facts.doubt_since.has_value()};
+                         .doubt_weighed = entry->forced || entry->facts.doubt_since.has_value()};
   entry->state = Entry::Running{&endpoint};
   entry->forced = false;
   entry->held_elsewhere = false;

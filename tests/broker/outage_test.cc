@@ -104,6 +104,14 @@ TEST_F(OutageTest, TheOtherEndpointIsNotConcerned) {
   EXPECT_EQ(Get("alpha").outcome(), "PROVIDER_UNAVAILABLE");
 }
 
+TEST_F(OutageTest, AnOperatorOverridesTheBreakerWhoeverQueuesBefore) {
+  Open();
+  ProviderIsWell();
+  Caller& caller = OperatorRefresh(Name(kCredentials - 1));
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 1");
+}
+
 TEST_F(OutageTest, WhoeverMovedToAnotherEndpointIsNotRefusedForTheOld) {
   ProviderIs(NotReached);
   Start();

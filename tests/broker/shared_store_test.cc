@@ -50,6 +50,16 @@ TEST_F(SharedTest, AnotherHoldersExpiredAttemptAtAProviderThatDoesNotRotateIsTak
   EXPECT_EQ(provider_.count(), 2);
 }
 
+TEST_F(SharedTest, AnOperatorTakesALiveAttemptOverAndItsDoubtToo) {
+  StartWithOldToken();
+  BeginOnRecord("them");
+  clock_.Advance(absl::Seconds(30));
+  Caller& caller = OperatorRefresh();
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(provider_.count(), 2);
+}
+
 TEST_F(SharedTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
   StartWithOldToken();
   BeginOnRecord("them");
