@@ -560,8 +560,20 @@ bool RefreshScheduler::IdleLocked() const {
 }
 
 bool RefreshScheduler::Drain(absl::Duration timeout) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    draining_ = true;
+    // Their backoff may have grown longer than `timeout`.
+    for (const auto& [name, entry] : entries_) {
+      if (!entry->unpersisted.has_value() || entry->running()) continue;
+      entry->tries = 0;
+      WakeLocked(*entry);
+      StartPersistLocked(*entry, effects);
+    }
+  }
+  Perform(std::move(effects));
   absl::MutexLock lock(&mutex_);
-  draining_ = true;
   const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IdleLocked(); };
   return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
 }

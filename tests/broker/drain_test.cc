@@ -43,6 +43,29 @@ TEST_F(DrainTest, DoesNotWaitForAProviderThatIsDown) {
   EXPECT_TRUE(Drained());
 }
 
+TEST_F(DrainTest, WritesWhatIsNotPersistedAtOnce) {
+  store_.Fail(Call::kCommit, 10);
+  Start();
+  Elapse(absl::Minutes(2));  // By now the backoff is longer than any drain.
+  EXPECT_EQ(scheduler().unpersisted(), 1);
+  store_.Fail(Call::kCommit, 0);
+  EXPECT_FALSE(Drained());
+  Run();
+  EXPECT_EQ(scheduler().unpersisted(), 0);
+  EXPECT_TRUE(Drained());
+}
+
+TEST_F(DrainTest, TriesToWriteAgainSoonWhenItFails) {
+  store_.Fail(Call::kCommit, FaultyCredentialStore::kForever);
+  Start();
+  Elapse(absl::Minutes(5));
+  EXPECT_FALSE(Drained());
+  Run();
+  store_.Fail(Call::kCommit, 0);
+  Elapse(absl::Seconds(2));
+  EXPECT_TRUE(Drained());
+}
+
 TEST_F(DrainTest, GivesUpAtItsTimeout) {
   store_.Fail(Call::kCommit, FaultyCredentialStore::kForever);
   StartAndRun();
