@@ -488,9 +488,11 @@ void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, Monotoni
     entry.SetToken(std::move(refreshed->token), clock_.WallNow());
   } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
     entry.ForgetFailures();
-    facts.standing = adopted->standing;
     entry.generation = adopted->generation;
     if (adopted->token != nullptr) entry.SetToken(std::move(adopted->token), clock_.WallNow());
+    // The token may have been the grant's last.
+    facts.standing = adopted->standing;
+    facts.doubt_since = result.doubt_since;
   } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
     entry.held_elsewhere = true;
     facts.retry_at = now + std::min(held->lease_left, options_.poll_other_holder);

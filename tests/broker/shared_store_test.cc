@@ -71,6 +71,32 @@ TEST_F(SharedTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
   EXPECT_EQ(provider_.count(), 1);
 }
 
+TEST_F(SharedTest, AGrantTheOtherFoundDeadIsAdoptedDead) {
+  StartWithOldToken();
+  BeginOnRecord("them");
+  TheyCommit();
+  ASSERT_TRUE(memory_
+                  .Begin({.name = "alpha",
+                          .generation = 2,
+                          .attempt = {.id = "again",
+                                      .holder = "them",
+                                      .begun = clock_.WallNow(),
+                                      .lease_end = clock_.WallNow()}})
+                  .ok());
+  ASSERT_TRUE(memory_
+                  .Conclude({.name = "alpha",
+                             .attempt_id = "again",
+                             .standing = broker::Standing::kRefreshTokenRejected,
+                             .definite = true})
+                  .ok());
+  GetFresher();
+  Run();
+  EXPECT_EQ(Get().outcome(), "token 2");
+  EXPECT_EQ(State(), CredentialState::kNeedsReauthorization);
+  Elapse(absl::Hours(3));
+  EXPECT_EQ(provider_.count(), 1);
+}
+
 TEST_F(SharedTest, AnAnswerLaterThanItsLeaseIsQuarantinedAndTheirsAdopted) {
   StartWithOldToken();
   Caller& caller = GetFresher();
