@@ -16,12 +16,11 @@ void Breaker::OnSignOfLife() {
   probing_ = false;
 }
 
-void Breaker::OnOutage(MonotonicTime now, absl::BitGenRef random) {
+void Breaker::OnOutage(bool probe, MonotonicTime now, absl::BitGenRef random) {
   // Exchanges that were under way when it opened report late; only a probe's outage counts on from
   // there.
-  const bool late = IsOpen() && !probing_;
-  probing_ = false;
-  if (late) return;
+  if (IsOpen() && !probe) return;
+  if (probe) probing_ = false;
   outages_ = std::min(outages_ + 1, options_.threshold + 64);
   if (IsOpen()) {
     probe_at_ = now + BackoffDelay(options_.backoff, outages_ - options_.threshold + 1, random);

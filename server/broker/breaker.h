@@ -21,13 +21,18 @@ class Breaker {
   // True: no exchange but a probe may start.
   bool IsOpen() const { return outages_ >= options_.threshold; }
 
-  // May an exchange start now? When open, a true answer is the leave for one probe.
+  // May an exchange start now? When open, a true answer is the leave for one probe: probing() is
+  // true from then on until it reports.
   bool Allow(MonotonicTime now);
 
+  // How an exchange ended. `probe`: it was the one that had leave while open. Others may have been
+  // out since before it opened.
   void OnSignOfLife();
-  void OnOutage(MonotonicTime now, absl::BitGenRef random);
-  // The exchange that was allowed told nothing about the endpoint.
-  void OnNothingLearned() { probing_ = false; }
+  void OnOutage(bool probe, MonotonicTime now, absl::BitGenRef random);
+  // It told nothing about the endpoint.
+  void OnNothingLearned(bool probe) {
+    if (probe) probing_ = false;
+  }
 
   // When the next probe may start; meaningful while open.
   MonotonicTime probe_at() const { return probe_at_; }

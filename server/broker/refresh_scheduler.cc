@@ -330,6 +330,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
   if (queue->empty() && !draining_) queue = &endpoint.ahead;
   if (queue->empty()) return false;
   const EntryPtr entry = queue->front().entry;
+  bool probe = false;
   if (!entry->forced) {
     if (endpoint.running >= options_.per_endpoint) return false;
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
@@ -343,6 +344,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
       return true;
     }
     if (!endpoint.breaker.Allow(now)) return false;
+    probe = endpoint.breaker.probing();
   }
   queue->pop_front();
   ++running_;
@@ -350,7 +352,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
   Refresher::Order order{.generation = entry->generation,
                          .take_over = entry->forced,
                          .doubt_weighed = entry->forced || entry->facts.doubt_since.has_value()};
-  entry->state = Entry::Running{&endpoint};
+  entry->state = Entry::Running{&endpoint, probe};
   entry->forced = false;
   entry->held_elsewhere = false;
   entry->facts.replayed = entry->facts.doubt_since.has_value();
@@ -417,9 +419,10 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     absl::MutexLock lock(&mutex_);
     const MonotonicTime now = clock_.Now();
     --running_;
-    if (Endpoint* const endpoint = std::get<Entry::Running>(entry->state).endpoint) {
-      --endpoint->running;
-      UpdateBreakerLocked(*endpoint, result, now, effects);
+    const Entry::Running running = std::get<Entry::Running>(entry->state);
+    if (running.endpoint != nullptr) {
+      --running.endpoint->running;
+      UpdateBreakerLocked(*running.endpoint, running.probe, result, now, effects);
     }
     entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
     if (!entry->removed) {
@@ -446,8 +449,9 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
   Perform(std::move(effects));
 }
 
-void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, const RefreshResult& result,
-                                           MonotonicTime now, Effects& effects) {
+void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, bool probe,
+                                           const RefreshResult& result, MonotonicTime now,
+                                           Effects& effects) {
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   const bool answered = failed == nullptr
                             ? std::holds_alternative<Refreshed>(result.outcome) ||
@@ -456,8 +460,8 @@ void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, const RefreshResu
                                   failed->kind == RefreshFailed::Kind::kClientRejected ||
                                   failed->reason == Reason::kProviderThrottled;
   if (answered) return endpoint.breaker.OnSignOfLife();
-  if (failed == nullptr || !failed->outage) return endpoint.breaker.OnNothingLearned();
-  endpoint.breaker.OnOutage(now, random_);
+  if (failed == nullptr || !failed->outage) return endpoint.breaker.OnNothingLearned(probe);
+  endpoint.breaker.OnOutage(probe, now, random_);
   if (!endpoint.breaker.IsOpen()) return;
   // Nobody is to wait for a provider that is known to be down.
   for (const Endpoint::Place& place : endpoint.wanted) {

@@ -127,8 +127,9 @@ class RefreshScheduler {
   void WithdrawLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void UpdateBreakerLocked(Endpoint& endpoint, const RefreshResult& result, MonotonicTime now,
-                           Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void UpdateBreakerLocked(Endpoint& endpoint, bool probe, const RefreshResult& result,
+                           MonotonicTime now, Effects& effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refusal RefusalLocked(const Entry& entry, MonotonicTime now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refusal BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const

@@ -26,6 +26,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   };
   struct Running {
     Endpoint* endpoint;  // Null: only the store is at work.
+    bool probe = false;  // Of the endpoint's open breaker.
   };
 
   bool running() const { return std::holds_alternative<Running>(state); }

@@ -10,10 +10,9 @@ namespace {
 using broker::Breaker;
 
 class BreakerTest : public ::testing::Test {
-protected:
+ protected:
   void Outages(int times) {
-    for (int i = 0; i < times; ++i)
-      breaker_.OnOutage(now_, random_);
+    for (int i = 0; i < times; ++i) breaker_.OnOutage(/*probe=*/false, now_, random_);
   }
   void Open() { Outages(5); }
   // When the next probe may start, from now.
@@ -21,14 +20,13 @@ protected:
   void ProbeFails() {
     now_ = breaker_.probe_at();
     ASSERT_TRUE(breaker_.Allow(now_));
-    breaker_.OnOutage(now_, random_);
+    breaker_.OnOutage(/*probe=*/true, now_, random_);
   }
 
   absl::BitGen random_;
   MonotonicTime now_{absl::Seconds(1000)};
   // Without jitter, so that delays can be told.
-  Breaker breaker_{
-      {.threshold = 5, .backoff = {.jitter = 0, .max = absl::Seconds(30)}}};
+  Breaker breaker_{{.threshold = 5, .backoff = {.jitter = 0, .max = absl::Seconds(30)}}};
 };
 
 TEST_F(BreakerTest, StaysClosedBelowTheThreshold) {
@@ -66,8 +64,7 @@ TEST_F(BreakerTest, ProbesComeFurtherAndFurtherApartUpToTheMost) {
   EXPECT_EQ(Delay(), absl::Seconds(1.6));
   ProbeFails();
   EXPECT_EQ(Delay(), absl::Seconds(2.56));
-  for (int i = 0; i < 100; ++i)
-    ProbeFails();
+  for (int i = 0; i < 100; ++i) ProbeFails();
   EXPECT_EQ(Delay(), absl::Seconds(30));
 }
 
@@ -79,11 +76,21 @@ TEST_F(BreakerTest, ExchangesThatReportLateDoNotPutTheProbeOff) {
   EXPECT_EQ(breaker_.probe_at(), probe_at);
 }
 
+TEST_F(BreakerTest, ExchangesThatReportLateAreNotTakenForTheProbe) {
+  Open();
+  now_ = breaker_.probe_at();
+  ASSERT_TRUE(breaker_.Allow(now_));
+  Outages(1);
+  breaker_.OnNothingLearned(/*probe=*/false);
+  EXPECT_TRUE(breaker_.probing());
+  EXPECT_FALSE(breaker_.Allow(now_));
+}
+
 TEST_F(BreakerTest, AProbeThatTellsNothingMakesRoomForAnother) {
   Open();
   now_ = breaker_.probe_at();
   ASSERT_TRUE(breaker_.Allow(now_));
-  breaker_.OnNothingLearned();
+  breaker_.OnNothingLearned(/*probe=*/true);
   EXPECT_TRUE(breaker_.IsOpen());
   EXPECT_TRUE(breaker_.Allow(now_));
 }
@@ -98,5 +105,5 @@ TEST_F(BreakerTest, ASuccessfulProbeClosesIt) {
   EXPECT_TRUE(breaker_.Allow(now_));
 }
 
-} // namespace
-} // namespace token_service::testing
+}  // namespace
+}  // namespace token_service::testing

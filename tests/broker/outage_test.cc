@@ -83,6 +83,23 @@ TEST_F(OutageTest, EverythingProceedsOnceAProbeIsAnswered) {
   EXPECT_EQ(provider_.count(), posts + kCredentials);
 }
 
+TEST_F(OutageTest, AnExchangeThatReportsLateIsNotTakenForTheProbe) {
+  ProviderIs(NotReached);
+  Start();
+  size_t late = 0;
+  provider_.Next([&] {
+    // Out since before the breaker opened; it fails while the probe is out.
+    Run();
+    Hang(absl::Seconds(2));
+    late = process_->executor.pending();
+    return NotReached();
+  });
+  process_->executor.RunOne();
+  ASSERT_EQ(late, 1) << "the probe";
+  Hang(absl::Seconds(100));
+  EXPECT_EQ(process_->executor.pending(), 1);
+}
+
 TEST_F(OutageTest, ADeadGrantIsASignOfLife) {
   Open();
   ProviderIs(Dead);
