@@ -78,17 +78,16 @@ void RefreshScheduler::Update(CredentialSettingsPtr settings) {
     if (entry == nullptr) return;
     entry->settings = std::move(settings);
     // What the provider refused may be what was changed.
-    if (entry->facts.standing == Standing::kClientRejected) {
-      entry->facts.standing = Standing::kUsable;
-      entry->facts.retry_at.reset();
-    }
-    if (const auto* queued = std::get_if<Entry::Queued>(&entry->state)) {
+    entry->EndClientRejection(clock_.Now());
+    if (auto* const running = std::get_if<Entry::Running>(&entry->state)) {
+      running->outdated = true;
+    } else if (const auto* queued = std::get_if<Entry::Queued>(&entry->state)) {
       // Into the queue of what may be another endpoint; whoever waits for it goes on waiting.
       const bool wanted = queued->wanted;
       WakeLocked(*entry);
       entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
       EnqueueLocked(*entry, wanted);
-    } else if (!entry->running()) {
+    } else {
       WakeLocked(*entry);
       RestLocked(*entry, clock_.Now());
     }
@@ -427,6 +426,7 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
     if (!entry->removed) {
       ApplyLocked(*entry, result, now);
+      if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
       if (entry->replaced && !entry->unpersisted.has_value()) {
         entry->replaced = false;

@@ -25,6 +25,12 @@ void RefreshScheduler::Entry::ForgetFailures() {
   last_error_reason.clear();
 }
 
+void RefreshScheduler::Entry::EndClientRejection(MonotonicTime now) {
+  if (facts.standing != Standing::kClientRejected) return;
+  facts.standing = Standing::kUsable;
+  facts.retry_at = now;
+}
+
 std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
   switch (facts.standing) {
     case Standing::kUsable:

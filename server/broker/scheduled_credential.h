@@ -27,6 +27,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   struct Running {
     Endpoint* endpoint;  // Null: only the store is at work.
     bool probe = false;  // Of the endpoint's open breaker.
+    // The settings were changed since: what the provider refuses may be what was changed.
+    bool outdated = false;
   };
 
   bool running() const { return std::holds_alternative<Running>(state); }
@@ -39,6 +41,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // A new current token: all is well.
   void SetToken(AccessTokenPtr token, absl::Time now);
   void ForgetFailures();
+  // If the client was rejected: may it be tried again now.
+  void EndClientRejection(MonotonicTime now);
   // Why nothing is being tried, if so.
   std::optional<Refusal> LatchedRefusal() const;
   CredentialStatus Status() const;

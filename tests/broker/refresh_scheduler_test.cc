@@ -233,6 +233,18 @@ TEST_F(RefreshSchedulerTest, AnOperatorOverridesTheClientsRejection) {
   EXPECT_EQ(caller.outcome(), "token 1");
 }
 
+TEST_F(RefreshSchedulerTest, ARejectionOfTheSettingsOfBeforeDoesNotLatchTheNewOnes) {
+  StartAndRun();
+  Elapse(absl::Minutes(5));
+  provider_.Next([this] {
+    scheduler().Update(CopyOfSettings("alpha"));
+    return ClientRejected();
+  });
+  Caller& caller = Reject(1);
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+}
+
 // ---- settings that change, credentials that go
 
 TEST_F(RefreshSchedulerTest, NewSettingsHoldForTheNextExchange) {
