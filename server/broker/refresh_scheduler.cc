@@ -303,17 +303,18 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
       RestLocked(entry, now);
     }
   }
-  DispatchLocked(now, effects);
+  DispatchLocked(/*wanted=*/true, now, effects);
+  if (!draining_) DispatchLocked(/*wanted=*/false, now, effects);
   ArmLocked(now);
 }
 
 // One flight an endpoint and turn, as long as there are workers and any endpoint can start one.
-void RefreshScheduler::DispatchLocked(MonotonicTime now, Effects& effects) {
+void RefreshScheduler::DispatchLocked(bool wanted, MonotonicTime now, Effects& effects) {
   size_t without_progress = 0;
   while (running_ < options_.workers && without_progress < ready_.size()) {
     Endpoint* const endpoint = ready_.front();
     ready_.pop_front();
-    without_progress = StartOneLocked(*endpoint, now, effects) ? 0 : without_progress + 1;
+    without_progress = StartOneLocked(*endpoint, wanted, now, effects) ? 0 : without_progress + 1;
     if (endpoint->queued()) {
       ready_.push_back(endpoint);
     } else {
@@ -323,12 +324,12 @@ void RefreshScheduler::DispatchLocked(MonotonicTime now, Effects& effects) {
   }
 }
 
-bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Effects& effects) {
+bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, MonotonicTime now,
+                                      Effects& effects) {
   endpoint.DropStale();
-  Endpoint::Queue* queue = &endpoint.wanted;
-  if (queue->empty() && !draining_) queue = &endpoint.ahead;
-  if (queue->empty()) return false;
-  const EntryPtr entry = queue->front().entry;
+  Endpoint::Queue& queue = wanted ? endpoint.wanted : endpoint.ahead;
+  if (queue.empty()) return false;
+  const EntryPtr entry = queue.front().entry;
   bool probe = false;
   if (!entry->forced) {
     if (endpoint.running >= options_.per_endpoint) return false;
@@ -336,7 +337,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
     // nothing back, and a plan ahead may have been brought forward.)
     if (!entry->held_elsewhere && entry->facts.rotates && entry->facts.doubt_since.has_value() &&
         PlanLocked(*entry, now).when > now) {
-      queue->pop_front();
+      queue.pop_front();
       WakeLocked(*entry);
       RestLocked(*entry, now);
       effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
@@ -345,7 +346,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, MonotonicTime now, Eff
     if (!endpoint.breaker.Allow(now)) return false;
     probe = endpoint.breaker.probing();
   }
-  queue->pop_front();
+  queue.pop_front();
   ++running_;
   ++endpoint.running;
   Refresher::Order order{.generation = entry->generation,

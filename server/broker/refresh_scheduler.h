@@ -115,8 +115,9 @@ class RefreshScheduler {
   void WakeLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EnqueueLocked(Entry& entry, bool wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AdvanceLocked(Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void DispatchLocked(MonotonicTime now, Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool StartOneLocked(Endpoint& endpoint, MonotonicTime now, Effects& effects)
+  void DispatchLocked(bool wanted, MonotonicTime now, Effects& effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool StartOneLocked(Endpoint& endpoint, bool wanted, MonotonicTime now, Effects& effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartPersistLocked(Entry& entry, Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ArmLocked(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

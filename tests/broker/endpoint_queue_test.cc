@@ -64,5 +64,15 @@ TEST_F(EndpointQueueTest, CallersNeedsGoBeforeRefreshesAhead) {
   EXPECT_EQ(posts[1].credential, "gamma");
 }
 
+TEST_F(EndpointQueueTest, CallersNeedsGoBeforeRefreshesAheadOfOtherEndpoints) {
+  options_.scheduler.workers = 1;
+  Create("beta");
+  Create("gamma", [](CredentialSettings& s) { s.token_endpoint = std::string(kOtherEndpoint); });
+  Start();
+  Get("gamma");
+  Run();
+  EXPECT_EQ(provider_.posts()[1].credential, "gamma");
+}
+
 }  // namespace
 }  // namespace token_service::testing
