@@ -173,6 +173,9 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   Entry* const entry = FindLocked(name);
   if (entry == nullptr) return MakeRefusal(Reason::kCredentialNotFound);
   if (seen_generation != entry->visible_generation() && need != Need::kOperator) {
+    // A token is published a moment before its flight lands.
+    const bool about_to_land = seen_generation > entry->visible_generation() && entry->running();
+    if (about_to_land) return Underway{};
     return Superseded{};
   }
   const MonotonicTime now = clock_.Now();

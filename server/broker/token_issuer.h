@@ -86,9 +86,8 @@ class TokenIssuer final : public RefreshListener {
     TokenRequest request;
     Waiter* waiter;
     uint64_t ticket;
-    bool forced = false;            // An operator's: any outcome of a flight is the answer.
-    int rounds = 0;                 // Flights that landed without being good enough.
-    TimerQueue::TimerId timer = 0;  // Of a caller who will take the live token; 0: none.
+    bool forced = false;  // An operator's: any outcome of a flight is the answer.
+    int rounds = 0;       // Flights that landed without being good enough.
   };
   using Group = absl::flat_hash_map<Waiter*, Parked>;
 
