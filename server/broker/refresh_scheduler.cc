@@ -409,6 +409,15 @@ void RefreshScheduler::Perform(Effects effects) {
 
 void RefreshScheduler::Fly(const EntryPtr& entry, CredentialSettingsPtr settings,
                            Refresher::Order order) {
+  // Its name may belong to another credential by now.
+  const bool removed = [&] {
+    absl::MutexLock lock(&mutex_);
+    return entry->removed;
+  }();
+  if (removed) {
+    return Land(entry, {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kGone,
+                                                 .reason = Reason::kCredentialNotFound}});
+  }
   Land(entry, refresher_.Refresh(*settings, order));
 }
 

@@ -315,6 +315,14 @@ TEST_F(RefreshSchedulerTest, ARemovedCredentialsFlightEndsUnseen) {
   EXPECT_EQ(provider_.count(), 1);
 }
 
+TEST_F(RefreshSchedulerTest, ACredentialRemovedBeforeItsFlightHasBegunIsNotExchanged) {
+  Start();
+  ASSERT_EQ(process_->executor.pending(), 1);
+  scheduler().Remove("alpha");
+  Run();
+  EXPECT_EQ(provider_.count(), 0);
+}
+
 TEST_F(RefreshSchedulerTest, ARemovedCredentialLeavesItsPlaceInTheQueue) {
   options_.scheduler.per_endpoint = 1;
   Create("beta");
