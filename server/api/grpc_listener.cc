@@ -48,13 +48,20 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(const Options
   EnablePlugins();
   auto service = std::make_unique<TokenServiceImpl>(
       ListenerInfo{.address = options.address, .identity = options.identity}, parts);
+  auto listener = std::unique_ptr<GrpcListener>(new GrpcListener(std::move(service)));
+  if (options.certificate != nullptr) {
+    listener->certificate_ = std::make_unique<HandshakeCertificate>(*options.certificate);
+  }
   grpc::ServerBuilder builder;
   SetLimits(options, builder);
   int port = 0;
-  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(service.get());
+  builder.AddListeningPort(options.address,
+                           listener->certificate_ == nullptr
+                               ? grpc::InsecureServerCredentials()
+                               : listener->certificate_->MakeCredentials(),
+                           &port);
+  builder.RegisterService(listener->service_.get());
 
-  auto listener = std::unique_ptr<GrpcListener>(new GrpcListener(std::move(service)));
   listener->server_ = builder.BuildAndStart();
   if (listener->server_ == nullptr || port == 0) {
     return absl::UnavailableError(

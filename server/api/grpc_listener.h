@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <grpcpp/server.h>
@@ -8,7 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/api/listener_info.h"
+#include "server/api/tls_server_credentials.h"
 #include "server/api/token_service.h"
+#include "server/tls/reloading_certificate.h"
 
 namespace token_service::api {
 
@@ -18,8 +21,11 @@ namespace token_service::api {
 class GrpcListener {
  public:
   struct Options {
-    std::string address;   // As gRPC takes it: `127.0.0.1:0`, `unix:/run/x.sock`.
-    std::string identity;  // Of every caller here.
+    std::string address;  // As gRPC takes it: `127.0.0.1:0`, `unix:/run/x.sock`.
+    // Of every caller here; nullopt: their certificates tell.
+    std::optional<std::string> identity;
+    // Null: plaintext. Outlives the listener.
+    const tls::ReloadingCertificate* certificate = nullptr;
     int max_request_bytes = 4096;
     int max_concurrent_streams = 1000;  // Per connection.
   };
@@ -44,6 +50,7 @@ class GrpcListener {
 
   std::string address_;
   std::unique_ptr<TokenServiceImpl> service_;
+  std::unique_ptr<HandshakeCertificate> certificate_;  // Null: plaintext.
   std::unique_ptr<grpc::Server> server_;
 };
 

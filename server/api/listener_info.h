@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace token_service::api {
@@ -7,8 +8,9 @@ namespace token_service::api {
 // How the callers of one listener are known.
 struct ListenerInfo {
   std::string address;
-  // The identity of everyone who calls here: `anonymous`, `unix:<path>`.
-  std::string identity;
+  // The identity of everyone who calls here: `anonymous`, `unix:<path>`. Nullopt: each caller's
+  // certificate tells.
+  std::optional<std::string> identity;
 };
 
 }  // namespace token_service::api

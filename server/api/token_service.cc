@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/caller.h"
 #include "server/api/credential_choice.h"
 #include "server/api/token_messages.h"
 
@@ -69,7 +70,9 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
     return reactor;
   };
   if (parts_.draining.load(std::memory_order_relaxed)) return finish(ToGrpcStatus(ShuttingDown()));
-  const authz::Rights* const rights = parts_.policy.RightsOf(listener_.identity);
+  const Caller caller(*context, listener_);
+  if (!caller.identity().has_value()) return finish(ToGrpcStatus(CallerUnknown()));
+  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
   if (rights == nullptr) return finish(ToGrpcStatus(CredentialNotPermitted(request->credential())));
 
   auto choice = ChooseCredential(request->credential(), *rights, parts_.cache);

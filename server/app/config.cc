@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "server/app/config.pb.h"
 #include "server/app/config_source.h"
+#include "server/app/config_tls.h"
 #include "server/app/config_validate.h"
 #include "server/app/config_yaml.h"
 #include "server/app/token_file.h"
@@ -69,6 +70,10 @@ absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name) {
 }
 
 absl::Status CheckConfigFiles(const ServerConfig& config) {
+  if (config.tls.has_value()) {
+    const auto certificate = tls::ReadServerCertificate(*config.tls);
+    if (!certificate.ok()) return PlaceTlsError(certificate.status(), config);
+  }
   for (const NamedFile& file : config.files) {
     const absl::Status status =
         file.holds_token ? ReadTokenFile(file.path).status() : CheckReadable(file.path);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 #include "server/app/address.h"
 #include "server/broker/credential.h"
 #include "server/telemetry/log.h"
+#include "server/tls/server_certificate.h"
 
 namespace token_service::app {
 
@@ -40,12 +43,6 @@ struct DeclaredCredential {
   broker::CredentialSettings settings;  // All but client_secret, which is in a file.
   std::string refresh_token_file;
   std::string client_secret_file;  // Empty when settings.client_auth is kNone.
-};
-
-struct TlsFiles {
-  std::string certificate_file;
-  std::string private_key_file;
-  std::string client_ca_file;  // Empty: clients present no certificates.
 };
 
 struct Caller {
@@ -80,9 +77,10 @@ struct NamedFile {
 // A configuration that has been checked. Paths are ready to open: those in a file were relative to
 // its directory.
 struct ServerConfig {
-  std::vector<Address> listen;  // At least one.
-  std::optional<TlsFiles> tls;  // For every TCP address of `listen`.
+  std::vector<Address> listen;               // At least one.
+  std::optional<tls::CertificateFiles> tls;  // For every TCP address of `listen`.
   bool allow_plaintext = false;
+  mode_t unix_socket_mode = 0660;
   std::string data_dir;
   std::string sealing_key_file;  // Empty: a key of the server's own, in data_dir.
   CredentialDefaults defaults;
@@ -106,7 +104,8 @@ absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, std::string_view
 absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name);
 
 // What can be checked of the world without starting: every named file can be read, token files hold
-// a token, data_dir is a directory or can be made. The first problem, one line. Blocks.
+// a token, certificate and key belong together, data_dir is a directory or can be made. The first
+// problem, one line. Blocks.
 absl::Status CheckConfigFiles(const ServerConfig& config);
 
 }  // namespace token_service::app

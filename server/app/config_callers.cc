@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "server/app/config_credentials.h"
 #include "server/app/config_spelling.h"
+#include "server/authz/access_policy.h"
 
 namespace token_service::app {
 namespace {
@@ -35,6 +36,12 @@ absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSour
     WarnOfNoCallers(config);
     return absl::OkStatus();
   }
+  if (config.tls.has_value() && config.tls->client_ca_file.empty()) {
+    config.warnings.push_back(
+        absl::StrCat(source.Where("tls"),
+                     ": no client_ca_file, so that callers over TLS show no certificate and may do "
+                     "nothing"));
+  }
   std::set<std::string> declared;
   for (const DeclaredCredential& credential : config.credentials) {
     declared.insert(credential.settings.name);
@@ -45,6 +52,9 @@ absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSour
     const token::config::Caller& from = file.callers(i);
     const std::string key = absl::StrCat("callers[", i, "]");
     if (from.identity().empty()) return source.Error(key + ".identity", "is required");
+    if (const absl::Status shape = authz::CheckEntryIdentity(from.identity()); !shape.ok()) {
+      return source.Error(key + ".identity", std::string(shape.message()));
+    }
     if (!identities.insert(from.identity()).second) {
       return source.Error(key + ".identity",
                           absl::StrCat(QuoteForError(from.identity()), " given twice"));

@@ -11,6 +11,7 @@
 #include "server/app/config_duration.h"
 #include "server/app/config_limits.h"
 #include "server/app/config_spelling.h"
+#include "server/app/config_tls.h"
 
 namespace token_service::app {
 namespace {
@@ -29,6 +30,22 @@ absl::StatusOr<Address> ReadAddress(const std::string& text, const std::string& 
   if (auto* socket = std::get_if<UnixAddress>(&*address))
     socket->path = source.Resolve(socket->path);
   return address;
+}
+
+// Octal, as chmod takes it. Not bits that mean nothing on a socket.
+absl::Status ReadSocketMode(const ConfigFile& file, const ConfigSource& source,
+                            ServerConfig& config) {
+  if (!file.has_unix_socket_mode()) return absl::OkStatus();
+  const std::string& text = file.unix_socket_mode();
+  const bool octal = text.find_first_not_of("01234567") == std::string::npos;
+  const bool three_digits = text.size() == 3 || (text.size() == 4 && text[0] == '0');
+  if (!octal || !three_digits) {
+    return source.Error(
+        "unix_socket_mode",
+        absl::StrCat("expected an octal mode such as \"0660\", got ", QuoteForError(text)));
+  }
+  config.unix_socket_mode = static_cast<mode_t>(std::stoul(text, nullptr, 8));
+  return absl::OkStatus();
 }
 
 absl::Status ReadListen(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
@@ -63,30 +80,6 @@ absl::Status ReadFile(bool named, const std::string& path, const std::string& ke
   if (path.empty()) return source.Error(key, "must not be empty");
   out = source.Resolve(path);
   config.files.push_back({source.Where(key), out, false});
-  return absl::OkStatus();
-}
-
-absl::Status ReadTls(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
-  if (!file.has_tls()) return absl::OkStatus();
-  const token::config::Tls& tls = file.tls();
-  if (!tls.has_certificate_file()) return source.Error("tls.certificate_file", "is required");
-  if (!tls.has_private_key_file()) return source.Error("tls.private_key_file", "is required");
-  TlsFiles files;
-  const struct {
-    bool named;
-    const std::string& path;
-    const char* key;
-    std::string& out;
-  } keys[] = {
-      {true, tls.certificate_file(), "tls.certificate_file", files.certificate_file},
-      {true, tls.private_key_file(), "tls.private_key_file", files.private_key_file},
-      {tls.has_client_ca_file(), tls.client_ca_file(), "tls.client_ca_file", files.client_ca_file},
-  };
-  for (const auto& k : keys) {
-    const absl::Status status = ReadFile(k.named, k.path, k.key, source, config, k.out);
-    if (!status.ok()) return status;
-  }
-  config.tls = files;
   return absl::OkStatus();
 }
 
@@ -139,8 +132,8 @@ absl::StatusOr<ServerConfig> ValidateConfig(const ConfigFile& file, const Config
   ServerConfig config;
   config.allow_plaintext = file.allow_plaintext();
   // Of the order only this matters: listen asks for tls, callers for credentials.
-  const auto steps = {ReadTls,     ReadListen, ReadStorage,    ReadCredentials,
-                      ReadCallers, ReadLimits, ReadObservation};
+  const auto steps = {ReadTls,         ReadSocketMode, ReadListen, ReadStorage,
+                      ReadCredentials, ReadCallers,    ReadLimits, ReadObservation};
   for (const auto& step : steps) {
     if (absl::Status status = step(file, source, config); !status.ok()) return status;
   }

@@ -9,6 +9,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/app/config_tls.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/store/open_credential_store.h"
@@ -20,7 +21,6 @@ namespace {
 using telemetry::Level;
 using telemetry::Log;
 
-constexpr mode_t kSocketMode = 0660;
 constexpr absl::Duration kHealthInterval = absl::Seconds(1);
 // For answers on their way when everything else is done.
 constexpr absl::Duration kLastAnswers = absl::Seconds(5);
@@ -32,16 +32,15 @@ std::string HolderName() {
   return absl::StrCat(host, ":", getpid(), ":", absl::Hex(absl::Uniform<uint32_t>(random)));
 }
 
-std::string IdentityOfCallersAt(const Address& address) {
+// Without TLS everyone at one address is the same caller.
+std::string PlaintextIdentity(const Address& address) {
   const auto* socket = std::get_if<UnixAddress>(&address);
   return socket != nullptr ? absl::StrCat("unix:", socket->path) : "anonymous";
 }
 
-absl::StatusOr<authz::AccessPolicy> MakePolicy(const ServerConfig& config) {
-  // The configuration's own warning tells of this.
-  if (!config.callers.has_value()) return authz::AccessPolicy::AllowEverything();
+absl::StatusOr<authz::AccessPolicy> PolicyOf(const std::vector<Caller>& callers) {
   std::vector<authz::AccessPolicy::Entry> entries;
-  for (const Caller& caller : *config.callers) {
+  for (const Caller& caller : callers) {
     authz::Rights rights{.all_credentials = caller.all_credentials,
                          .is_operator = caller.is_operator};
     rights.credentials.insert(caller.credentials.begin(), caller.credentials.end());
@@ -54,6 +53,7 @@ absl::StatusOr<authz::AccessPolicy> MakePolicy(const ServerConfig& config) {
 
 absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
+  if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
   if (absl::Status status = server->OpenStore(); !status.ok()) return status;
   if (absl::Status status = server->WireBroker(); !status.ok()) return status;
   if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
@@ -63,8 +63,15 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig con
   return server;
 }
 
+absl::Status TokenServer::OpenCertificate() {
+  if (!config_.tls.has_value()) return absl::OkStatus();
+  auto certificate = tls::ReloadingCertificate::Create(*config_.tls);
+  if (!certificate.ok()) return PlaceTlsError(certificate.status(), config_);
+  certificate_ = *std::move(certificate);
+  return absl::OkStatus();
+}
+
 absl::Status TokenServer::OpenStore() {
-  if (config_.tls.has_value()) return absl::InvalidArgumentError("tls: not supported yet");
   auto store = store::OpenCredentialStore(
       {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file});
   if (!store.ok()) {
@@ -112,21 +119,37 @@ absl::Status TokenServer::LoadCredentials() {
   return status;
 }
 
-absl::Status TokenServer::Listen() {
-  absl::StatusOr<authz::AccessPolicy> policy = MakePolicy(config_);
+absl::Status TokenServer::MakePolicies() {
+  absl::StatusOr<authz::AccessPolicy> policy =
+      PolicyOf(config_.callers.value_or(std::vector<Caller>{}));
   if (!policy.ok()) return policy.status();
-  policy_ = std::make_unique<authz::AccessPolicy>(*std::move(policy));
-  const api::TokenServiceParts parts{.issuer = *issuer_,
-                                     .cache = cache_,
-                                     .policy = *policy_,
-                                     .clock = SystemClock(),
-                                     .draining = draining_};
+  tls_policy_ = std::make_unique<authz::AccessPolicy>(*std::move(policy));
+  // The configuration's own warnings tell what is so without `callers`.
+  plaintext_policy_ = std::make_unique<authz::AccessPolicy>(
+      config_.callers.has_value() ? *tls_policy_ : authz::AccessPolicy::AllowEverything());
+  return absl::OkStatus();
+}
+
+absl::Status TokenServer::Listen() {
+  if (absl::Status status = MakePolicies(); !status.ok()) return status;
   for (const Address& address : config_.listen) {
-    auto listener = api::GrpcListener::Create(
-        {.address = FormatAddress(address), .identity = IdentityOfCallersAt(address)}, parts);
+    const auto* socket = std::get_if<UnixAddress>(&address);
+    const bool tls = certificate_ != nullptr && socket == nullptr;
+    api::GrpcListener::Options options{.address = FormatAddress(address)};
+    if (tls) {
+      options.certificate = certificate_.get();
+    } else {
+      options.identity = PlaintextIdentity(address);
+    }
+    auto listener =
+        api::GrpcListener::Create(options, {.issuer = *issuer_,
+                                            .cache = cache_,
+                                            .policy = tls ? *tls_policy_ : *plaintext_policy_,
+                                            .clock = SystemClock(),
+                                            .draining = draining_});
     if (!listener.ok()) return listener.status();
-    if (const auto* socket = std::get_if<UnixAddress>(&address);
-        socket != nullptr && chmod(socket->path.c_str(), kSocketMode) != 0) {
+    // Until here the socket is its owner's alone: see KeepMemoryPrivate in main.cc.
+    if (socket != nullptr && chmod(socket->path.c_str(), config_.unix_socket_mode) != 0) {
       return absl::UnavailableError(absl::StrCat("cannot set the mode of ", socket->path));
     }
     listeners_.push_back(*std::move(listener));
@@ -165,6 +188,7 @@ void TokenServer::WatchHealth() {
 
 void TokenServer::Reload() {
   if (token_files_ != nullptr) token_files_->Poke();
+  if (certificate_ != nullptr) certificate_->Poke();
 }
 
 bool TokenServer::Drain() {

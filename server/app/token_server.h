@@ -19,6 +19,7 @@
 #include "server/broker/token_issuer.h"
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
+#include "server/tls/reloading_certificate.h"
 
 namespace token_service::app {
 
@@ -31,7 +32,7 @@ class TokenServer {
 
   ~TokenServer();
 
-  // SIGHUP: looks at the refresh token files now.
+  // SIGHUP: looks at the refresh token files and the certificate now.
   void Reload();
 
   // No new calls; those that wait are answered, an exchange in flight is committed. True: nothing
@@ -41,9 +42,11 @@ class TokenServer {
  private:
   explicit TokenServer(ServerConfig config) : config_(std::move(config)) {}
 
+  absl::Status OpenCertificate();
   absl::Status OpenStore();
   absl::Status WireBroker();
   absl::Status LoadCredentials();
+  absl::Status MakePolicies();
   absl::Status Listen();
   void WatchTokenFiles();
   void WatchHealth();
@@ -63,7 +66,9 @@ class TokenServer {
   std::unique_ptr<ThreadTimerQueue> timers_;
   std::unique_ptr<broker::WorkerPool> workers_;
   std::unique_ptr<TokenFilePoller> token_files_;
-  std::unique_ptr<authz::AccessPolicy> policy_;
+  std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
+  std::unique_ptr<authz::AccessPolicy> plaintext_policy_;
+  std::unique_ptr<authz::AccessPolicy> tls_policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
 };
 

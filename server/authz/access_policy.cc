@@ -17,6 +17,15 @@ std::optional<std::string> Rights::OnlyCredential() const {
   return *credentials.begin();
 }
 
+absl::Status CheckEntryIdentity(std::string_view identity) {
+  if (identity.ends_with("/*")) identity.remove_suffix(1);
+  if (identity.empty() || identity == "/" || identity.find('*') != std::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "an identity is a name, or a path that ends in \"/*\"; \"*\" means nothing elsewhere");
+  }
+  return absl::OkStatus();
+}
+
 AccessPolicy AccessPolicy::AllowEverything() {
   AccessPolicy policy;
   policy.everyone_ = Rights{.all_credentials = true, .credentials = {}, .is_operator = true};
@@ -27,12 +36,9 @@ absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
   AccessPolicy policy;
   for (Entry& entry : entries) {
     std::string& identity = entry.identity;
+    if (absl::Status status = CheckEntryIdentity(identity); !status.ok()) return status;
     const bool below = identity.ends_with("/*");
     if (below) identity.pop_back();
-    if (identity.empty() || identity == "/" || identity.find('*') != std::string::npos) {
-      return absl::InvalidArgumentError(
-          "an identity is a name, or a path that ends in \"/*\"; \"*\" means nothing elsewhere");
-    }
     auto& kind = below ? policy.below_ : policy.exact_;
     if (!kind.emplace(identity, std::move(entry.rights)).second) {
       return absl::InvalidArgumentError(absl::StrCat("the identity ", identity, " is named twice"));
@@ -43,10 +49,11 @@ absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
 
 const Rights* AccessPolicy::RightsOf(std::string_view identity) const {
   if (everyone_.has_value()) return &*everyone_;
-  if (const auto exact = exact_.find(identity); exact != exact_.end()) return &exact->second;
+  if (const auto exact = exact_.find(AbslView(identity)); exact != exact_.end())
+    return &exact->second;
   for (size_t slash = identity.rfind('/'); slash != std::string_view::npos && slash > 0;
        slash = identity.rfind('/', slash - 1)) {
-    const auto below = below_.find(identity.substr(0, slash + 1));
+    const auto below = below_.find(AbslView(identity.substr(0, slash + 1)));
     if (below != below_.end()) return &below->second;
   }
   return nullptr;

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace token_service::authz {
@@ -24,6 +25,10 @@ struct Rights {
   bool MayKnowAll() const { return all_credentials || is_operator; }
 };
 
+// What an entry may name: an identity, or a path that ends in `/*`; no `*` elsewhere.
+// INVALID_ARGUMENT says what is wrong, without the text.
+absl::Status CheckEntryIdentity(std::string_view identity);
+
 // Who may use what. Immutable; any thread.
 class AccessPolicy {
  public:
@@ -39,15 +44,15 @@ class AccessPolicy {
   static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);
 
   // Null: no entry names this caller. An exact entry goes before a wildcard, a longer wildcard
-  // before a shorter.
+  // before a shorter. Allocates nothing: a hash look-up, and one for each `/` of the identity.
   const Rights* RightsOf(std::string_view identity) const;
 
  private:
   AccessPolicy() = default;
 
   std::optional<Rights> everyone_;
-  std::map<std::string, Rights, std::less<>> exact_;
-  std::map<std::string, Rights, std::less<>> below_;  // Keyed by the path with its last slash.
+  absl::flat_hash_map<std::string, Rights> exact_;
+  absl::flat_hash_map<std::string, Rights> below_;  // Keyed by the path with its last slash.
 };
 
 }  // namespace token_service::authz

@@ -11,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 std::string ErrorOf(const std::string& text) {
   const auto config = ParseConfig(text, "/etc/x.yaml");
@@ -106,6 +107,33 @@ TEST(ServerConfigTest, WarnsOfWhatAbsentCallersMean) {
   EXPECT_THAT(Parse(tls).warnings, ElementsAre(shut));
   EXPECT_THAT(Parse(tls + "listen: ['unix:s', '0.0.0.0:1']").warnings, ElementsAre(open, shut));
   EXPECT_THAT(Parse("data_dir: d\ncallers: []").warnings, IsEmpty());
+}
+
+TEST(ServerConfigTest, WarnsOfCallersWhoCannotShowWhoTheyAre) {
+  const std::string tls = "data_dir: d\ntls: {certificate_file: c, private_key_file: k";
+  EXPECT_THAT(Parse(tls + "}\ncallers: []").warnings,
+              ElementsAre("/etc/x.yaml:2: tls: no client_ca_file, so that callers over TLS show no "
+                          "certificate and may do nothing"));
+  EXPECT_THAT(Parse(tls + ", client_ca_file: a}\ncallers: []").warnings, IsEmpty());
+}
+
+TEST(ServerConfigTest, TheModeOfUnixSocketsIsOctal) {
+  EXPECT_EQ(Parse("data_dir: d").unix_socket_mode, 0660U);
+  EXPECT_EQ(Parse("data_dir: d\nunix_socket_mode: '0600'").unix_socket_mode, 0600U);
+  EXPECT_EQ(Parse("data_dir: d\nunix_socket_mode: 666").unix_socket_mode, 0666U);
+  for (const char* mode : {"rw", "888", "4755", "66", "''", "0x1b0", "-660"}) {
+    EXPECT_THAT(ErrorOf(std::string("data_dir: d\nunix_socket_mode: ") + mode),
+                StartsWith("/etc/x.yaml:2: unix_socket_mode: expected an octal mode"))
+        << mode;
+  }
+}
+
+TEST(ServerConfigTest, AnIdentityThatCannotBeMatchedIsAnError) {
+  for (const char* identity : {"'*'", "a*", "a/*/b", "'/*'"}) {
+    EXPECT_THAT(ErrorOf(std::string("data_dir: d\ncallers:\n- identity: ") + identity),
+                StartsWith("/etc/x.yaml:3: callers[0].identity: an identity is a name"))
+        << identity;
+  }
 }
 
 TEST(ServerConfigTest, WarnsOfADrainShorterThanAnExchange) {

@@ -51,8 +51,9 @@ def seconds(duration) -> float:
 class Api:
     """One connection. Any thread."""
 
-    def __init__(self, address: str):
-        self.channel = grpc.insecure_channel(address, options=_OPTIONS)
+    def __init__(self, address: str, tls: grpc.ChannelCredentials | None = None):
+        self.channel = (grpc.insecure_channel(address, options=_OPTIONS) if tls is None else
+                        grpc.secure_channel(address, tls, options=_OPTIONS))
         self._get = self.unary("/token.v1.TokenService/GetAccessToken",
                                "token.v1.GetAccessTokenResponse")
         self._health = self.unary("/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckResponse")
