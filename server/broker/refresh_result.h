@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -36,12 +38,18 @@ struct HeldElsewhere {
 // An answer was had and the store would not take it. It lives in this object only, until
 // Refresher::Persist gets it down; the old refresh token must not be exchanged meanwhile.
 struct Unpersisted {
+  struct Unpin {
+    void operator()(std::atomic<int>* count) const { count->fetch_sub(1); }
+  };
+
   std::variant<Rotation, Evidence> write;
   AccessTokenPtr token;  // Published. Null for evidence.
   // What to believe of the grant if this is evidence.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;
   absl::Duration min_refresh_interval;  // As configured, for what is adopted should this be fenced.
+  // Counted by the Refresher, which outlives this, from the first failure on.
+  std::unique_ptr<std::atomic<int>, Unpin> pin;
 };
 
 // No token.

@@ -87,10 +87,15 @@ RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order
   if (flight.record.standing == Standing::kRefreshTokenRejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
+  flight.record.rotates = flight.record.rotates || order.rotates;
   if (flight.record.doubt_since.has_value() && flight.record.rotates && !order.doubt_weighed) {
     return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
                              .reason = Reason::kProviderUnavailable,
                              .detail = "an attempt on record has no known end"});
+  }
+  // A store that hung, a process that was stopped: meanwhile the attempt may have been taken over.
+  if (clock_.Now() - begun_at > options_.send_within) {
+    return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: begun too long ago", {}});
   }
   ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token);
   return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
@@ -141,6 +146,7 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     // The answer is real and the old refresh token is spent: serve what we hold, and keep trying to
     // write.
     LogStoreError("rotation not persisted", rotation.name, commit.status());
+    Pin(pending);
     cache_.Publish(pending.token);
     const bool rotates = pending.rotates;
     return {.outcome = std::move(pending), .rotates = rotates};
@@ -155,7 +161,12 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
                       .body = AsEvidence(rotation)};
     if (const absl::Status kept = store_.Quarantine(evidence); !kept.ok()) {
       LogStoreError("evidence not persisted", rotation.name, kept);
-      return {.outcome = Unpersisted{.write = std::move(evidence)}};
+      pending.write = std::move(evidence);
+      pending.token = nullptr;
+      pending.doubt_since.reset();
+      Pin(pending);
+      const bool rotates = pending.rotates;
+      return {.outcome = std::move(pending), .rotates = rotates};
     }
     return Adopt(fenced->record, pending.min_refresh_interval);
   }
@@ -217,6 +228,7 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   const absl::Status kept = store_.Quarantine(evidence);
   if (!kept.ok() && !absl::IsNotFound(kept)) {
     LogStoreError("evidence not persisted", evidence.name, kept);
+    Pin(pending);
     return {.outcome = std::move(pending), .rotates = rotates, .doubt_since = doubt_since};
   }
   if (!kept.ok()) return {.outcome = StoreFailed(kept)};
@@ -275,6 +287,12 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
   RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
   if (record.doubt_since.has_value()) result.doubt_since = FromWall(*record.doubt_since);
   return result;
+}
+
+void Refresher::Pin(Unpersisted& pending) {
+  if (pending.pin != nullptr) return;
+  unpersisted_.fetch_add(1);
+  pending.pin.reset(&unpersisted_);
 }
 
 std::string Refresher::NewAttemptId() {

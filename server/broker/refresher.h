@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 
@@ -23,6 +24,9 @@ class Refresher {
     std::string holder;  // This process, among all that share the store.
     // Longer than an exchange can take.
     absl::Duration lease = absl::Seconds(60);
+    // How long after its beginning an attempt may still be sent. With an exchange's longest time
+    // less than the lease: past it another holder may have used the refresh token.
+    absl::Duration send_within = absl::Seconds(10);
     // Nobody else uses the store: an attempt on record is our own, from before a crash.
     bool sole_holder = true;
   };
@@ -36,12 +40,17 @@ class Refresher {
     // The caller has weighed that the refresh token may be consumed already. Otherwise doubt found
     // on record is reported instead of acted on.
     bool doubt_weighed = false;
+    // This process has seen the refresh token replaced, be it on record or not.
+    bool rotates = false;
   };
   RefreshResult Refresh(const CredentialSettings& settings, const Order& order);
 
   // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt, for evidence) when it is
   // down at last.
   RefreshResult Persist(Unpersisted pending);
+
+  // Answers that are in memory only. Counted before anybody sees what came with them. Any thread.
+  int unpersisted() const { return unpersisted_.load(); }
 
  private:
   struct Flight;
@@ -58,6 +67,8 @@ class Refresher {
   RefreshResult Adopt(const CredentialRecord& record, absl::Duration min_refresh_interval);
   // Records that the attempt brought no token.
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
+  // Pins what could not be stored.
+  void Pin(Unpersisted& pending);
   std::string NewAttemptId();
   MonotonicTime FromWall(absl::Time time) const;
 
@@ -66,6 +77,7 @@ class Refresher {
   TokenEndpoint& endpoint_;
   TokenCache& cache_;
   const Clock& clock_;
+  std::atomic<int> unpersisted_ = 0;
   absl::Mutex random_mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(random_mutex_);
 };
