@@ -109,7 +109,6 @@ void RefreshScheduler::Remove(std::string_view name) {
     if (entry == nullptr) return;
     entry->removed = true;
     if (!entry->running()) WakeLocked(*entry);
-    if (entry->unpersisted.has_value()) unpersisted_.fetch_sub(1, std::memory_order_relaxed);
     cache_.Remove(name);
     entries_.erase(AbslView(name));
   }
@@ -338,8 +337,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
     if (endpoint.running >= options_.per_endpoint) return false;
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
     // nothing back, and a plan ahead may have been brought forward.)
-    if (!entry->held_elsewhere && entry->facts.rotates && entry->facts.doubt_since.has_value() &&
-        PlanLocked(*entry, now).when > now) {
+    if (!entry->held_elsewhere && entry->ReplayHeldBack(now)) {
       queue.pop_front();
       WakeLocked(*entry);
       RestLocked(*entry, now);
@@ -352,9 +350,12 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   queue.pop_front();
   ++running_;
   ++endpoint.running;
+  // While it waited for another replica its replay window may have ended.
+  const bool weighed = entry->facts.doubt_since.has_value() && !entry->ReplayHeldBack(now);
   Refresher::Order order{.generation = entry->generation,
                          .take_over = entry->forced,
-                         .doubt_weighed = entry->forced || entry->facts.doubt_since.has_value()};
+                         .doubt_weighed = entry->forced || weighed,
+                         .rotates = entry->facts.rotates};
   entry->state = Entry::Running{&endpoint, probe};
   entry->forced = false;
   entry->held_elsewhere = false;
@@ -371,7 +372,7 @@ void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
       [this, entry = entry.shared_from_this(), pending = std::move(*entry.unpersisted)]() mutable {
         Persist(entry, std::move(pending));
       });
-  entry.unpersisted.emplace();  // Still counted; Land puts it back or clears it.
+  entry.unpersisted.emplace();  // Its place; Land puts it back or clears it.
 }
 
 void RefreshScheduler::ArmLocked(MonotonicTime now) {
@@ -487,10 +488,7 @@ void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, Monotoni
   RefreshFacts& facts = entry.facts;
   const bool was_unpersisted = entry.unpersisted.has_value();
   entry.unpersisted.reset();
-  if (entry.replaced && std::holds_alternative<RefreshFailed>(result.outcome)) {
-    if (was_unpersisted) unpersisted_.fetch_sub(1, std::memory_order_relaxed);
-    return;
-  }
+  if (entry.replaced && std::holds_alternative<RefreshFailed>(result.outcome)) return;
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
                          (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
@@ -522,8 +520,6 @@ void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, Monotoni
   } else {
     ApplyFailureLocked(entry, *failed, now);
   }
-  const int change = int{entry.unpersisted.has_value()} - int{was_unpersisted};
-  unpersisted_.fetch_add(change, std::memory_order_relaxed);
 }
 
 void RefreshScheduler::ApplyFailureLocked(Entry& entry, const RefreshFailed& failed,

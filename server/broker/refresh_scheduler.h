@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -89,7 +88,7 @@ class RefreshScheduler {
   std::optional<CredentialStatus> Status(std::string_view name) const;
 
   // Answers that are in memory only, because the store would not take them. The one to page on.
-  int unpersisted() const { return unpersisted_.load(std::memory_order_relaxed); }
+  int unpersisted() const { return refresher_.unpersisted(); }
 
   // No refreshes ahead any more; waits until flights have landed, callers' needs are met and every
   // answer is stored, or for `timeout`. True: nothing is left.
@@ -145,8 +144,6 @@ class RefreshScheduler {
   TimerQueue& timers_;
   const Clock& clock_;
   RefreshListener* listener_ = nullptr;
-
-  std::atomic<int> unpersisted_ = 0;
 
   mutable absl::Mutex mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);

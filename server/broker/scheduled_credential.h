@@ -36,6 +36,11 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   bool dead() const {
     return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
   }
+  // The refresh token may be consumed, and it is not the time to find out.
+  bool ReplayHeldBack(MonotonicTime now) const {
+    return facts.doubt_since.has_value() && facts.rotates &&
+           PlanRefresh(*settings, facts, now).when > now;
+  }
   // The generation a caller can know: 0 when there is no token to be seen.
   uint64_t visible_generation() const;
   // A new current token: all is well.
