@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -135,6 +136,17 @@ TEST_F(RotationFindingsTest, AnAnswerNotStoredYetOutlivesAReplacedGrant) {
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
   EXPECT_EQ(provider_.posts, (std::vector<std::string>{"0", "new"}));
   EXPECT_EQ(Served(), "access/2");
+}
+
+TEST_F(RotationFindingsTest, AnAnswerNotStoredIsCountedFromBeforeItsTokenIsSeenUntilItIsGone) {
+  store_.full = true;
+  cache_.Add("alpha");
+  {
+    const RefreshResult result = refresher_.Refresh(*settings_, {});
+    EXPECT_EQ(Served(), "access/1");
+    EXPECT_EQ(refresher_.unpersisted(), 1);
+  }
+  EXPECT_EQ(refresher_.unpersisted(), 0);
 }
 
 TEST_F(RotationFindingsTest, AnAttemptBegunTooLongAgoIsNotSent) {
