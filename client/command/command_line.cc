@@ -8,6 +8,9 @@
 #include "client/command/command.h"
 #include "client/command/exit_code.h"
 #include "client/command/get_command.h"
+#include "client/command/list_credentials_command.h"
+#include "client/command/named_credential_command.h"
+#include "client/command/write_credential_command.h"
 
 namespace token_service::client {
 namespace {
@@ -17,13 +20,27 @@ Exit status: 0; 1 when the server says no or is not there; 2 for wrong usage.
 Plaintext to this machine and to unix sockets, TLS to all others and whenever a --tls_ flag is given.
 
   token-client get
+  token-client credential create inbox --client_id=ID --refresh_token_file=FILE
   curl -H "$(token-client get --format=header)" https://api.socialboards.com/v2/tickets)text";
+
+// In the reverse order that CLI11 wants. `--flag=` becomes `--flag ""`: CLI11 would take the next
+// argument for its value.
+std::vector<std::string> ForParser(const std::vector<std::string>& arguments) {
+  std::vector<std::string> reversed;
+  for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument) {
+    const bool empty_value =
+        argument->starts_with("--") && argument->find('=') + 1 == argument->size();
+    if (empty_value) reversed.emplace_back();
+    reversed.push_back(empty_value ? argument->substr(0, argument->size() - 1) : *argument);
+  }
+  return reversed;
+}
 
 }  // namespace
 
 int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
                    std::ostream& err) {
-  CLI::App app("Gets access tokens from token-server.", "token-client");
+  CLI::App app("Gets access tokens from token-server, and keeps its credentials.", "token-client");
   app.footer(kFooter);
   app.require_subcommand(1);
   app.fallthrough();
@@ -31,14 +48,26 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   AddConnectionFlags(app, connection);
 
   std::vector<std::pair<CLI::App*, std::unique_ptr<Command>>> commands;
-  const auto add = [&](std::unique_ptr<Command> command) {
-    CLI::App* parsed = command->AddTo(app);
+  const auto add = [&](CLI::App& to, std::unique_ptr<Command> command) {
+    CLI::App* parsed = command->AddTo(to);
     commands.emplace_back(parsed, std::move(command));
   };
-  add(std::make_unique<GetCommand>());
+  add(app, std::make_unique<GetCommand>());
+
+  using Named = NamedCredentialCommand;
+  using Write = WriteCredentialCommand;
+  CLI::App& credential = *app.add_subcommand("credential", "Keep the credentials, as an operator");
+  credential.require_subcommand(1);
+  add(credential, std::make_unique<Write>(Write::Action::kCreate));
+  add(credential, std::make_unique<ListCredentialsCommand>());
+  add(credential, std::make_unique<Named>(Named::Action::kShow));
+  add(credential, std::make_unique<Write>(Write::Action::kUpdate));
+  add(credential, std::make_unique<Write>(Write::Action::kReplaceRefreshToken));
+  add(credential, std::make_unique<Named>(Named::Action::kRefresh));
+  add(credential, std::make_unique<Named>(Named::Action::kDelete));
 
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    app.parse(ForParser(arguments));
   } catch (const CLI::Success& help) {
     app.exit(help, out, err);
     return kExitOk;

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "server/api/proto_time.h"
-#include "server/base/absl_view.h"
+#include "server/broker/credential_name.h"
 
 namespace token_service::api {
 namespace {
@@ -20,6 +19,7 @@ grpc::StatusCode CodeOf(Reason reason) {
       return grpc::NOT_FOUND;
     case Reason::kRefreshTokenRejected:
     case Reason::kClientRejected:
+    case Reason::kManagedByConfig:
     case Reason::kCredentialDisabled:
       return grpc::FAILED_PRECONDITION;
     case Reason::kRefreshInDoubt:
@@ -32,6 +32,8 @@ grpc::StatusCode CodeOf(Reason reason) {
       return grpc::UNAVAILABLE;
     case Reason::kValidityUnavailable:
       return grpc::OUT_OF_RANGE;
+    case Reason::kCredentialExists:
+      return grpc::ALREADY_EXISTS;
     case Reason::kInvalidRequest:
       return grpc::INVALID_ARGUMENT;
     case Reason::kOverloaded:
@@ -47,14 +49,12 @@ ApiError FromRefusal(const broker::Refusal& refusal, std::string_view credential
           .reason = std::string(ReasonName(refusal.reason)),
           .message = refusal.message,
           .credential = std::string(credential),
+          .field = refusal.field,
           .retry_after = refusal.retry_after};
 }
 
 ApiError InvalidField(std::string_view field, std::string_view message) {
-  return {.code = grpc::INVALID_ARGUMENT,
-          .reason = "INVALID_REQUEST",
-          .message = absl::StrCat(AbslView(field), ": ", AbslView(message)),
-          .field = std::string(field)};
+  return FromRefusal(broker::InvalidField(field, message), "");
 }
 
 ApiError CallerUnknown() {
@@ -67,6 +67,13 @@ ApiError CredentialNotPermitted(std::string_view credential) {
   return {.code = grpc::PERMISSION_DENIED,
           .reason = "CREDENTIAL_NOT_PERMITTED",
           .message = "this caller may not use this credential",
+          .credential = std::string(credential)};
+}
+
+ApiError OperatorRequired(std::string_view credential) {
+  return {.code = grpc::PERMISSION_DENIED,
+          .reason = "OPERATOR_REQUIRED",
+          .message = "this caller is no operator",
           .credential = std::string(credential)};
 }
 
@@ -86,7 +93,10 @@ grpc::Status ToGrpcStatus(const ApiError& error) {
   google::rpc::ErrorInfo info;
   info.set_domain("token.v1");
   info.set_reason(error.reason);
-  if (!error.credential.empty()) (*info.mutable_metadata())["credential"] = error.credential;
+  // What is no name may be longer than a trailer can be.
+  if (broker::IsCredentialName(error.credential)) {
+    (*info.mutable_metadata())["credential"] = error.credential;
+  }
   if (!error.field.empty()) (*info.mutable_metadata())["field"] = error.field;
   status.add_details()->PackFrom(info);
   if (error.retry_after.has_value()) {

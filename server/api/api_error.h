@@ -29,6 +29,7 @@ ApiError InvalidField(std::string_view field, std::string_view message);
 ApiError CallerUnknown();
 // Also for what does not exist, to callers who may not know: both look the same.
 ApiError CredentialNotPermitted(std::string_view credential);
+ApiError OperatorRequired(std::string_view credential);
 ApiError CredentialRequired();
 ApiError ShuttingDown();
 

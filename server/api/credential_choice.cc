@@ -1,34 +1,21 @@
 #include "server/api/credential_choice.h"
 
-#include <algorithm>
 #include <optional>
 
-#include "absl/strings/ascii.h"
+#include "server/broker/credential_name.h"
 
 namespace token_service::api {
 namespace {
 
 constexpr std::string_view kDefault = "default";
-constexpr size_t kMaxName = 63;
-
-bool IsLowerAlnum(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return absl::ascii_isdigit(byte) || absl::ascii_islower(byte);
-}
 
 }  // namespace
-
-bool IsCredentialName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && IsLowerAlnum(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return IsLowerAlnum(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,
                                                      const authz::Rights& rights,
                                                      const broker::TokenCache& cache) {
   if (!requested.empty()) {
-    if (!IsCredentialName(requested)) {
+    if (!broker::IsCredentialName(requested)) {
       return InvalidField("credential", "not a name: [a-z0-9]([a-z0-9._-]{0,62})");
     }
     if (!rights.MayUse(requested)) return CredentialNotPermitted(requested);

@@ -15,7 +15,4 @@ std::variant<std::string, ApiError> ChooseCredential(const std::string& requeste
                                                      const authz::Rights& rights,
                                                      const broker::TokenCache& cache);
 
-// [a-z0-9]([a-z0-9._-]{0,62})
-bool IsCredentialName(std::string_view name);
-
 }  // namespace token_service::api

@@ -43,12 +43,14 @@ std::string WithPort(const std::string& address, int port) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(const Options& options,
-                                                                   const TokenServiceParts& parts) {
+absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
+    const Options& options, const TokenServiceParts& parts,
+    const CredentialServiceParts& operators) {
   EnablePlugins();
-  auto service = std::make_unique<TokenServiceImpl>(
-      ListenerInfo{.address = options.address, .identity = options.identity}, parts);
-  auto listener = std::unique_ptr<GrpcListener>(new GrpcListener(std::move(service)));
+  const ListenerInfo info{.address = options.address, .identity = options.identity};
+  auto listener = std::unique_ptr<GrpcListener>(
+      new GrpcListener(std::make_unique<TokenServiceImpl>(info, parts),
+                       std::make_unique<CredentialServiceImpl>(info, operators)));
   if (options.certificate != nullptr) {
     listener->certificate_ = std::make_unique<HandshakeCertificate>(*options.certificate);
   }
@@ -61,6 +63,7 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(const Options
                                : listener->certificate_->MakeCredentials(),
                            &port);
   builder.RegisterService(listener->service_.get());
+  builder.RegisterService(listener->credentials_.get());
 
   listener->server_ = builder.BuildAndStart();
   if (listener->server_ == nullptr || port == 0) {

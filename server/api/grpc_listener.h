@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/api/credential_service.h"
 #include "server/api/listener_info.h"
 #include "server/api/tls_server_credentials.h"
 #include "server/api/token_service.h"
@@ -15,9 +16,9 @@
 
 namespace token_service::api {
 
-// One listening address with its gRPC server: TokenService, health (grpc.health.v1) and reflection.
-// An address has a server of its own because gRPC tells a call's peer but not the socket it came in
-// by, and the socket is the identity of plaintext callers.
+// One listening address with its gRPC server: TokenService, CredentialService, health
+// (grpc.health.v1) and reflection. An address has a server of its own because gRPC tells a call's
+// peer but not the socket it came in by, and the socket is the identity of plaintext callers.
 class GrpcListener {
  public:
   struct Options {
@@ -26,14 +27,16 @@ class GrpcListener {
     std::optional<std::string> identity;
     // Null: plaintext. Outlives the listener.
     const tls::ReloadingCertificate* certificate = nullptr;
-    int max_request_bytes = 4096;
+    // Enough for a refresh token and a client secret of 16 KiB each.
+    int max_request_bytes = 64 * 1024;
     int max_concurrent_streams = 1000;  // Per connection.
   };
 
   // UNAVAILABLE: the address cannot be bound. Serves at once, health NOT_SERVING until
   // SetServing(true).
-  static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(const Options& options,
-                                                              const TokenServiceParts& parts);
+  static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(
+      const Options& options, const TokenServiceParts& parts,
+      const CredentialServiceParts& operators);
 
   // As bound, with the real port.
   const std::string& address() const { return address_; }
@@ -46,10 +49,13 @@ class GrpcListener {
   void Shutdown(absl::Time deadline);
 
  private:
-  GrpcListener(std::unique_ptr<TokenServiceImpl> service) : service_(std::move(service)) {}
+  GrpcListener(std::unique_ptr<TokenServiceImpl> service,
+               std::unique_ptr<CredentialServiceImpl> credentials)
+      : service_(std::move(service)), credentials_(std::move(credentials)) {}
 
   std::string address_;
   std::unique_ptr<TokenServiceImpl> service_;
+  std::unique_ptr<CredentialServiceImpl> credentials_;
   std::unique_ptr<HandshakeCertificate> certificate_;  // Null: plaintext.
   std::unique_ptr<grpc::Server> server_;
 };

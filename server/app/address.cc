@@ -1,6 +1,5 @@
 #include "server/app/address.h"
 
-#include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <filesystem>
@@ -9,26 +8,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "server/base/ip_host.h"
 
 namespace token_service::app {
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
-
-// inet_pton reads as far as the first NUL: what comes after it must not be forgotten.
-bool Parses(int family, const std::string& host, void* address) {
-  return host.find('\0') == std::string::npos && inet_pton(family, host.c_str(), address) == 1;
-}
-
-bool IsIpv4(const std::string& host) {
-  in_addr address{};
-  return Parses(AF_INET, host, &address);
-}
-
-bool IsIpv6(const std::string& host) {
-  in6_addr address{};
-  return Parses(AF_INET6, host, &address);
-}
 
 absl::StatusOr<Address> ParseUnix(std::string_view path) {
   if (path.empty()) return absl::InvalidArgumentError("a path is missing after unix:");
@@ -58,11 +43,11 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
     return absl::InvalidArgumentError(
         "a host is missing before the port (0.0.0.0 or [::] for all)");
   }
-  if (!bracketed && IsIpv6(std::string(text))) {
+  if (!bracketed && IsIpv6Address(text)) {
     return absl::InvalidArgumentError("an IPv6 address goes in brackets: [IPV6]:PORT");
   }
-  const bool known =
-      bracketed ? IsIpv6(host) : IsIpv4(host) || absl::EqualsIgnoreCase(host, "localhost");
+  const bool known = bracketed ? IsIpv6Address(host)
+                               : IsIpv4Address(host) || absl::EqualsIgnoreCase(host, "localhost");
   if (!known) {
     return absl::InvalidArgumentError("the host must be an IP address or localhost");
   }
@@ -83,15 +68,6 @@ std::string FormatAddress(const Address& address) {
   const bool ipv6 = tcp.host.find(':') != std::string::npos;
   return ipv6 ? absl::StrFormat("[%s]:%d", tcp.host, tcp.port)
               : absl::StrFormat("%s:%d", tcp.host, tcp.port);
-}
-
-bool IsLoopbackHost(std::string_view host) {
-  const std::string text(host);
-  if (absl::EqualsIgnoreCase(text, "localhost")) return true;
-  in_addr ipv4{};
-  if (Parses(AF_INET, text, &ipv4)) return (ntohl(ipv4.s_addr) >> 24) == 127;
-  in6_addr ipv6{};
-  return Parses(AF_INET6, text, &ipv6) && IN6_IS_ADDR_LOOPBACK(&ipv6);
 }
 
 bool IsLocal(const Address& address) {

@@ -31,10 +31,6 @@ absl::StatusOr<Address> ParseAddress(std::string_view text);
 // As gRPC's AddListeningPort takes it. ParseAddress reads it back.
 std::string FormatAddress(const Address& address);
 
-// 127.0.0.0/8, ::1 or localhost; an IPv6 host without brackets. Other names are not, whatever they
-// resolve to.
-bool IsLoopbackHost(std::string_view host);
-
 // Nothing leaves the machine: a loopback host or a unix socket.
 bool IsLocal(const Address& address);
 

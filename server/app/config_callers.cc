@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_credentials.h"
 #include "server/app/config_spelling.h"
 #include "server/authz/access_policy.h"
+#include "server/broker/credential_name.h"
 
 namespace token_service::app {
 namespace {
@@ -69,7 +69,7 @@ absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSour
         caller.all_credentials = true;
         continue;
       }
-      if (!IsCredentialName(name)) {
+      if (!broker::IsCredentialName(name)) {
         return source.Error(
             at, absl::StrCat("expected a credential's name or \"*\", got ", QuoteForError(name)));
       }

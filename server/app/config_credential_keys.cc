@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/app/config_limits.h"
-#include "server/app/config_token_endpoint.h"
+#include "server/broker/token_endpoint_url.h"
 
 namespace token_service::app {
 namespace {
@@ -58,7 +58,7 @@ class Reader {
 
   absl::Status ReadEndpoint(CredentialDefaults& into) {
     if (!from_.has_token_endpoint()) return absl::OkStatus();
-    const absl::Status valid = CheckTokenEndpoint(from_.token_endpoint());
+    const absl::Status valid = broker::CheckTokenEndpoint(from_.token_endpoint());
     if (!valid.ok()) return source_.Error(Key("token_endpoint"), std::string(valid.message()));
     into.token_endpoint = from_.token_endpoint();
     return absl::OkStatus();

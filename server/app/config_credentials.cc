@@ -11,11 +11,11 @@
 #include "absl/strings/str_format.h"
 #include "server/app/config_credential_keys.h"
 #include "server/app/config_spelling.h"
+#include "server/broker/credential_name.h"
 
 namespace token_service::app {
 namespace {
 
-constexpr size_t kLongestName = 63;
 constexpr char kNameRule[] = "expected up to 63 of a-z 0-9 . _ -, the first a letter or digit";
 
 // What must agree once a credential's own keys and the defaults are put together.
@@ -41,7 +41,7 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
                                                   const ConfigSource& source,
                                                   ServerConfig& config) {
   if (!from.has_name()) return source.Error(key + ".name", "is required");
-  if (!IsCredentialName(from.name())) {
+  if (!broker::IsCredentialName(from.name())) {
     return source.Error(key + ".name",
                         absl::StrCat(kNameRule, ", got ", QuoteForError(from.name())));
   }
@@ -73,13 +73,6 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
 }
 
 }  // namespace
-
-bool IsCredentialName(std::string_view name) {
-  const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  if (name.empty() || name.size() > kLongestName || !alnum(name.front())) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [&](char c) { return alnum(c) || c == '.' || c == '_' || c == '-'; });
-}
 
 absl::Status ReadCredentials(const token::config::ConfigFile& file, const ConfigSource& source,
                              ServerConfig& config) {

@@ -1,16 +1,11 @@
 #pragma once
 
-#include <string_view>
-
 #include "absl/status/status.h"
 #include "server/app/config.h"
 #include "server/app/config.pb.h"
 #include "server/app/config_source.h"
 
 namespace token_service::app {
-
-// [a-z0-9]([a-z0-9._-]{0,62})
-bool IsCredentialName(std::string_view name);
 
 // The part of ValidateConfig about `defaults` and `credentials`.
 absl::Status ReadCredentials(const token::config::ConfigFile& file, const ConfigSource& source,

@@ -6,38 +6,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/app/token_file.h"
+#include "server/broker/client_auth.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
 namespace {
 
 using broker::ClientAuth;
+using broker::ClientAuthFromName;
+using broker::ClientAuthName;
 using broker::CredentialProfile;
 using broker::CredentialRecord;
 using broker::CredentialSettings;
 using broker::Standing;
 using telemetry::Level;
 using telemetry::Log;
-
-constexpr std::pair<ClientAuth, std::string_view> kClientAuthNames[] = {
-    {ClientAuth::kNone, "none"},
-    {ClientAuth::kClientSecretPost, "client_secret_post"},
-    {ClientAuth::kClientSecretBasic, "client_secret_basic"},
-};
-
-std::string NameOf(ClientAuth auth) {
-  for (const auto& [value, name] : kClientAuthNames) {
-    if (value == auth) return std::string(name);
-  }
-  return "none";
-}
-
-ClientAuth ClientAuthNamed(std::string_view wanted) {
-  for (const auto& [value, name] : kClientAuthNames) {
-    if (name == wanted) return value;
-  }
-  return ClientAuth::kNone;
-}
 
 CredentialSettings CopyOf(const CredentialSettings& settings) {
   return {.name = settings.name,
@@ -65,7 +48,7 @@ CredentialProfile ProfileOf(const CredentialSettings& settings) {
           .client_id = settings.client_id,
           .token_endpoint = settings.token_endpoint,
           .scope = settings.scope,
-          .client_auth = NameOf(settings.client_auth),
+          .client_auth = std::string(ClientAuthName(settings.client_auth)),
           .managed_by_config = true};
 }
 
@@ -179,7 +162,7 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   settings.client_id = record.profile.client_id;
   settings.token_endpoint = record.profile.token_endpoint;
   settings.scope = record.profile.scope;
-  settings.client_auth = ClientAuthNamed(record.profile.client_auth);
+  settings.client_auth = ClientAuthFromName(record.profile.client_auth).value_or(ClientAuth::kNone);
   settings.client_secret = record.profile.client_secret.Copy();
   settings.managed_by_config = record.profile.managed_by_config;
   return std::make_shared<const CredentialSettings>(std::move(settings));

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -9,12 +11,13 @@
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"
+#include "server/broker/settings_source.h"
 
 namespace token_service::app {
 
 // Brings the store in line with the credentials that the configuration declares, and gives each
-// stored credential its settings. Blocks; one thread at a time.
-class CredentialCatalog {
+// stored credential its settings. What is not of SettingsSource blocks; one thread at a time.
+class CredentialCatalog final : public broker::SettingsSource {
  public:
   CredentialCatalog(const ServerConfig& config, broker::CredentialStore& store, const Clock& clock);
 
@@ -23,9 +26,10 @@ class CredentialCatalog {
   // line. Other codes: the store's.
   absl::Status Reconcile();
 
-  // The settings of what is stored: as declared, or, of a credential made by RPC, as stored on top
-  // of `defaults`.
-  broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const;
+  broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
+  bool Declares(std::string_view name) const override { return declared_.contains(name); }
+  std::string DefaultTokenEndpoint() const override { return config_.defaults.token_endpoint; }
+  std::string DefaultScope() const override { return config_.defaults.scope; }
 
   // Takes a refresh token over from its file. The store's own, rotated token is never overwritten
   // by a file that says what it said before. True: it was news.
@@ -39,7 +43,7 @@ class CredentialCatalog {
   const ServerConfig& config_;
   broker::CredentialStore& store_;
   const Clock& clock_;
-  std::map<std::string, broker::CredentialSettingsPtr> declared_;
+  std::map<std::string, broker::CredentialSettingsPtr, std::less<>> declared_;
 };
 
 }  // namespace token_service::app

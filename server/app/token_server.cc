@@ -106,6 +106,9 @@ absl::Status TokenServer::WireBroker() {
       broker::TokenIssuer::Options{.max_waiting = static_cast<size_t>(limits.waiting_calls)},
       cache_, *scheduler_, *timers_, clock);
   scheduler_->SetListener(issuer_.get());
+  registrar_ = std::make_unique<broker::WorkerPool>(1);
+  registry_ = std::make_unique<broker::CredentialRegistry>(*store_, *scheduler_, *catalog_,
+                                                           *registrar_, clock);
   return absl::OkStatus();
 }
 
@@ -141,12 +144,15 @@ absl::Status TokenServer::Listen() {
     } else {
       options.identity = PlaintextIdentity(address);
     }
-    auto listener =
-        api::GrpcListener::Create(options, {.issuer = *issuer_,
-                                            .cache = cache_,
-                                            .policy = tls ? *tls_policy_ : *plaintext_policy_,
-                                            .clock = SystemClock(),
-                                            .draining = draining_});
+    const authz::AccessPolicy& policy = tls ? *tls_policy_ : *plaintext_policy_;
+    auto listener = api::GrpcListener::Create(
+        options,
+        {.issuer = *issuer_,
+         .cache = cache_,
+         .policy = policy,
+         .clock = SystemClock(),
+         .draining = draining_},
+        {.registry = *registry_, .issuer = *issuer_, .policy = policy, .draining = draining_});
     if (!listener.ok()) return listener.status();
     // Until here the socket is its owner's alone: see KeepMemoryPrivate in main.cc.
     if (socket != nullptr && chmod(socket->path.c_str(), config_.unix_socket_mode) != 0) {
@@ -199,6 +205,7 @@ bool TokenServer::Drain() {
   const bool done = scheduler_->Drain(config_.limits.drain_timeout);
   issuer_->Shutdown();
   issuer_->RefuseWaiting();
+  registry_->RefuseWaiting();
   for (const auto& listener : listeners_) listener->Shutdown(absl::Now() + kLastAnswers);
   if (const int lost = scheduler_->unpersisted(); lost > 0) {
     Log(Level::kError, "stopping with answers of providers not stored", {{"count", lost}});
@@ -212,6 +219,7 @@ TokenServer::~TokenServer() {
   for (const auto& listener : listeners_) listener->Shutdown(absl::Now());
   // Callbacks start tasks and tasks arm timers: first no more tasks run, then no more callbacks.
   if (workers_ != nullptr) workers_->Stop();
+  if (registrar_ != nullptr) registrar_->Stop();
   timers_.reset();
 }
 

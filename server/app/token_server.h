@@ -11,6 +11,7 @@
 #include "server/app/token_file_poller.h"
 #include "server/authz/access_policy.h"
 #include "server/base/thread_timer_queue.h"
+#include "server/broker/credential_registry.h"
 #include "server/broker/credential_store.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/refresher.h"
@@ -65,6 +66,8 @@ class TokenServer {
   // Stopped before what their tasks and callbacks use is gone: see ~TokenServer.
   std::unique_ptr<ThreadTimerQueue> timers_;
   std::unique_ptr<broker::WorkerPool> workers_;
+  std::unique_ptr<broker::WorkerPool> registrar_;  // One thread: see CredentialRegistry.
+  std::unique_ptr<broker::CredentialRegistry> registry_;
   std::unique_ptr<TokenFilePoller> token_files_;
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
   std::unique_ptr<authz::AccessPolicy> plaintext_policy_;

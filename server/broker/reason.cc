@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "absl/strings/str_cat.h"
+#include "server/base/absl_view.h"
+
 namespace token_service::broker {
 namespace {
 
@@ -24,6 +27,8 @@ constexpr std::array kNames = {
     Named{Reason::kOverloaded, "OVERLOADED"},
     Named{Reason::kShuttingDown, "SHUTTING_DOWN"},
     Named{Reason::kStoreUnavailable, "STORE_UNAVAILABLE"},
+    Named{Reason::kCredentialExists, "CREDENTIAL_EXISTS"},
+    Named{Reason::kManagedByConfig, "MANAGED_BY_CONFIG"},
     Named{Reason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
 };
 
@@ -56,6 +61,10 @@ std::string_view Words(Reason reason) {
       return "the server is shutting down";
     case Reason::kStoreUnavailable:
       return "the credential store cannot be written";
+    case Reason::kCredentialExists:
+      return "the name is taken";
+    case Reason::kManagedByConfig:
+      return "the configuration declares this credential; change it there";
     case Reason::kCredentialDisabled:
       return "the credential is disabled";
   }
@@ -80,6 +89,12 @@ std::optional<Reason> ReasonFromName(std::string_view name) {
 
 Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after) {
   return {.reason = reason, .message = std::string(Words(reason)), .retry_after = retry_after};
+}
+
+Refusal InvalidField(std::string_view field, std::string_view what) {
+  return {.reason = Reason::kInvalidRequest,
+          .message = absl::StrCat(AbslView(field), ": ", AbslView(what)),
+          .field = std::string(field)};
 }
 
 }  // namespace token_service::broker

@@ -22,7 +22,9 @@ enum class Reason {
   kRefreshedRecently,
   kOverloaded,
   kShuttingDown,
-  kStoreUnavailable,    // docs/adr/0003: our own database, not the provider.
+  kStoreUnavailable,  // docs/adr/0003: our own database, not the provider.
+  kCredentialExists,
+  kManagedByConfig,
   kCredentialDisabled,  // Taken out of the configuration, or its sealed record does not open.
 };
 
@@ -36,11 +38,15 @@ std::optional<Reason> ReasonFromName(std::string_view name);
 struct Refusal {
   Reason reason;
   std::string message;  // For people; names no secret.
-  std::optional<absl::Duration>
-      retry_after;  // Worth asking again then; absent: not without a change.
+  // Worth asking again then; absent: not without a change.
+  std::optional<absl::Duration> retry_after;
+  std::string field = {};  // Of a malformed request.
 };
 
 // A refusal with the standard words for `reason`.
 Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after = std::nullopt);
+
+// kInvalidRequest. `what` quotes nothing of the value.
+Refusal InvalidField(std::string_view field, std::string_view what);
 
 }  // namespace token_service::broker

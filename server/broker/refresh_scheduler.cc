@@ -15,6 +15,7 @@ using Why = RefreshPlan::Why;
 struct RefreshScheduler::Effects {
   std::vector<absl::AnyInvocable<void()>> flights;
   std::vector<std::pair<std::string, std::optional<Refusal>>> settled;
+  absl::AnyInvocable<void()> landed;
 };
 
 RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenCache& cache,
@@ -102,17 +103,27 @@ void RefreshScheduler::Update(CredentialSettingsPtr settings) {
   Perform(std::move(effects));
 }
 
-void RefreshScheduler::Remove(std::string_view name) {
+void RefreshScheduler::Remove(std::string_view name, absl::AnyInvocable<void()> landed) {
   {
     absl::MutexLock lock(&mutex_);
-    Entry* const entry = FindLocked(name);
-    if (entry == nullptr) return;
-    entry->removed = true;
-    if (!entry->running()) WakeLocked(*entry);
-    cache_.Remove(name);
-    entries_.erase(AbslView(name));
+    const auto found = entries_.find(AbslView(name));
+    if (found != entries_.end()) RemoveLocked(found->second, landed);
   }
   if (listener_ != nullptr) listener_->OnRemoved(std::string(name));
+  if (landed) landed();
+}
+
+// Keeps `landed` if there is a flight to wait for.
+void RefreshScheduler::RemoveLocked(EntryPtr entry, absl::AnyInvocable<void()>& landed) {
+  entry->removed = true;
+  if (entry->running()) {
+    entry->landed = std::exchange(landed, nullptr);
+  } else {
+    WakeLocked(*entry);
+    entry->unpersisted.reset();
+  }
+  cache_.Remove(entry->settings->name);
+  entries_.erase(entry->settings->name);
 }
 
 void RefreshScheduler::OnGrantReplaced(std::string_view name) {
@@ -142,9 +153,23 @@ std::optional<CredentialStatus> RefreshScheduler::Status(std::string_view name) 
   absl::MutexLock lock(&mutex_);
   const Entry* const entry = FindLocked(name);
   if (entry == nullptr) return std::nullopt;
-  CredentialStatus status = entry->Status();
-  const auto* resting = std::get_if<Entry::Resting>(&entry->state);
+  return StatusLocked(*entry, clock_.Now());
+}
+
+std::vector<CredentialStatus> RefreshScheduler::List(std::string_view after, size_t most) const {
+  std::vector<CredentialStatus> page;
+  absl::MutexLock lock(&mutex_);
   const MonotonicTime now = clock_.Now();
+  for (auto at = entries_.upper_bound(AbslView(after)); at != entries_.end() && page.size() < most;
+       ++at) {
+    page.push_back(StatusLocked(*at->second, now));
+  }
+  return page;
+}
+
+CredentialStatus RefreshScheduler::StatusLocked(const Entry& entry, MonotonicTime now) const {
+  CredentialStatus status = entry.Status();
+  const auto* resting = std::get_if<Entry::Resting>(&entry.state);
   if (resting == nullptr) {
     status.next_refresh_time = clock_.WallNow();
   } else if (resting->plan.why != Why::kNever) {
@@ -402,8 +427,10 @@ void RefreshScheduler::OnTimer() {
 
 void RefreshScheduler::Perform(Effects effects) {
   for (absl::AnyInvocable<void()>& flight : effects.flights) executor_.Run(std::move(flight));
-  if (listener_ == nullptr) return;
-  for (const auto& [name, refusal] : effects.settled) listener_->OnSettled(name, refusal);
+  if (listener_ != nullptr) {
+    for (const auto& [name, refusal] : effects.settled) listener_->OnSettled(name, refusal);
+  }
+  if (effects.landed) effects.landed();
 }
 
 // ---- flying and landing
@@ -438,7 +465,9 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
       UpdateBreakerLocked(*running.endpoint, running.probe, result, now, effects);
     }
     entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
-    if (!entry->removed) {
+    if (entry->removed) {
+      effects.landed = std::move(entry->landed);
+    } else {
       ApplyLocked(*entry, result, now);
       if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/random/random.h"
@@ -66,8 +67,10 @@ class RefreshScheduler {
   void Add(CredentialSettingsPtr settings, const CredentialRecord& record);
   // New settings for a known name.
   void Update(CredentialSettingsPtr settings);
-  // Ends waiters and watchers; a flight under way ends unseen.
-  void Remove(std::string_view name);
+  // Ends waiters and watchers; a flight under way ends unseen. `landed` is called once nothing of
+  // this credential is in the air any more, perhaps before this returns, without locks held: only
+  // then may the name be given to another, lest it be served what belongs to this one.
+  void Remove(std::string_view name, absl::AnyInvocable<void()> landed = nullptr);
   // The store holds a new refresh token: exchanges it at once. The current token serves until it
   // lands.
   void OnGrantReplaced(std::string_view name);
@@ -86,6 +89,8 @@ class RefreshScheduler {
   Answer Demand(std::string_view name, Need need, uint64_t seen_generation);
 
   std::optional<CredentialStatus> Status(std::string_view name) const;
+  // Of the first `most` whose names come after `after`, in order of name.
+  std::vector<CredentialStatus> List(std::string_view after, size_t most) const;
 
   // Answers that are in memory only, because the store would not take them. The one to page on.
   int unpersisted() const { return refresher_.unpersisted(); }
@@ -130,6 +135,10 @@ class RefreshScheduler {
   void UpdateBreakerLocked(Endpoint& endpoint, bool probe, const RefreshResult& result,
                            MonotonicTime now, Effects& effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveLocked(EntryPtr entry, absl::AnyInvocable<void()>& landed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  CredentialStatus StatusLocked(const Entry& entry, MonotonicTime now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refusal RefusalLocked(const Entry& entry, MonotonicTime now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refusal BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const
@@ -147,7 +156,7 @@ class RefreshScheduler {
 
   mutable absl::Mutex mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<std::string, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::unique_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mutex_);
   // Resting entries by when they are due.
   absl::btree_set<std::pair<absl::Duration, Entry*>> due_ ABSL_GUARDED_BY(mutex_);

@@ -41,6 +41,8 @@ std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
       return MakeRefusal(Reason::kClientRejected);
     case Standing::kDisabled:
     case Standing::kUnreadable:
+      // Between its purge from the store and its removal here.
+      if (last_reason == Reason::kCredentialNotFound) return MakeRefusal(*last_reason);
       return MakeRefusal(Reason::kCredentialDisabled);
   }
   return std::nullopt;

@@ -71,6 +71,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // soon as that is over.
   bool replaced = false;
   bool removed = false;
+  absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.
 };
 
 struct RefreshScheduler::Endpoint {

@@ -46,6 +46,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Reason::kCredentialNotFound, grpc::NOT_FOUND, "CREDENTIAL_NOT_FOUND"},
         Row{Reason::kRefreshTokenRejected, grpc::FAILED_PRECONDITION, "REFRESH_TOKEN_REJECTED"},
         Row{Reason::kClientRejected, grpc::FAILED_PRECONDITION, "CLIENT_REJECTED"},
+        Row{Reason::kCredentialExists, grpc::ALREADY_EXISTS, "CREDENTIAL_EXISTS"},
+        Row{Reason::kManagedByConfig, grpc::FAILED_PRECONDITION, "MANAGED_BY_CONFIG"},
         Row{Reason::kCredentialDisabled, grpc::FAILED_PRECONDITION, "CREDENTIAL_DISABLED"},
         Row{Reason::kRefreshInDoubt, grpc::UNAVAILABLE, "REFRESH_IN_DOUBT"},
         Row{Reason::kProviderUnavailable, grpc::UNAVAILABLE, "PROVIDER_UNAVAILABLE"},
@@ -98,6 +100,13 @@ TEST(ApiErrorTest, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(status.error_message(), "min_validity: must not be negative");
   EXPECT_EQ(details.info.reason(), "INVALID_REQUEST");
   EXPECT_EQ(details.info.metadata().at("field"), "min_validity");
+}
+
+TEST(ApiErrorTest, DoesNotEchoWhatIsNoName) {
+  const grpc::Status status = ToGrpcStatus(OperatorRequired(std::string(60'000, 'x')));
+
+  EXPECT_EQ(DetailsOf(status).info.reason(), "OPERATOR_REQUIRED");
+  EXPECT_TRUE(DetailsOf(status).info.metadata().empty());
 }
 
 TEST(ApiErrorTest, NotPermittedAndNotExistingAreOneAndTheSame) {

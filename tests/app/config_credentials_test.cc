@@ -128,18 +128,6 @@ credentials:
                           "rotates, each will spend the other's refresh token"));
 }
 
-TEST(CredentialConfigTest, KnowsNames) {
-  for (const std::string& name : {std::string("a"), std::string("0"), std::string("support-inbox"),
-                                  std::string("a.b_c-d"), std::string(63, 'x')}) {
-    EXPECT_TRUE(IsCredentialName(name)) << name;
-  }
-  for (const std::string& name :
-       {std::string(), std::string("-a"), std::string(".a"), std::string("_a"), std::string("A"),
-        std::string("a b"), std::string("a/b"), std::string("\xC3\xA9"), std::string(64, 'x')}) {
-    EXPECT_FALSE(IsCredentialName(name)) << name;
-  }
-}
-
 TEST(CredentialConfigTest, BadCredentialsGetOneLine) {
   const std::string at = "/etc/x.yaml:";
   const std::string good =

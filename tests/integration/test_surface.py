@@ -44,11 +44,11 @@ def test_reflection_lists_the_services(start_sandbox, start_server):
     request = message("grpc.reflection.v1alpha.ServerReflectionRequest")(list_services="*")
     answer = next(ask(iter([request]), timeout=30))
     names = {service.name for service in answer.list_services_response.service}
-    assert {"token.v1.TokenService", "grpc.health.v1.Health"} <= names
+    assert {"token.v1.TokenService", "token.v1.CredentialService", "grpc.health.v1.Health"} <= names
 
 
-def test_a_message_over_4_kib_is_refused(start_sandbox, start_server):
+def test_a_message_over_64_kib_is_refused(start_sandbox, start_server):
     server = start_server([start_sandbox().credential()])
-    refused = server.api.refusal("x" * 5000)
+    refused = server.api.refusal("x" * 66000)
     assert refused.code == "RESOURCE_EXHAUSTED"
     assert server.api.get().generation == 1

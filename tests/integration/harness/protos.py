@@ -18,6 +18,7 @@ def _pool() -> descriptor_pool.DescriptorPool:
         done = subprocess.run(
             [protoc, f"-I{ROOT / 'proto'}", f"-I{_PACKAGED}", "-I/usr/include", "--include_imports",
              f"--descriptor_set_out={out.name}", "token/v1/token_service.proto",
+             "token/v1/credential_service.proto",
              "google/rpc/status.proto", "google/rpc/error_details.proto",
              "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"],
             capture_output=True, text=True)

@@ -1,4 +1,4 @@
-#include "server/app/config_token_endpoint.h"
+#include "server/broker/token_endpoint_url.h"
 
 #include <algorithm>
 #include <string>
@@ -6,9 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "server/app/address.h"
+#include "server/base/ip_host.h"
 
-namespace token_service::app {
+namespace token_service::broker {
 namespace {
 
 bool IsPort(std::string_view text) {
@@ -59,7 +59,7 @@ absl::Status CheckTokenEndpoint(std::string_view url) {
   bool valid_host = IsHostName(host);
   if (host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
-    valid_host = ParseAddress("[" + std::string(host) + "]:1").ok();
+    valid_host = IsIpv6Address(host);
   }
   if (!valid_host) return invalid("the URL's host is not a name or an IP address");
   if (http && !IsLoopbackHost(host)) {
@@ -68,4 +68,4 @@ absl::Status CheckTokenEndpoint(std::string_view url) {
   return absl::OkStatus();
 }
 
-}  // namespace token_service::app
+}  // namespace token_service::broker

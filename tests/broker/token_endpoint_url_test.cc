@@ -1,8 +1,8 @@
-#include "server/app/config_token_endpoint.h"
+#include "server/broker/token_endpoint_url.h"
 
 #include <gtest/gtest.h>
 
-namespace token_service::app {
+namespace token_service::broker {
 namespace {
 
 TEST(TokenEndpointTest, TakesHttpsAndLoopbackHttp) {
@@ -60,4 +60,4 @@ TEST(TokenEndpointTest, SaysWhatIsWrongWithoutTheUrl) {
 }
 
 }  // namespace
-}  // namespace token_service::app
+}  // namespace token_service::broker

@@ -1,0 +1,43 @@
+#include "client/command/named_credential_command.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace token_service::client {
+
+CLI::App* NamedCredentialCommand::AddTo(CLI::App& app) {
+  CLI::App* command = nullptr;
+  switch (action_) {
+    case Action::kShow:
+      command = app.add_subcommand("show", "Show one credential and how it is doing");
+      break;
+    case Action::kRefresh:
+      command = app.add_subcommand("refresh", "Get a new access token now, whatever holds it back");
+      break;
+    case Action::kDelete:
+      command = app.add_subcommand("delete", "Purge a credential and all that is stored with it");
+      break;
+  }
+  AddName(*command);
+  AddFormatFlag(*command);
+  return command;
+}
+
+int NamedCredentialCommand::RunWith(Session& session) {
+  if (action_ == Action::kShow) {
+    token::v1::GetCredentialRequest request;
+    request.set_name(name_);
+    return Print(session.client.Get(request), session);
+  }
+  if (action_ == Action::kRefresh) {
+    token::v1::RefreshCredentialRequest request;
+    request.set_name(name_);
+    return Print(session.client.Refresh(request), session);
+  }
+  token::v1::DeleteCredentialRequest request;
+  request.set_name(name_);
+  if (const auto error = session.client.Delete(request)) return Refuse(*error, session);
+  const bool json = format_ == CredentialFormat::kJson;
+  return Print(json ? "{}" : absl::StrCat(name_, " is deleted"), session);
+}
+
+}  // namespace token_service::client

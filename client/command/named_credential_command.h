@@ -1,0 +1,22 @@
+#pragma once
+
+#include "client/command/credential_command.h"
+
+namespace token_service::client {
+
+// `token-client credential show|refresh|delete NAME`.
+class NamedCredentialCommand final : public CredentialCommand {
+ public:
+  enum class Action { kShow, kRefresh, kDelete };
+
+  explicit NamedCredentialCommand(Action action) : action_(action) {}
+
+  CLI::App* AddTo(CLI::App& app) override;
+
+ private:
+  int RunWith(Session& session) override;
+
+  const Action action_;
+};
+
+}  // namespace token_service::client

@@ -1,0 +1,195 @@
+#include "server/api/credential_service.h"
+
+#include <algorithm>
+#include <variant>
+#include <vector>
+
+#include "server/api/caller.h"
+#include "server/api/credential_messages.h"
+
+namespace token_service::api {
+namespace {
+
+using broker::CredentialStatus;
+using broker::MakeRefusal;
+using broker::Reason;
+using broker::Refusal;
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+using token::v1::Credential;
+
+constexpr size_t kDefaultPage = 50;
+constexpr size_t kMaxPage = 1000;
+
+ServerUnaryReactor* FinishNow(CallbackServerContext* context, const grpc::Status& status) {
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+grpc::Status Answer(const broker::CredentialRegistry::Outcome& outcome, const std::string& name,
+                    Credential& response) {
+  if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
+    return ToGrpcStatus(FromRefusal(*refusal, name));
+  }
+  ToProto(std::get<CredentialStatus>(outcome), response);
+  return grpc::Status::OK;
+}
+
+broker::CredentialRegistry::Outcome Look(const broker::CredentialRegistry& registry,
+                                         const std::string& name) {
+  std::optional<CredentialStatus> status = registry.Get(name);
+  if (!status.has_value()) return MakeRefusal(Reason::kCredentialNotFound);
+  return *std::move(status);
+}
+
+// Finishes a call with what became of a change. `response` lives until then.
+broker::CredentialRegistry::Done FinishWith(ServerUnaryReactor* reactor, std::string name,
+                                            Credential* response) {
+  return [reactor, name = std::move(name),
+          response](const broker::CredentialRegistry::Outcome& outcome) {
+    reactor->Finish(Answer(outcome, name, *response));
+  };
+}
+
+// A call that waits for a refresh. Deletes itself in OnDone.
+class RefreshCall final : public ServerUnaryReactor, public broker::TokenIssuer::Waiter {
+ public:
+  RefreshCall(const CredentialServiceParts& parts, std::string name, Credential* response)
+      : parts_(parts), name_(std::move(name)), response_(response) {}
+
+  // gRPC delivers no OnCancel and no OnDone before the method has returned this reactor.
+  void Start() { parts_.issuer.Refresh(name_, this); }
+
+  void OnAnswer(broker::TokenAnswer answer) override {
+    const auto* const refusal = std::get_if<Refusal>(&answer);
+    Finish(refusal != nullptr ? ToGrpcStatus(FromRefusal(*refusal, name_))
+                              : Answer(Look(parts_.registry, name_), name_, *response_));
+  }
+
+  // Whoever takes the waiter out finishes the call: here, or in OnAnswer.
+  void OnCancel() override {
+    if (parts_.issuer.Leave(name_, this)) Finish(grpc::Status::CANCELLED);
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  const CredentialServiceParts& parts_;
+  const std::string name_;
+  Credential* const response_;
+};
+
+}  // namespace
+
+std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* context,
+                                                       const std::string& credential) const {
+  if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
+  const Caller caller(*context, listener_);
+  if (!caller.identity().has_value()) return CallerUnknown();
+  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
+  if (rights == nullptr || !rights->is_operator) return OperatorRequired(credential);
+  return std::nullopt;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::CreateCredential(
+    CallbackServerContext* context, const token::v1::CreateCredentialRequest* request,
+    Credential* response) {
+  const std::string& name = request->credential().name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.Create(FromProto(request->credential()), FinishWith(reactor, name, response));
+  return reactor;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::GetCredential(
+    CallbackServerContext* context, const token::v1::GetCredentialRequest* request,
+    Credential* response) {
+  const std::string& name = request->name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  if (const auto wrong = broker::CheckName(name)) {
+    return FinishNow(context, ToGrpcStatus(FromRefusal(*wrong, "")));
+  }
+  return FinishNow(context, Answer(Look(parts_.registry, name), name, *response));
+}
+
+ServerUnaryReactor* CredentialServiceImpl::ListCredentials(
+    CallbackServerContext* context, const token::v1::ListCredentialsRequest* request,
+    token::v1::ListCredentialsResponse* response) {
+  if (const auto error = Forbids(context, "")) return FinishNow(context, ToGrpcStatus(*error));
+  if (request->page_size() < 0) {
+    return FinishNow(context, ToGrpcStatus(InvalidField("page_size", "must not be negative")));
+  }
+  const std::optional<std::string> after =
+      request->page_token().empty() ? std::string() : FromPageToken(request->page_token());
+  if (!after.has_value()) {
+    return FinishNow(context, ToGrpcStatus(InvalidField("page_token", "not a page token")));
+  }
+  const size_t page_size = request->page_size() == 0
+                               ? kDefaultPage
+                               : std::min(static_cast<size_t>(request->page_size()), kMaxPage);
+  // One more than asked for tells whether there is another page.
+  const std::vector<CredentialStatus> found = parts_.registry.List(*after, page_size + 1);
+  for (const CredentialStatus& status : found) {
+    if (static_cast<size_t>(response->credentials_size()) == page_size) {
+      response->set_next_page_token(ToPageToken(response->credentials().rbegin()->name()));
+      break;
+    }
+    ToProto(status, *response->add_credentials());
+  }
+  return FinishNow(context, grpc::Status::OK);
+}
+
+ServerUnaryReactor* CredentialServiceImpl::UpdateCredential(
+    CallbackServerContext* context, const token::v1::UpdateCredentialRequest* request,
+    Credential* response) {
+  const std::string& name = request->credential().name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  auto change = FromProto(*request);
+  if (auto* error = std::get_if<ApiError>(&change)) {
+    return FinishNow(context, ToGrpcStatus(*error));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.Update(name, std::get<broker::ProfileChange>(std::move(change)),
+                         FinishWith(reactor, name, response));
+  return reactor;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::ReplaceRefreshToken(
+    CallbackServerContext* context, const token::v1::ReplaceRefreshTokenRequest* request,
+    Credential* response) {
+  const std::string& name = request->name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.ReplaceRefreshToken(name, Secret(std::string_view(request->refresh_token())),
+                                      FinishWith(reactor, name, response));
+  return reactor;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::RefreshCredential(
+    CallbackServerContext* context, const token::v1::RefreshCredentialRequest* request,
+    Credential* response) {
+  const std::string& name = request->name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  if (const auto wrong = broker::CheckName(name)) {
+    return FinishNow(context, ToGrpcStatus(FromRefusal(*wrong, "")));
+  }
+  auto* const call = new RefreshCall(parts_, name, response);
+  call->Start();
+  return call;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::DeleteCredential(
+    CallbackServerContext* context, const token::v1::DeleteCredentialRequest* request,
+    google::protobuf::Empty* /*response*/) {
+  const std::string& name = request->name();
+  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.Delete(name, [reactor, name](const std::optional<Refusal>& refusal) {
+    reactor->Finish(refusal.has_value() ? ToGrpcStatus(FromRefusal(*refusal, name))
+                                        : grpc::Status::OK);
+  });
+  return reactor;
+}
+
+}  // namespace token_service::api

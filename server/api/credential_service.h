@@ -1,0 +1,65 @@
+#pragma once
+
+#include <token/v1/credential_service.grpc.pb.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "server/api/api_error.h"
+#include "server/api/listener_info.h"
+#include "server/authz/access_policy.h"
+#include "server/broker/credential_registry.h"
+#include "server/broker/token_issuer.h"
+
+namespace token_service::api {
+
+// What every listener's service works with. All outlive the servers.
+struct CredentialServiceParts {
+  broker::CredentialRegistry& registry;
+  broker::TokenIssuer& issuer;
+  const authz::AccessPolicy& policy;
+  const std::atomic<bool>& draining;
+};
+
+// token.v1.CredentialService on gRPC's callback API, for the operators among the callers of one
+// listener. No method blocks: changes are made by the registry, which answers from its own thread,
+// whether or not the caller is still there.
+class CredentialServiceImpl final : public token::v1::CredentialService::CallbackService {
+ public:
+  CredentialServiceImpl(ListenerInfo listener, const CredentialServiceParts& parts)
+      : listener_(std::move(listener)), parts_(parts) {}
+
+  grpc::ServerUnaryReactor* CreateCredential(grpc::CallbackServerContext* context,
+                                             const token::v1::CreateCredentialRequest* request,
+                                             token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* GetCredential(grpc::CallbackServerContext* context,
+                                          const token::v1::GetCredentialRequest* request,
+                                          token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* ListCredentials(grpc::CallbackServerContext* context,
+                                            const token::v1::ListCredentialsRequest* request,
+                                            token::v1::ListCredentialsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateCredential(grpc::CallbackServerContext* context,
+                                             const token::v1::UpdateCredentialRequest* request,
+                                             token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* ReplaceRefreshToken(
+      grpc::CallbackServerContext* context, const token::v1::ReplaceRefreshTokenRequest* request,
+      token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* RefreshCredential(grpc::CallbackServerContext* context,
+                                              const token::v1::RefreshCredentialRequest* request,
+                                              token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* DeleteCredential(grpc::CallbackServerContext* context,
+                                             const token::v1::DeleteCredentialRequest* request,
+                                             google::protobuf::Empty* response) override;
+
+ private:
+  // Why this caller may not do that to this credential; nullopt: it may.
+  std::optional<ApiError> Forbids(grpc::CallbackServerContext* context,
+                                  const std::string& credential) const;
+
+  const ListenerInfo listener_;
+  const CredentialServiceParts parts_;
+};
+
+}  // namespace token_service::api

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "server/broker/credential.h"
+
+namespace token_service::broker {
+
+// `none`, `client_secret_post`, `client_secret_basic`: as stored and as the API spells them.
+std::string_view ClientAuthName(ClientAuth auth);
+std::optional<ClientAuth> ClientAuthFromName(std::string_view name);
+
+}  // namespace token_service::broker

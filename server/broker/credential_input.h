@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/base/secret.h"
+#include "server/broker/credential_record.h"
+#include "server/broker/reason.h"
+
+namespace token_service::broker {
+
+// A credential as an operator gives it.
+struct NewCredential {
+  std::string name;
+  // Empty token_endpoint and scope: the configuration's defaults. Empty client_auth: `none`.
+  CredentialProfile profile;
+  Secret refresh_token;
+};
+
+// What an operator changes of a credential; absent: stays.
+struct ProfileChange {
+  std::optional<std::string> purpose;
+  std::optional<std::string> client_id;
+  std::optional<std::string> token_endpoint;  // Empty: the configuration's default.
+  std::optional<std::string> scope;
+  std::optional<std::string> client_auth;  // `none` forgets the client secret.
+  std::optional<Secret> client_secret;
+
+  void ApplyTo(CredentialProfile& profile) const;
+};
+
+// The first field that is wrong, as a refusal that names it (Refusal::field) and quotes nothing.
+std::optional<Refusal> CheckName(const std::string& name);
+// RFC 6749 appendix A: 1 to 16384 characters of VSCHAR.
+std::optional<Refusal> CheckRefreshToken(const Secret& refresh_token);
+std::optional<Refusal> CheckProfile(const CredentialProfile& profile);
+
+}  // namespace token_service::broker

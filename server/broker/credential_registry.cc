@@ -1,0 +1,200 @@
+#include "server/broker/credential_registry.h"
+
+#include <utility>
+
+#include "server/broker/client_auth.h"
+#include "server/telemetry/log.h"
+
+namespace token_service::broker {
+namespace {
+
+using telemetry::Level;
+using telemetry::Log;
+
+Refusal FromStore(const absl::Status& status, std::string_view credential) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return MakeRefusal(Reason::kCredentialNotFound);
+    case absl::StatusCode::kAlreadyExists:
+      return MakeRefusal(Reason::kCredentialExists);
+    case absl::StatusCode::kFailedPrecondition:
+      return MakeRefusal(Reason::kCredentialDisabled);
+    default:
+      Log(Level::kError, "operator's change not stored",
+          {{"credential", credential}, {"error", std::string(status.message())}});
+      return MakeRefusal(Reason::kStoreUnavailable, absl::Seconds(1));
+  }
+}
+
+void LogChange(std::string_view event, std::string_view credential) {
+  Log(Level::kInfo, event, {{"credential", credential}});
+}
+
+}  // namespace
+
+CredentialRegistry::CredentialRegistry(CredentialStore& store, RefreshScheduler& scheduler,
+                                       const SettingsSource& settings, Executor& executor,
+                                       const Clock& clock)
+    : store_(store),
+      scheduler_(scheduler),
+      settings_(settings),
+      executor_(executor),
+      clock_(clock) {}
+
+// ---- create
+
+void CredentialRegistry::Create(NewCredential wanted, Done done) {
+  FillIn(wanted.profile);
+  if (wanted.profile.scope.empty()) wanted.profile.scope = settings_.DefaultScope();
+  std::optional<Refusal> refusal = CheckName(wanted.name);
+  if (!refusal.has_value()) refusal = CheckProfile(wanted.profile);
+  if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.refresh_token);
+  if (refusal.has_value()) return done(*std::move(refusal));
+  executor_.Run([this, creation = Creation{std::move(wanted), std::move(done)}]() mutable {
+    CreateNow(std::move(creation));
+  });
+}
+
+void CredentialRegistry::FillIn(CredentialProfile& profile) const {
+  if (profile.token_endpoint.empty()) profile.token_endpoint = settings_.DefaultTokenEndpoint();
+  if (profile.client_auth.empty()) {
+    profile.client_auth = std::string(ClientAuthName(ClientAuth::kNone));
+  }
+}
+
+void CredentialRegistry::CreateNow(Creation creation) {
+  if (const auto departing = departing_.find(creation.wanted.name); departing != departing_.end()) {
+    departing->second.push_back(std::move(creation));
+    return;
+  }
+  creation.done(Store(std::move(creation.wanted)));
+}
+
+CredentialRegistry::Outcome CredentialRegistry::Store(NewCredential wanted) {
+  CredentialRecord record;
+  record.name = wanted.name;
+  record.profile = std::move(wanted.profile);
+  record.refresh_token = std::move(wanted.refresh_token);
+  record.create_time = clock_.WallNow();
+  if (const absl::Status created = store_.Create(record); !created.ok()) {
+    return FromStore(created, record.name);
+  }
+  LogChange("credential created", record.name);
+  scheduler_.Add(settings_.SettingsOf(record), record);
+  // Also with `refresh: on_demand`: whether the grant works is what its giver wants to know.
+  scheduler_.Demand(record.name, RefreshScheduler::Need::kNow, 0);
+  return StatusOf(record.name);
+}
+
+// ---- change
+
+void CredentialRegistry::Update(std::string name, ProfileChange change, Done done) {
+  if (std::optional<Refusal> refusal = CheckName(name); refusal.has_value()) {
+    return done(*std::move(refusal));
+  }
+  executor_.Run([this, name = std::move(name), change = std::move(change),
+                 done = std::move(done)]() mutable { done(UpdateNow(name, change)); });
+}
+
+CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& name,
+                                                          const ProfileChange& change) {
+  absl::StatusOr<CredentialRecord> record = store_.Load(name);
+  if (!record.ok()) return FromStore(record.status(), name);
+  if (settings_.Declares(name)) return MakeRefusal(Reason::kManagedByConfig);
+  if (record->standing == Standing::kDisabled || record->standing == Standing::kUnreadable) {
+    return MakeRefusal(Reason::kCredentialDisabled);
+  }
+  change.ApplyTo(record->profile);
+  FillIn(record->profile);
+  if (std::optional<Refusal> refusal = CheckProfile(record->profile); refusal.has_value()) {
+    return *std::move(refusal);
+  }
+  if (const absl::Status stored = store_.UpdateProfile(name, record->profile); !stored.ok()) {
+    return FromStore(stored, name);
+  }
+  LogChange("credential updated", name);
+  scheduler_.Update(settings_.SettingsOf(*record));
+  return StatusOf(name);
+}
+
+void CredentialRegistry::ReplaceRefreshToken(std::string name, Secret refresh_token, Done done) {
+  std::optional<Refusal> refusal = CheckName(name);
+  if (!refusal.has_value()) refusal = CheckRefreshToken(refresh_token);
+  if (refusal.has_value()) return done(*std::move(refusal));
+  executor_.Run([this, name = std::move(name), refresh_token = std::move(refresh_token),
+                 done = std::move(done)]() mutable { done(ReplaceNow(name, refresh_token)); });
+}
+
+CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& name,
+                                                           const Secret& refresh_token) {
+  const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+  if (!record.ok()) return FromStore(record.status(), name);
+  // It would not be usable: the store would take a new grant for the end of what disabled it.
+  if (record->standing == Standing::kDisabled || record->standing == Standing::kUnreadable) {
+    return MakeRefusal(Reason::kCredentialDisabled);
+  }
+  const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
+  if (!stored.ok()) return FromStore(stored, name);
+  LogChange("refresh token replaced", name);
+  scheduler_.OnGrantReplaced(name);
+  return StatusOf(name);
+}
+
+// ---- delete
+
+void CredentialRegistry::Delete(std::string name, Deleted done) {
+  if (std::optional<Refusal> refusal = CheckName(name); refusal.has_value()) {
+    return done(std::move(refusal));
+  }
+  executor_.Run(
+      [this, name = std::move(name), done = std::move(done)]() mutable { done(DeleteNow(name)); });
+}
+
+std::optional<Refusal> CredentialRegistry::DeleteNow(const std::string& name) {
+  if (settings_.Declares(name)) return MakeRefusal(Reason::kManagedByConfig);
+  if (const absl::Status purged = store_.Delete(name); !purged.ok()) {
+    return FromStore(purged, name);
+  }
+  LogChange("credential deleted", name);
+  // A refresh of it may be in the air: its token must not come down under a new credential of this
+  // name, nor the new one's refresh token go where the old one's went.
+  departing_[name];
+  scheduler_.Remove(name, [this, name] { executor_.Run([this, name] { OnLanded(name); }); });
+  return std::nullopt;
+}
+
+void CredentialRegistry::OnLanded(const std::string& name) {
+  const auto departing = departing_.find(name);
+  if (departing == departing_.end()) return;
+  std::vector<Creation> waiting = std::move(departing->second);
+  departing_.erase(departing);
+  for (Creation& creation : waiting) CreateNow(std::move(creation));
+}
+
+void CredentialRegistry::RefuseWaiting() {
+  executor_.Run([this] {
+    for (auto& [name, waiting] : departing_) {
+      for (Creation& creation : std::exchange(waiting, {})) {
+        creation.done(MakeRefusal(Reason::kShuttingDown));
+      }
+    }
+  });
+}
+
+// ---- look
+
+CredentialRegistry::Outcome CredentialRegistry::StatusOf(const std::string& name) const {
+  std::optional<CredentialStatus> status = scheduler_.Status(name);
+  if (!status.has_value()) return MakeRefusal(Reason::kCredentialNotFound);
+  return *std::move(status);
+}
+
+std::optional<CredentialStatus> CredentialRegistry::Get(std::string_view name) const {
+  return scheduler_.Status(name);
+}
+
+std::vector<CredentialStatus> CredentialRegistry::List(std::string_view after, size_t most) const {
+  return scheduler_.List(after, most);
+}
+
+}  // namespace token_service::broker

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "server/base/clock.h"
+#include "server/broker/credential_input.h"
+#include "server/broker/credential_status.h"
+#include "server/broker/credential_store.h"
+#include "server/broker/executor.h"
+#include "server/broker/reason.h"
+#include "server/broker/refresh_scheduler.h"
+#include "server/broker/settings_source.h"
+
+namespace token_service::broker {
+
+// What operators do to credentials while the server runs: each change is stored, then taken up by
+// the scheduler. Any thread may call; nothing here blocks. A callback is called once, on any
+// thread, without locks held, perhaps before the method returns.
+class CredentialRegistry {
+ public:
+  using Outcome = std::variant<CredentialStatus, Refusal>;
+  using Done = absl::AnyInvocable<void(Outcome)>;
+  using Deleted = absl::AnyInvocable<void(std::optional<Refusal>)>;
+
+  // `executor` runs one task at a time, in order, and may block: that is what keeps the changes of
+  // one credential in the same order in the store and in the scheduler.
+  CredentialRegistry(CredentialStore& store, RefreshScheduler& scheduler,
+                     const SettingsSource& settings, Executor& executor, const Clock& clock);
+
+  // Starts the first exchange without waiting for it. Where a credential of that name was deleted
+  // while it was being refreshed, waits for that to land.
+  void Create(NewCredential wanted, Done done);
+  // kManagedByConfig for a declared credential.
+  void Update(std::string name, ProfileChange change, Done done);
+  // A new grant, dead or not: starts to exchange it.
+  void ReplaceRefreshToken(std::string name, Secret refresh_token, Done done);
+  // kManagedByConfig for a declared credential.
+  void Delete(std::string name, Deleted done);
+
+  std::optional<CredentialStatus> Get(std::string_view name) const;
+  // As RefreshScheduler::List.
+  std::vector<CredentialStatus> List(std::string_view after, size_t most) const;
+
+  // Refuses creations that still wait for a flight to land.
+  void RefuseWaiting();
+
+ private:
+  struct Creation {
+    NewCredential wanted;
+    Done done;
+  };
+
+  // On the executor:
+  void CreateNow(Creation creation);
+  Outcome Store(NewCredential wanted);
+  Outcome UpdateNow(const std::string& name, const ProfileChange& change);
+  Outcome ReplaceNow(const std::string& name, const Secret& refresh_token);
+  std::optional<Refusal> DeleteNow(const std::string& name);
+  void OnLanded(const std::string& name);
+  // As it is now, after a change.
+  Outcome StatusOf(const std::string& name) const;
+  // What must not be left empty.
+  void FillIn(CredentialProfile& profile) const;
+
+  CredentialStore& store_;
+  RefreshScheduler& scheduler_;
+  const SettingsSource& settings_;
+  Executor& executor_;
+  const Clock& clock_;
+
+  // Deleted while in flight, with the creations that wait for the name. Touched on the executor
+  // only.
+  absl::flat_hash_map<std::string, std::vector<Creation>> departing_;
+};
+
+}  // namespace token_service::broker

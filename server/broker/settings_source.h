@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/broker/credential.h"
+#include "server/broker/credential_record.h"
+
+namespace token_service::broker {
+
+// What the configuration says of credentials. Any thread; nothing blocks.
+class SettingsSource {
+ public:
+  virtual ~SettingsSource() = default;
+
+  // The settings of what is stored: as declared, or, of a credential made by RPC, as stored on top
+  // of the defaults.
+  virtual CredentialSettingsPtr SettingsOf(const CredentialRecord& record) const = 0;
+
+  // Whether the configuration declares this credential now.
+  virtual bool Declares(std::string_view name) const = 0;
+
+  // For a credential made by RPC that names none; perhaps empty.
+  virtual std::string DefaultTokenEndpoint() const = 0;
+  virtual std::string DefaultScope() const = 0;
+};
+
+}  // namespace token_service::broker
