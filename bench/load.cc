@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -91,12 +93,24 @@ class Caller {
   std::string error_;
 };
 
-std::unique_ptr<TokenService::Stub> Connect(const std::string& server) {
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const LoadOptions& options) {
+  if (options.tls_ca_file.empty()) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({ReadFile(options.tls_ca_file),
+                               ReadFile(options.tls_private_key_file),
+                               ReadFile(options.tls_certificate_file)});
+}
+
+std::unique_ptr<TokenService::Stub> Connect(const LoadOptions& options) {
   grpc::ChannelArguments arguments;
   // Otherwise channels to one address share one connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  auto channel = grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  auto channel = grpc::CreateCustomChannel(options.server, Credentials(options), arguments);
   // When that fails, the first calls say why.
   channel->WaitForConnected(absl::ToChronoTime(absl::Now() + kConnectTimeout));
   return TokenService::NewStub(channel);
@@ -119,7 +133,7 @@ absl::Duration LoadResult::Quantile(double q) const {
 
 LoadResult RunLoad(const LoadOptions& options) {
   std::vector<std::unique_ptr<TokenService::Stub>> stubs;
-  for (int i = 0; i < options.connections; ++i) stubs.push_back(Connect(options.server));
+  for (int i = 0; i < options.connections; ++i) stubs.push_back(Connect(options));
 
   const int64_t start_ns = absl::GetCurrentTimeNanos();
   Run run(options, options.calls > 0 ? options.calls : INT64_MAX);

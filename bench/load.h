@@ -10,7 +10,9 @@
 namespace token_service::bench {
 
 struct LoadOptions {
-  std::string server;      // host:port or unix:/path; plaintext.
+  std::string server;  // host:port or unix:/path.
+  // PEM files. Without an authority: plaintext; certificate and key go together.
+  std::string tls_ca_file, tls_certificate_file, tls_private_key_file;
   std::string credential;  // Empty: the server's default.
   int connections = 1;
   int concurrency = 32;  // Calls under way at once, dealt out over the connections.
