@@ -17,7 +17,7 @@ class IdleBroker {
       : refresher_({.holder = "bench"}, store_, endpoint_, cache, SystemClock()),
         scheduler_({}, refresher_, cache, workers_, timers_, SystemClock()),
         issuer_({}, cache, scheduler_, timers_, SystemClock()) {
-    scheduler_.SetListener(&issuer_);
+    scheduler_.AddListener(&issuer_);
   }
 
   broker::TokenIssuer& issuer() { return issuer_; }

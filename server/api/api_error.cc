@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "server/api/proto_time.h"
 #include "server/broker/credential_name.h"
 
@@ -55,6 +56,12 @@ ApiError FromRefusal(const broker::Refusal& refusal, std::string_view credential
 
 ApiError InvalidField(std::string_view field, std::string_view message) {
   return FromRefusal(broker::InvalidField(field, message), "");
+}
+
+ApiError RequestTooLarge(size_t most_bytes) {
+  return {.code = grpc::RESOURCE_EXHAUSTED,
+          .reason = "INVALID_REQUEST",
+          .message = absl::StrCat("the request is larger than ", most_bytes, " bytes")};
 }
 
 ApiError CallerUnknown() {

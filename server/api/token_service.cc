@@ -7,9 +7,13 @@
 #include "server/api/caller.h"
 #include "server/api/credential_choice.h"
 #include "server/api/token_messages.h"
+#include "server/api/watch_access_token_call.h"
 
 namespace token_service::api {
 namespace {
+
+// The connection's own limit is wider, for what operators send.
+constexpr size_t kMaxRequestBytes = 4096;
 
 using broker::AccessTokenPtr;
 using broker::Refusal;
@@ -59,7 +63,27 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
   GetAccessTokenResponse* const response_;
 };
 
+class RefusedWatch final : public grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse> {
+ public:
+  explicit RefusedWatch(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
+
+std::variant<TokenServiceImpl::Admitted, ApiError> TokenServiceImpl::Admit(
+    grpc::CallbackServerContext& context, const google::protobuf::Message& request,
+    const std::string& requested) const {
+  if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
+  if (request.ByteSizeLong() > kMaxRequestBytes) return RequestTooLarge(kMaxRequestBytes);
+  const Caller caller(context, listener_);
+  if (!caller.identity().has_value()) return CallerUnknown();
+  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
+  if (rights == nullptr) return CredentialNotPermitted(requested);
+  auto choice = ChooseCredential(requested, *rights, parts_.cache);
+  if (auto* error = std::get_if<ApiError>(&choice)) return std::move(*error);
+  return Admitted{.rights = rights, .credential = std::move(std::get<std::string>(choice))};
+}
 
 grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerContext* context,
                                                            const GetAccessTokenRequest* request,
@@ -69,15 +93,10 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
     reactor->Finish(status);
     return reactor;
   };
-  if (parts_.draining.load(std::memory_order_relaxed)) return finish(ToGrpcStatus(ShuttingDown()));
-  const Caller caller(*context, listener_);
-  if (!caller.identity().has_value()) return finish(ToGrpcStatus(CallerUnknown()));
-  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
-  if (rights == nullptr) return finish(ToGrpcStatus(CredentialNotPermitted(request->credential())));
-
-  auto choice = ChooseCredential(request->credential(), *rights, parts_.cache);
-  if (const auto* error = std::get_if<ApiError>(&choice)) return finish(ToGrpcStatus(*error));
-  auto parsed = FromProto(*request, std::move(std::get<std::string>(choice)));
+  auto admitted = Admit(*context, *request, request->credential());
+  if (const auto* error = std::get_if<ApiError>(&admitted)) return finish(ToGrpcStatus(*error));
+  auto& [rights, credential] = std::get<Admitted>(admitted);
+  auto parsed = FromProto(*request, std::move(credential));
   if (const auto* error = std::get_if<ApiError>(&parsed)) return finish(ToGrpcStatus(*error));
   const auto& wanted = std::get<broker::TokenRequest>(parsed);
 
@@ -87,6 +106,16 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
   auto* const call = new WaitingCall(parts_, *rights, wanted.credential, response);
   call->Start(wanted);
   return call;
+}
+
+grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>* TokenServiceImpl::WatchAccessToken(
+    grpc::CallbackServerContext* context, const token::v1::WatchAccessTokenRequest* request) {
+  auto admitted = Admit(*context, *request, request->credential());
+  if (const auto* error = std::get_if<ApiError>(&admitted)) {
+    return new RefusedWatch(ToGrpcStatus(*error));
+  }
+  auto& [rights, credential] = std::get<Admitted>(admitted);
+  return WatchAccessTokenCall::Start(parts_, *rights, std::move(credential));
 }
 
 }  // namespace token_service::api

@@ -4,18 +4,22 @@
 
 #include <atomic>
 #include <string>
+#include <variant>
 
+#include "server/api/api_error.h"
 #include "server/api/listener_info.h"
 #include "server/authz/access_policy.h"
 #include "server/base/clock.h"
 #include "server/broker/token_cache.h"
 #include "server/broker/token_issuer.h"
+#include "server/broker/token_watchers.h"
 
 namespace token_service::api {
 
 // What every listener's service works with. All outlive the servers.
 struct TokenServiceParts {
   broker::TokenIssuer& issuer;
+  broker::TokenWatchers& watchers;
   const broker::TokenCache& cache;
   const authz::AccessPolicy& policy;
   const Clock& clock;
@@ -34,7 +38,20 @@ class TokenServiceImpl final : public token::v1::TokenService::CallbackService {
                                            const token::v1::GetAccessTokenRequest* request,
                                            token::v1::GetAccessTokenResponse* response) override;
 
+  grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>* WatchAccessToken(
+      grpc::CallbackServerContext* context,
+      const token::v1::WatchAccessTokenRequest* request) override;
+
  private:
+  // Who calls and which credential is meant, or why not.
+  struct Admitted {
+    const authz::Rights* rights;
+    std::string credential;
+  };
+  std::variant<Admitted, ApiError> Admit(grpc::CallbackServerContext& context,
+                                         const google::protobuf::Message& request,
+                                         const std::string& requested) const;
+
   const ListenerInfo listener_;
   const TokenServiceParts parts_;
 };

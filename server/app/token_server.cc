@@ -105,7 +105,11 @@ absl::Status TokenServer::WireBroker() {
   issuer_ = std::make_unique<broker::TokenIssuer>(
       broker::TokenIssuer::Options{.max_waiting = static_cast<size_t>(limits.waiting_calls)},
       cache_, *scheduler_, *timers_, clock);
-  scheduler_->SetListener(issuer_.get());
+  watchers_ = std::make_unique<broker::TokenWatchers>(
+      broker::TokenWatchers::Options{.max_watchers = static_cast<size_t>(limits.watchers)}, cache_,
+      clock);
+  scheduler_->AddListener(issuer_.get());
+  scheduler_->AddListener(watchers_.get());
   registrar_ = std::make_unique<broker::WorkerPool>(1);
   registry_ = std::make_unique<broker::CredentialRegistry>(*store_, *scheduler_, *catalog_,
                                                            *registrar_, clock);
@@ -148,6 +152,7 @@ absl::Status TokenServer::Listen() {
     auto listener = api::GrpcListener::Create(
         options,
         {.issuer = *issuer_,
+         .watchers = *watchers_,
          .cache = cache_,
          .policy = policy,
          .clock = SystemClock(),
@@ -202,6 +207,8 @@ bool TokenServer::Drain() {
   draining_.store(true);
   for (const auto& listener : listeners_) listener->SetServing(false);
   token_files_.reset();
+  // At once, so that they connect elsewhere.
+  watchers_->Shutdown();
   const bool done = scheduler_->Drain(config_.limits.drain_timeout);
   issuer_->Shutdown();
   issuer_->RefuseWaiting();

@@ -18,6 +18,7 @@
 #include "server/broker/token_cache.h"
 #include "server/broker/token_endpoint.h"
 #include "server/broker/token_issuer.h"
+#include "server/broker/token_watchers.h"
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
 #include "server/tls/reloading_certificate.h"
@@ -63,6 +64,7 @@ class TokenServer {
   std::unique_ptr<broker::Refresher> refresher_;
   std::unique_ptr<broker::RefreshScheduler> scheduler_;
   std::unique_ptr<broker::TokenIssuer> issuer_;
+  std::unique_ptr<broker::TokenWatchers> watchers_;
   // Stopped before what their tasks and callbacks use is gone: see ~TokenServer.
   std::unique_ptr<ThreadTimerQueue> timers_;
   std::unique_ptr<broker::WorkerPool> workers_;

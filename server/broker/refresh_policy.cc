@@ -48,6 +48,10 @@ RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& 
                         MonotonicTime now) {
   switch (facts.standing) {
     case Standing::kRefreshTokenRejected:
+      if (facts.token != nullptr && now < facts.token->expires) {
+        return {facts.token->expires, Why::kExpiry};
+      }
+      return {MonotonicTime::Never(), Why::kNever};
     case Standing::kDisabled:
     case Standing::kUnreadable:
       return {MonotonicTime::Never(), Why::kNever};

@@ -28,6 +28,7 @@ struct RefreshFacts {
 struct RefreshPlan {
   enum class Why {
     kNever,      // Nothing to do until something changes.
+    kExpiry,     // Nothing but to tell who watches that the last token of a dead grant has expired.
     kNoToken,    // There is none: as soon as can be.
     kAhead,      // Ahead of its expiry.
     kKeepalive,  // Nobody asks; so that the provider does not let the grant lapse.

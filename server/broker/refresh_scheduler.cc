@@ -109,7 +109,7 @@ void RefreshScheduler::Remove(std::string_view name, absl::AnyInvocable<void()> 
     const auto found = entries_.find(AbslView(name));
     if (found != entries_.end()) RemoveLocked(found->second, landed);
   }
-  if (listener_ != nullptr) listener_->OnRemoved(std::string(name));
+  for (RefreshListener* listener : listeners_) listener->OnRemoved(std::string(name));
   if (landed) landed();
 }
 
@@ -172,7 +172,7 @@ CredentialStatus RefreshScheduler::StatusLocked(const Entry& entry, MonotonicTim
   const auto* resting = std::get_if<Entry::Resting>(&entry.state);
   if (resting == nullptr) {
     status.next_refresh_time = clock_.WallNow();
-  } else if (resting->plan.why != Why::kNever) {
+  } else if (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry) {
     status.next_refresh_time = clock_.WallNow() + (resting->plan.when - now);
   }
   return status;
@@ -322,6 +322,9 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
     WakeLocked(entry);
     if (entry.unpersisted.has_value()) {
       StartPersistLocked(entry, effects);
+    } else if (entry.dead()) {
+      RestLocked(entry, now);
+      effects.settled.emplace_back(entry.settings->name, RefusalLocked(entry, now));
     } else if (draining_) {
       entry.state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
     } else if (entry.held_elsewhere || PlanLocked(entry, now).when <= now) {
@@ -427,8 +430,8 @@ void RefreshScheduler::OnTimer() {
 
 void RefreshScheduler::Perform(Effects effects) {
   for (absl::AnyInvocable<void()>& flight : effects.flights) executor_.Run(std::move(flight));
-  if (listener_ != nullptr) {
-    for (const auto& [name, refusal] : effects.settled) listener_->OnSettled(name, refusal);
+  for (const auto& [name, refusal] : effects.settled) {
+    for (RefreshListener* listener : listeners_) listener->OnSettled(name, refusal);
   }
   if (effects.landed) effects.landed();
 }

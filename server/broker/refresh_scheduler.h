@@ -60,8 +60,8 @@ class RefreshScheduler {
   // After the executor and the timer queue have stopped.
   ~RefreshScheduler();
 
-  // Before the first Add. `listener` outlives this object's last flight.
-  void SetListener(RefreshListener* listener) { listener_ = listener; }
+  // Before the first Add. Each outlives this object's last flight; they are told in this order.
+  void AddListener(RefreshListener* listener) { listeners_.push_back(listener); }
 
   // Serves a stored credential from now on: publishes its token and plans its refresh. Once a name.
   void Add(CredentialSettingsPtr settings, const CredentialRecord& record);
@@ -152,7 +152,7 @@ class RefreshScheduler {
   Executor& executor_;
   TimerQueue& timers_;
   const Clock& clock_;
-  RefreshListener* listener_ = nullptr;
+  std::vector<RefreshListener*> listeners_;
 
   mutable absl::Mutex mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);

@@ -154,9 +154,15 @@ void TokenIssuer::AnswerOr(const Parked& parked, const Refusal& refusal) {
 
 void TokenIssuer::OnPreferenceTimeout(const std::string& credential, Waiter* waiter,
                                       uint64_t ticket) {
-  const std::optional<Parked> parked = Take(credential, waiter, ticket);
+  std::optional<Parked> parked = Take(credential, waiter, ticket);
   if (!parked.has_value()) return;
-  AnswerOr(*parked, MakeRefusal(Reason::kProviderUnavailable, absl::Seconds(1)));
+  const MonotonicTime now = clock_.Now();
+  const std::optional<TokenCache::Found> found = cache_.Find(credential, now);
+  if (found.has_value() && Judge(*found, parked->request, now) == Verdict::kPreferFresh) {
+    return waiter->OnAnswer(found->token);
+  }
+  // The token it would have taken has expired while it waited: now it needs the fresher one.
+  Seek(*std::move(parked));
 }
 
 bool TokenIssuer::Leave(std::string_view credential, Waiter* waiter) {

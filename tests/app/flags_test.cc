@@ -76,7 +76,7 @@ TEST(FlagsTest, BadCommandLinesGetOneLineWithoutValues) {
 TEST(FlagsTest, UsageNamesEveryFlag) {
   for (const char* flag :
        {"--config", "--check_config", "--listen", "--data_dir", "--token_endpoint", "--client_id",
-        "--refresh_token_file", "--version", "--help", "rekey"}) {
+        "--refresh_token_file", "--version", "--help"}) {
     EXPECT_THAT(std::string(UsageText()), HasSubstr(flag));
   }
 }

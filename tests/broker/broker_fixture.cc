@@ -35,7 +35,7 @@ BrokerTest::Process::Process(FakeClock& clock, FaultyCredentialStore& store,
       refresher(options.refresher, store, provider, cache, clock),
       scheduler(options.scheduler, refresher, cache, executor, timers, clock),
       issuer(options.issuer, cache, scheduler, timers, clock) {
-  scheduler.SetListener(&issuer);
+  scheduler.AddListener(&issuer);
 }
 
 void BrokerTest::Create(const std::string& name, const Configure& configure) {

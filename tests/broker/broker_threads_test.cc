@@ -53,7 +53,7 @@ class CountedWaiter final : public TokenIssuer::Waiter {
 class BrokerThreadsTest : public ::testing::Test {
  protected:
   BrokerThreadsTest() {
-    scheduler_.SetListener(&issuer_);
+    scheduler_.AddListener(&issuer_);
     // Short enough that refreshes ahead go on all the while.
     provider_.SetLifetime(absl::Milliseconds(20));
     for (int i = 0; i < kCredentials; ++i) {

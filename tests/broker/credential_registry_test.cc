@@ -117,7 +117,7 @@ class Caller final : public TokenIssuer::Waiter {
 
 class CredentialRegistryTest : public ::testing::Test {
  protected:
-  CredentialRegistryTest() { scheduler_.SetListener(&issuer_); }
+  CredentialRegistryTest() { scheduler_.AddListener(&issuer_); }
 
   // What an operation came to: "ok", the refusal's reason, or "waiting".
   struct Result {

@@ -87,9 +87,12 @@ const Case kCases[] = {
     {"ADeadGrantInDoubtIsNeverTried",
      [](S, F f) {
        f.standing = Standing::kRefreshTokenRejected;
+       f.token = nullptr;
        InDoubtSince(f, kNow);
      },
      Why::kNever, kNever},
+    {"ADeadGrantsLastTokenIsWatchedToItsEnd",
+     [](S, F f) { f.standing = Standing::kRefreshTokenRejected; }, Why::kExpiry, 3600},
     {"ADisabledOneIsNeverTried", [](S, F f) { f.standing = Standing::kDisabled; }, Why::kNever,
      kNever},
     {"AnUnreadableOneIsNeverTried", [](S, F f) { f.standing = Standing::kUnreadable; }, Why::kNever,

@@ -236,12 +236,13 @@ TEST_F(TokenIssuerTest, AnEndingTokenIsServedAtOnceWhenTheRefreshFails) {
   EXPECT_EQ(Get().outcome(), "token 1") << "in backoff nobody waits";
 }
 
-TEST_F(TokenIssuerTest, ATokenThatEndsWhileItsCallerWaitsIsNotServed) {
+TEST_F(TokenIssuerTest, ACallerWhoseTokenEndsWhileItWaitsGoesOnWaitingForTheNext) {
   StartWithTokenOfAge(absl::Hours(1) - absl::Milliseconds(100));
   Caller& caller = Get();
   Hang(absl::Milliseconds(500));
-  EXPECT_EQ(caller.outcome(), "PROVIDER_UNAVAILABLE");
-  EXPECT_TRUE(caller.retry_after().has_value());
+  EXPECT_EQ(caller.outcome(), "waiting");
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
 }
 
 // ---- limits and the end

@@ -47,8 +47,9 @@ def test_reflection_lists_the_services(start_sandbox, start_server):
     assert {"token.v1.TokenService", "token.v1.CredentialService", "grpc.health.v1.Health"} <= names
 
 
-def test_a_message_over_64_kib_is_refused(start_sandbox, start_server):
+@pytest.mark.parametrize("size, reason", [(5000, "INVALID_REQUEST"), (66000, None)])
+def test_a_request_for_a_token_over_4_kib_is_refused(start_sandbox, start_server, size, reason):
     server = start_server([start_sandbox().credential()])
-    refused = server.api.refusal("x" * 66000)
-    assert refused.code == "RESOURCE_EXHAUSTED"
+    refused = server.api.refusal("x" * size)
+    assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", reason)
     assert server.api.get().generation == 1

@@ -34,6 +34,25 @@ class Refused(Exception):
         super().__init__(f"{self.code} {self.reason}: {self.message} (retry {self.retry_delay})")
 
 
+class Watch:
+    """A WatchAccessToken stream: iterate for tokens; raises Refused when it ends."""
+
+    def __init__(self, call):
+        self._call = call
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> "Token":
+        try:
+            return token_of(next(self._call).token)
+        except grpc.RpcError as error:
+            raise Refused(error) from None
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+
 @dataclasses.dataclass(frozen=True)
 class Token:
     access_token: str = dataclasses.field(repr=False)
@@ -48,6 +67,11 @@ def seconds(duration) -> float:
     return duration.seconds + duration.nanos / 1e9
 
 
+def token_of(answer) -> Token:
+    return Token(answer.access_token, answer.token_type, seconds(answer.expires_in), answer.scope,
+                 answer.credential, answer.generation)
+
+
 class Api:
     """One connection. Any thread."""
 
@@ -56,6 +80,10 @@ class Api:
                         grpc.secure_channel(address, tls, options=_OPTIONS))
         self._get = self.unary("/token.v1.TokenService/GetAccessToken",
                                "token.v1.GetAccessTokenResponse")
+        self._watch = self.channel.unary_stream(
+            "/token.v1.TokenService/WatchAccessToken",
+            request_serializer=lambda request: request.SerializeToString(),
+            response_deserializer=message("token.v1.WatchAccessTokenResponse").FromString)
         self._health = self.unary("/grpc.health.v1.Health/Check", "grpc.health.v1.HealthCheckResponse")
 
     def unary(self, method: str, response: str):
@@ -84,8 +112,11 @@ class Api:
             answer = self._get(request, timeout=timeout)
         except grpc.RpcError as error:
             raise Refused(error) from None
-        return Token(answer.access_token, answer.token_type, seconds(answer.expires_in), answer.scope,
-                     answer.credential, answer.generation)
+        return token_of(answer)
+
+    def watch(self, credential: str = "", timeout: float = 60) -> Watch:
+        request = message("token.v1.WatchAccessTokenRequest")(credential=credential)
+        return Watch(self._watch(request, timeout=timeout))
 
     def refusal(self, credential: str = "", **more) -> Refused:
         """The same call when a refusal is what has to come."""

@@ -1,0 +1,123 @@
+#include "server/api/watch_access_token_call.h"
+
+#include <utility>
+#include <variant>
+
+#include "server/api/api_error.h"
+#include "server/api/token_messages.h"
+
+namespace token_service::api {
+
+using broker::AccessTokenPtr;
+using broker::Refusal;
+
+WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts,
+                                                  const authz::Rights& rights,
+                                                  std::string credential) {
+  auto call = std::shared_ptr<WatchAccessTokenCall>(
+      new WatchAccessTokenCall(parts, rights, std::move(credential)));
+  call->self_ = call;
+  call->Begin();
+  return call.get();
+}
+
+void WatchAccessTokenCall::Begin() {
+  // Before the first token is asked for, so that none falls between the two.
+  if (const auto refusal = parts_.watchers.Add(credential_, self_); refusal.has_value()) {
+    return End(ToGrpcStatus(FromRefusal(*refusal, credential_)));
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    waiting_ = true;
+  }
+  const broker::TokenRequest request{.credential = credential_};
+  if (auto answer = parts_.issuer.TryGet(request); answer.has_value()) {
+    OnAnswer(*std::move(answer));
+  } else {
+    parts_.issuer.Wait(request, this);
+  }
+}
+
+void WatchAccessTokenCall::OnAnswer(broker::TokenAnswer answer) {
+  {
+    absl::MutexLock lock(&mutex_);
+    waiting_ = false;
+  }
+  if (const auto* token = std::get_if<AccessTokenPtr>(&answer)) return OnToken(*token);
+  // Whoever removes the watcher ends the stream.
+  if (parts_.watchers.Remove(credential_, self_)) OnEnd(std::get<Refusal>(answer));
+}
+
+void WatchAccessTokenCall::OnToken(const AccessTokenPtr& token) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (token->generation <= sent_generation_) return;
+    if (next_ != nullptr && token->generation <= next_->generation) return;
+    next_ = token;
+  }
+  Proceed();
+}
+
+void WatchAccessTokenCall::OnEnd(const Refusal& refusal) {
+  if (refusal.reason == broker::Reason::kCredentialNotFound && !rights_.MayKnowAll()) {
+    return End(ToGrpcStatus(CredentialNotPermitted(credential_)));
+  }
+  End(ToGrpcStatus(FromRefusal(refusal, credential_)));
+}
+
+void WatchAccessTokenCall::End(grpc::Status status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.has_value()) end_ = std::move(status);
+  }
+  Proceed();
+}
+
+void WatchAccessTokenCall::Proceed() {
+  std::optional<grpc::Status> end;
+  {
+    absl::MutexLock lock(&mutex_);
+    // A caller who left while waiting for the first token is still known to the issuer: OnAnswer
+    // comes first.
+    if (writing_ || finished_ || (end_.has_value() && waiting_)) return;
+    if (end_.has_value()) {
+      finished_ = true;
+      end = std::move(end_);
+    } else if (next_ != nullptr) {
+      writing_ = true;
+      sent_generation_ = next_->generation;
+      ToProto(*next_, parts_.clock.Now(), *response_.mutable_token());
+      next_.reset();
+    } else {
+      return;
+    }
+  }
+  if (end.has_value()) {
+    Finish(*end);
+  } else {
+    StartWrite(&response_);
+  }
+}
+
+void WatchAccessTokenCall::OnWriteDone(bool /*ok*/) {
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+  }
+  // A write fails only when the stream is broken, which OnCancel tells too: nothing is lost by
+  // going on.
+  Proceed();
+}
+
+void WatchAccessTokenCall::OnCancel() {
+  parts_.watchers.Remove(credential_, self_);
+  if (parts_.issuer.Leave(credential_, this)) {
+    absl::MutexLock lock(&mutex_);
+    waiting_ = false;
+  }
+  End(grpc::Status::CANCELLED);
+}
+
+void WatchAccessTokenCall::OnDone() { self_.reset(); }
+
+}  // namespace token_service::api

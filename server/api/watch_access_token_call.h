@@ -1,0 +1,68 @@
+#pragma once
+
+#include <token/v1/token_service.grpc.pb.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/api/token_service.h"
+#include "server/authz/access_policy.h"
+#include "server/broker/token_issuer.h"
+#include "server/broker/token_watchers.h"
+
+namespace token_service::api {
+
+// One WatchAccessToken stream: the current token, then each newer one. A reader that is slow gets
+// the newest when it is ready, never a queue. Keeps itself alive until gRPC and the watchers are
+// both done with it.
+class WatchAccessTokenCall final
+    : public grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>,
+      public broker::TokenWatchers::Watcher,
+      public broker::TokenIssuer::Waiter {
+ public:
+  // Begins at once. gRPC calls nothing of it before it has been returned from the method.
+  static WatchAccessTokenCall* Start(const TokenServiceParts& parts, const authz::Rights& rights,
+                                     std::string credential);
+
+  // broker::TokenWatchers::Watcher
+  void OnToken(const broker::AccessTokenPtr& token) override;
+  void OnEnd(const broker::Refusal& refusal) override;
+
+  // broker::TokenIssuer::Waiter: the first token.
+  void OnAnswer(broker::TokenAnswer answer) override;
+
+  // grpc::ServerWriteReactor
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  WatchAccessTokenCall(const TokenServiceParts& parts, const authz::Rights& rights,
+                       std::string credential)
+      : parts_(parts), rights_(rights), credential_(std::move(credential)) {}
+
+  void Begin();
+  void End(grpc::Status status);
+  // Writes the newest token or finishes, if it is time for either. At most one write is out;
+  // nothing follows Finish.
+  void Proceed();
+
+  const TokenServiceParts& parts_;
+  const authz::Rights& rights_;
+  const std::string credential_;
+  std::shared_ptr<WatchAccessTokenCall> self_;    // Until OnDone.
+  token::v1::WatchAccessTokenResponse response_;  // The one that is out.
+
+  absl::Mutex mutex_;
+  broker::AccessTokenPtr next_ ABSL_GUARDED_BY(mutex_);
+  uint64_t sent_generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // For the first token, with the issuer.
+  std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace token_service::api

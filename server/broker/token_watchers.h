@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/clock.h"
+#include "server/broker/access_token.h"
+#include "server/broker/refresh_scheduler.h"
+#include "server/broker/token_cache.h"
+
+namespace token_service::broker {
+
+// Tells whoever watches a credential of each new token. Any thread may call; nothing here blocks.
+class TokenWatchers final : public RefreshListener {
+ public:
+  struct Options {
+    size_t max_watchers = 10000;
+  };
+
+  // Both are called without locks held, on any thread, and may overlap: a watcher orders tokens by
+  // their generation.
+  class Watcher {
+   public:
+    virtual ~Watcher() = default;
+    virtual void OnToken(const AccessTokenPtr& token) = 0;
+    // No more tokens. Once; perhaps before or while OnToken is called for an earlier token.
+    virtual void OnEnd(const Refusal& refusal) = 0;
+  };
+
+  TokenWatchers(Options options, TokenCache& cache, const Clock& clock);
+
+  // Adds a watcher, who then hears of the next token; the current one it gets by itself,
+  // afterwards, so that none is missed. A refusal: too many, or shutting down.
+  std::optional<Refusal> Add(std::string_view credential, std::shared_ptr<Watcher> watcher);
+
+  // True: it was there, and OnEnd is not and will not be called.
+  bool Remove(std::string_view credential, const std::shared_ptr<Watcher>& watcher);
+
+  // Ends all, now and from now on.
+  void Shutdown();
+
+  size_t count() const;
+
+  void OnSettled(const std::string& credential, const std::optional<Refusal>& refusal) override;
+  void OnRemoved(const std::string& credential) override;
+
+ private:
+  using Group = absl::flat_hash_set<std::shared_ptr<Watcher>>;
+
+  std::vector<std::shared_ptr<Watcher>> Of(const std::string& credential) const;
+  void EndAll(const std::string& credential, const Refusal& refusal);
+
+  const Options options_;
+  TokenCache& cache_;
+  const Clock& clock_;
+
+  mutable absl::Mutex mutex_;
+  bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<std::string, Group> watchers_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace token_service::broker
