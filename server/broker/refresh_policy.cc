@@ -22,7 +22,9 @@ RefreshPlan PlanReplay(const CredentialSettings& settings, const RefreshFacts& f
                        MonotonicTime now) {
   const MonotonicTime retry_at = facts.retry_at.value_or(now);
   const MonotonicTime window_end = *facts.doubt_since + settings.replay_window;
-  if (!facts.replayed && now < window_end) return {now, Why::kReplay};
+  // At once, unless the provider asked for patience.
+  const MonotonicTime earliest = std::max(now, facts.not_before);
+  if (!facts.replayed && earliest < window_end) return {earliest, Why::kReplay};
   if (facts.token == nullptr || facts.rejected) return {retry_at, Why::kRetry};
   if (std::max(now, retry_at) < window_end) return {retry_at, Why::kRetry};
   const MonotonicTime nearly_spent =

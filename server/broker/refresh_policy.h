@@ -19,8 +19,10 @@ struct RefreshFacts {
   // When the earliest attempt began that may have consumed the refresh token unseen.
   std::optional<MonotonicTime> doubt_since;
   bool replayed = false;  // It has been tried again since.
-  // After a failure: the end of its backoff or of the provider's Retry-After.
+  // After a failure: the end of its backoff, `not_before` at the earliest.
   std::optional<MonotonicTime> retry_at;
+  // After a failure: the end of the provider's Retry-After, if it gave one.
+  MonotonicTime not_before;
   MonotonicTime last_refresh;
   std::optional<MonotonicTime> last_asked;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/base/absl_view.h"
+#include "server/broker/endpoint_queues.h"
 #include "server/broker/lifetime.h"
 #include "server/broker/scheduled_credential.h"
 #include "server/telemetry/log.h"
@@ -25,7 +26,8 @@ RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenC
       cache_(cache),
       executor_(executor),
       timers_(timers),
-      clock_(clock) {}
+      clock_(clock),
+      endpoints_(std::make_unique<Endpoints>(options_.breaker)) {}
 
 RefreshScheduler::~RefreshScheduler() = default;
 
@@ -93,11 +95,10 @@ void RefreshScheduler::Update(CredentialSettingsPtr settings) {
       RestLocked(*entry, clock_.Now());
     }
     AdvanceLocked(effects);
-    const Endpoint& endpoint = EndpointLocked(entry->settings->token_endpoint);
+    const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
     const auto* queued = std::get_if<Entry::Queued>(&entry->state);
     if (queued != nullptr && queued->wanted && endpoint.breaker.IsOpen() && !entry->forced) {
-      effects.settled.emplace_back(entry->settings->name,
-                                   BreakerRefusalLocked(endpoint, clock_.Now()));
+      effects.settled.emplace_back(entry->settings->name, endpoint.BreakerRefusal(clock_.Now()));
     }
   }
   Perform(std::move(effects));
@@ -231,9 +232,9 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   if (need == Need::kOperator) entry->forced = true;
   EnqueueLocked(*entry, need != Need::kSoon);
   AdvanceLocked(effects);
-  const Endpoint& endpoint = EndpointLocked(entry->settings->token_endpoint);
+  const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
   if (!entry->running() && endpoint.breaker.IsOpen() && !entry->forced) {
-    return BreakerRefusalLocked(endpoint, now);
+    return endpoint.BreakerRefusal(now);
   }
   return Underway{};
 }
@@ -252,23 +253,11 @@ Refusal RefreshScheduler::RefusalLocked(const Entry& entry, MonotonicTime now) c
   return MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable), wait);
 }
 
-Refusal RefreshScheduler::BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const {
-  const absl::Duration wait =
-      endpoint.breaker.probing() ? absl::Seconds(1) : endpoint.breaker.probe_at() - now;
-  return MakeRefusal(Reason::kProviderUnavailable, std::max(wait, absl::Milliseconds(10)));
-}
-
 // ---- resting, queueing, starting
 
 RefreshScheduler::Entry* RefreshScheduler::FindLocked(std::string_view name) const {
   const auto found = entries_.find(AbslView(name));
   return found == entries_.end() ? nullptr : found->second.get();
-}
-
-RefreshScheduler::Endpoint& RefreshScheduler::EndpointLocked(const std::string& url) {
-  std::unique_ptr<Endpoint>& endpoint = endpoints_[url];
-  if (endpoint == nullptr) endpoint = std::make_unique<Endpoint>(options_.breaker);
-  return *endpoint;
 }
 
 RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
@@ -300,18 +289,7 @@ void RefreshScheduler::EnqueueLocked(Entry& entry, bool wanted) {
   }
   WakeLocked(entry);
   entry.state = Entry::Queued{.wanted = wanted};
-  Endpoint& endpoint = EndpointLocked(entry.settings->token_endpoint);
-  Endpoint::Place place{entry.shared_from_this(), entry.ticket};
-  if (entry.forced) {
-    // Those who queue may be held up by what an operator overrides.
-    endpoint.wanted.push_front(std::move(place));
-  } else {
-    (wanted ? endpoint.wanted : endpoint.ahead).push_back(std::move(place));
-  }
-  if (!endpoint.ready) {
-    endpoint.ready = true;
-    ready_.push_back(&endpoint);
-  }
+  endpoints_->Push(entry.shared_from_this(), wanted);
 }
 
 // Brings everything up to now.
@@ -325,6 +303,9 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
     } else if (entry.dead()) {
       RestLocked(entry, now);
       effects.settled.emplace_back(entry.settings->name, RefusalLocked(entry, now));
+    } else if (draining_ && PlanLocked(entry, now).why == Why::kReplay) {
+      // After a restart the replay window may be over: this is the grant's best chance.
+      EnqueueLocked(entry, /*wanted=*/true);
     } else if (draining_) {
       entry.state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
     } else if (entry.held_elsewhere || PlanLocked(entry, now).when <= now) {
@@ -333,32 +314,27 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
       RestLocked(entry, now);
     }
   }
+  // Callers' needs first, at every endpoint.
   DispatchLocked(/*wanted=*/true, now, effects);
   if (!draining_) DispatchLocked(/*wanted=*/false, now, effects);
   ArmLocked(now);
 }
 
-// One flight an endpoint and turn, as long as there are workers and any endpoint can start one.
+// One flight an endpoint and turn, until a whole round has started none.
 void RefreshScheduler::DispatchLocked(bool wanted, MonotonicTime now, Effects& effects) {
   size_t without_progress = 0;
-  while (running_ < options_.workers && without_progress < ready_.size()) {
-    Endpoint* const endpoint = ready_.front();
-    ready_.pop_front();
-    without_progress = StartOneLocked(*endpoint, wanted, now, effects) ? 0 : without_progress + 1;
-    if (endpoint->queued()) {
-      ready_.push_back(endpoint);
-    } else {
-      endpoint->ready = false;
-      without_progress = 0;
-    }
+  while (without_progress < endpoints_->waiting()) {
+    Endpoint& endpoint = endpoints_->TakeTurn();
+    const bool started = StartOneLocked(endpoint, wanted, now, effects);
+    const bool stays = endpoints_->EndTurn(endpoint);
+    without_progress = started || !stays ? 0 : without_progress + 1;
   }
 }
 
 bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, MonotonicTime now,
                                       Effects& effects) {
-  endpoint.DropStale();
   Endpoint::Queue& queue = wanted ? endpoint.wanted : endpoint.ahead;
-  if (queue.empty()) return false;
+  if (queue.empty() || running_ >= options_.workers) return false;
   const EntryPtr entry = queue.front().entry;
   bool probe = false;
   if (!entry->forced) {
@@ -404,14 +380,8 @@ void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
 }
 
 void RefreshScheduler::ArmLocked(MonotonicTime now) {
-  MonotonicTime next = due_.empty() ? MonotonicTime::Never() : MonotonicTime(due_.begin()->first);
-  for (const Endpoint* endpoint : ready_) {
-    // A probe that could start already waits for a worker, not for the clock.
-    const Breaker& breaker = endpoint->breaker;
-    if (breaker.IsOpen() && !breaker.probing() && breaker.probe_at() > now) {
-      next = std::min(next, breaker.probe_at());
-    }
-  }
+  MonotonicTime next = endpoints_->NextProbe(now);
+  if (!due_.empty()) next = std::min(next, MonotonicTime(due_.begin()->first));
   if (next == MonotonicTime::Never() || (timer_.has_value() && timer_at_ <= next)) return;
   if (timer_.has_value()) timers_.Cancel(*timer_);
   timer_at_ = next;
@@ -464,14 +434,18 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     --running_;
     const Entry::Running running = std::get<Entry::Running>(entry->state);
     if (running.endpoint != nullptr) {
-      --running.endpoint->running;
-      UpdateBreakerLocked(*running.endpoint, running.probe, result, now, effects);
+      Endpoint& endpoint = *running.endpoint;
+      --endpoint.running;
+      endpoint.Learn(result, running.probe, now, random_);
+      if (endpoint.breaker.IsOpen()) RefuseWantedLocked(endpoint, now, effects);
     }
     entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
     if (entry->removed) {
       effects.landed = std::move(entry->landed);
     } else {
-      ApplyLocked(*entry, result, now);
+      const bool withdraw = entry->Apply(
+          result, {.options = options_, .now = now, .wall = clock_.WallNow(), .random = random_});
+      if (withdraw) WithdrawLocked(*entry);
       if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
       if (entry->replaced && !entry->unpersisted.has_value()) {
@@ -495,87 +469,12 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
   Perform(std::move(effects));
 }
 
-void RefreshScheduler::UpdateBreakerLocked(Endpoint& endpoint, bool probe,
-                                           const RefreshResult& result, MonotonicTime now,
-                                           Effects& effects) {
-  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-  const bool answered = failed == nullptr
-                            ? std::holds_alternative<Refreshed>(result.outcome) ||
-                                  std::holds_alternative<Unpersisted>(result.outcome)
-                            : failed->kind == RefreshFailed::Kind::kDead ||
-                                  failed->kind == RefreshFailed::Kind::kClientRejected ||
-                                  failed->reason == Reason::kProviderThrottled;
-  if (answered) return endpoint.breaker.OnSignOfLife();
-  if (failed == nullptr || !failed->outage) return endpoint.breaker.OnNothingLearned(probe);
-  endpoint.breaker.OnOutage(probe, now, random_);
-  if (!endpoint.breaker.IsOpen()) return;
-  // Nobody is to wait for a provider that is known to be down.
+// Nobody is to wait for a provider that is known to be down.
+void RefreshScheduler::RefuseWantedLocked(const Endpoint& endpoint, MonotonicTime now,
+                                          Effects& effects) {
   for (const Endpoint::Place& place : endpoint.wanted) {
     if (place.stale()) continue;
-    effects.settled.emplace_back(place.entry->settings->name, BreakerRefusalLocked(endpoint, now));
-  }
-}
-
-void RefreshScheduler::ApplyLocked(Entry& entry, RefreshResult& result, MonotonicTime now) {
-  RefreshFacts& facts = entry.facts;
-  const bool was_unpersisted = entry.unpersisted.has_value();
-  entry.unpersisted.reset();
-  if (entry.replaced && std::holds_alternative<RefreshFailed>(result.outcome)) return;
-  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-  const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
-                         (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
-  if (saw_grant) {
-    facts.rotates = facts.rotates || result.rotates;
-    // The earliest doubt counts, and its time on this process's own clock is the better one.
-    if (!result.doubt_since.has_value() || !facts.doubt_since.has_value()) {
-      facts.doubt_since = result.doubt_since;
-    }
-  }
-  if (auto* refreshed = std::get_if<Refreshed>(&result.outcome)) {
-    entry.SetToken(std::move(refreshed->token), clock_.WallNow());
-  } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
-    entry.ForgetFailures();
-    entry.generation = adopted->generation;
-    if (adopted->token != nullptr) entry.SetToken(std::move(adopted->token), clock_.WallNow());
-    // The token may have been the grant's last.
-    facts.standing = adopted->standing;
-    facts.doubt_since = result.doubt_since;
-  } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
-    entry.held_elsewhere = true;
-    facts.retry_at = now + std::min(held->lease_left, options_.poll_other_holder);
-  } else if (auto* unpersisted = std::get_if<Unpersisted>(&result.outcome)) {
-    const int tries = was_unpersisted ? entry.tries : 0;
-    if (unpersisted->token != nullptr) entry.SetToken(unpersisted->token, clock_.WallNow());
-    entry.tries = tries;
-    CountFailureLocked(entry, Reason::kStoreUnavailable, absl::ZeroDuration(), now);
-    entry.unpersisted = std::move(*unpersisted);
-  } else {
-    ApplyFailureLocked(entry, *failed, now);
-  }
-}
-
-void RefreshScheduler::ApplyFailureLocked(Entry& entry, const RefreshFailed& failed,
-                                          MonotonicTime now) {
-  RefreshFacts& facts = entry.facts;
-  CountFailureLocked(entry, failed.reason, failed.retry_after.value_or(absl::ZeroDuration()), now);
-  facts.standing = Standing::kUsable;
-  switch (failed.kind) {
-    case RefreshFailed::Kind::kDead:
-      facts.standing = Standing::kRefreshTokenRejected;
-      facts.retry_at.reset();
-      if (facts.rejected) WithdrawLocked(entry);
-      return;
-    case RefreshFailed::Kind::kGone:
-      facts.standing = Standing::kDisabled;
-      return;
-    case RefreshFailed::Kind::kClientRejected:
-      facts.standing = Standing::kClientRejected;
-      facts.retry_at = now + options_.client_rejected_retry;
-      return;
-    case RefreshFailed::Kind::kUnspent:
-    case RefreshFailed::Kind::kInDoubt:
-    case RefreshFailed::Kind::kStore:
-      return;
+    effects.settled.emplace_back(place.entry->settings->name, endpoint.BreakerRefusal(now));
   }
 }
 
@@ -587,23 +486,10 @@ void RefreshScheduler::WithdrawLocked(Entry& entry) {
   entry.facts.rejected = false;
 }
 
-void RefreshScheduler::CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least,
-                                          MonotonicTime now) {
-  ++entry.failures;
-  ++entry.tries;
-  entry.last_reason = reason;
-  entry.last_error_reason = std::string(ReasonName(reason));
-  entry.facts.retry_at =
-      now + std::max(BackoffDelay(options_.backoff, entry.tries, random_), at_least);
-}
-
 // ---- the end
 
 bool RefreshScheduler::IdleLocked() const {
-  if (running_ > 0 || unpersisted() > 0) return false;
-  return std::all_of(ready_.begin(), ready_.end(), [](const Endpoint* endpoint) {
-    return endpoint->wanted.empty() || endpoint->breaker.IsOpen();
-  });
+  return running_ == 0 && unpersisted() == 0 && !endpoints_->AnyWanted();
 }
 
 bool RefreshScheduler::Drain(absl::Duration timeout) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +11,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/backoff.h"
@@ -102,6 +100,7 @@ class RefreshScheduler {
  private:
   struct Entry;
   struct Endpoint;
+  class Endpoints;
   struct Effects;
   using EntryPtr = std::shared_ptr<Entry>;
 
@@ -125,15 +124,8 @@ class RefreshScheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartPersistLocked(Entry& entry, Effects& effects) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ArmLocked(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ApplyLocked(Entry& entry, RefreshResult& result, MonotonicTime now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ApplyFailureLocked(Entry& entry, const RefreshFailed& failed, MonotonicTime now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WithdrawLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountFailureLocked(Entry& entry, Reason reason, absl::Duration at_least, MonotonicTime now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void UpdateBreakerLocked(Endpoint& endpoint, bool probe, const RefreshResult& result,
-                           MonotonicTime now, Effects& effects)
+  void RefuseWantedLocked(const Endpoint& endpoint, MonotonicTime now, Effects& effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveLocked(EntryPtr entry, absl::AnyInvocable<void()>& landed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -141,9 +133,6 @@ class RefreshScheduler {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Refusal RefusalLocked(const Entry& entry, MonotonicTime now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Refusal BreakerRefusalLocked(const Endpoint& endpoint, MonotonicTime now) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Endpoint& EndpointLocked(const std::string& url) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
@@ -157,11 +146,9 @@ class RefreshScheduler {
   mutable absl::Mutex mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<std::string, EntryPtr> entries_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, std::unique_ptr<Endpoint>> endpoints_ ABSL_GUARDED_BY(mutex_);
   // Resting entries by when they are due.
   absl::btree_set<std::pair<absl::Duration, Entry*>> due_ ABSL_GUARDED_BY(mutex_);
-  // Endpoints with queued entries, served in turn.
-  std::deque<Endpoint*> ready_ ABSL_GUARDED_BY(mutex_);
+  const std::unique_ptr<Endpoints> endpoints_ ABSL_PT_GUARDED_BY(mutex_);
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<TimerQueue::TimerId> timer_ ABSL_GUARDED_BY(mutex_);

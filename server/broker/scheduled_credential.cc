@@ -1,5 +1,10 @@
 #include "server/broker/scheduled_credential.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "server/base/backoff.h"
+
 namespace token_service::broker {
 uint64_t RefreshScheduler::Entry::visible_generation() const {
   return facts.token == nullptr ? 0 : facts.token->generation;
@@ -18,6 +23,7 @@ void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, absl::Time now) {
 
 void RefreshScheduler::Entry::ForgetFailures() {
   facts.retry_at.reset();
+  facts.not_before = MonotonicTime();
   facts.replayed = false;
   failures = 0;
   tries = 0;
@@ -79,9 +85,76 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
   return status;
 }
 
-void RefreshScheduler::Endpoint::DropStale() {
-  while (!wanted.empty() && wanted.front().stale()) wanted.pop_front();
-  while (!ahead.empty() && ahead.front().stale()) ahead.pop_front();
+bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landing) {
+  const bool was_unpersisted = unpersisted.has_value();
+  unpersisted.reset();
+  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+  if (replaced && failed != nullptr) return false;
+  const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
+                         (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
+  if (saw_grant) {
+    facts.rotates = facts.rotates || result.rotates;
+    // The earliest doubt counts, and its time on this process's own clock is the better one.
+    if (!result.doubt_since.has_value() || !facts.doubt_since.has_value()) {
+      facts.doubt_since = result.doubt_since;
+    }
+  }
+  if (auto* refreshed = std::get_if<Refreshed>(&result.outcome)) {
+    SetToken(std::move(refreshed->token), landing.wall);
+  } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
+    ForgetFailures();
+    generation = adopted->generation;
+    if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing.wall);
+    // The token may have been the grant's last.
+    facts.standing = adopted->standing;
+    facts.doubt_since = result.doubt_since;
+  } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
+    held_elsewhere = true;
+    facts.retry_at = landing.now + std::min(held->lease_left, landing.options.poll_other_holder);
+  } else if (auto* pinned = std::get_if<Unpersisted>(&result.outcome)) {
+    const int tries_so_far = was_unpersisted ? tries : 0;
+    if (pinned->token != nullptr) SetToken(pinned->token, landing.wall);
+    tries = tries_so_far;
+    CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
+    unpersisted = std::move(*pinned);
+  } else {
+    return ApplyFailure(*failed, landing);
+  }
+  return false;
+}
+
+bool RefreshScheduler::Entry::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
+  CountFailure(failed.reason, failed.retry_after, landing);
+  facts.standing = Standing::kUsable;
+  switch (failed.kind) {
+    case RefreshFailed::Kind::kDead:
+      facts.standing = Standing::kRefreshTokenRejected;
+      facts.retry_at.reset();
+      return facts.rejected;
+    case RefreshFailed::Kind::kGone:
+      facts.standing = Standing::kDisabled;
+      return false;
+    case RefreshFailed::Kind::kClientRejected:
+      facts.standing = Standing::kClientRejected;
+      facts.retry_at = landing.now + landing.options.client_rejected_retry;
+      return false;
+    case RefreshFailed::Kind::kUnspent:
+    case RefreshFailed::Kind::kInDoubt:
+    case RefreshFailed::Kind::kStore:
+      return false;
+  }
+  return false;
+}
+
+void RefreshScheduler::Entry::CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
+                                           const Landing& landing) {
+  ++failures;
+  ++tries;
+  last_reason = reason;
+  last_error_reason = std::string(ReasonName(reason));
+  const absl::Duration backoff = BackoffDelay(landing.options.backoff, tries, landing.random);
+  facts.not_before = landing.now + retry_after.value_or(absl::ZeroDuration());
+  facts.retry_at = std::max(landing.now + backoff, facts.not_before);
 }
 
 }  // namespace token_service::broker

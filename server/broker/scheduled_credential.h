@@ -1,17 +1,15 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
-#include "server/broker/breaker.h"
+#include "absl/random/bit_gen_ref.h"
 #include "server/broker/refresh_scheduler.h"
 
-// Inside of RefreshScheduler: what it knows of one credential and of one endpoint. Guarded by its
-// mutex.
+// Inside of RefreshScheduler: what it knows of one credential. Guarded by its mutex.
 
 namespace token_service::broker {
 
@@ -46,11 +44,23 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // A new current token: all is well.
   void SetToken(AccessTokenPtr token, absl::Time now);
   void ForgetFailures();
+  // What a flight brought. True: the token is to be withdrawn, since nobody can use it any more.
+  struct Landing {
+    const Options& options;
+    MonotonicTime now;
+    absl::Time wall;
+    absl::BitGenRef random;
+  };
+  bool Apply(RefreshResult& result, const Landing& landing);
   // If the client was rejected: may it be tried again now.
   void EndClientRejection(MonotonicTime now);
   // Why nothing is being tried, if so.
   std::optional<Refusal> LatchedRefusal() const;
   CredentialStatus Status() const;
+
+  bool ApplyFailure(const RefreshFailed& failed, const Landing& landing);
+  void CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
+                    const Landing& landing);
 
   CredentialSettingsPtr settings;
   RefreshFacts facts;
@@ -72,27 +82,6 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   bool replaced = false;
   bool removed = false;
   absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.
-};
-
-struct RefreshScheduler::Endpoint {
-  explicit Endpoint(Breaker::Options options) : breaker(options) {}
-
-  struct Place {
-    EntryPtr entry;
-    uint64_t ticket;
-    bool stale() const { return entry->ticket != ticket; }
-  };
-  using Queue = std::deque<Place>;
-
-  // Drops places at the heads of both queues that are void.
-  void DropStale();
-  bool queued() const { return !wanted.empty() || !ahead.empty(); }
-
-  Breaker breaker;
-  int running = 0;
-  bool ready = false;  // In ready_.
-  Queue wanted;
-  Queue ahead;
 };
 
 }  // namespace token_service::broker

@@ -122,6 +122,40 @@ TEST_F(DoubtTest, ItIsReplayedAtOnceAndTheCallerKnowsNothing) {
   EXPECT_EQ(State(), CredentialState::kActive);
 }
 
+TEST_F(DoubtTest, AProviderThatAsksForPatienceGetsItBeforeTheReplay) {
+  StartWithOldToken();
+  provider_.Next(Lost(absl::Seconds(4)));
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "PROVIDER_UNAVAILABLE");
+  EXPECT_EQ(caller.retry_after(), absl::Seconds(4));
+  EXPECT_EQ(provider_.count(), 2);
+  Elapse(absl::Seconds(4));
+  EXPECT_EQ(provider_.count(), 3);
+  EXPECT_EQ(Get().outcome(), "token 2");
+}
+
+TEST_F(DoubtTest, WhoAsksForMorePatienceThanTheWindowIsHeld) {
+  StartWithOldToken();
+  provider_.Next(Lost(absl::Seconds(20)));
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "REFRESH_IN_DOUBT");
+  Elapse(absl::Minutes(1));
+  EXPECT_EQ(provider_.count(), 2);
+}
+
+TEST_F(DoubtTest, AReplayGoesOutWhileDrainingToo) {
+  StartWithOldToken();
+  provider_.Next(Lost());
+  Caller& caller = GetFresher();
+  EXPECT_FALSE(scheduler().Drain(absl::ZeroDuration()));
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(provider_.count(), 3);
+  EXPECT_TRUE(scheduler().Drain(absl::ZeroDuration()));
+}
+
 TEST_F(DoubtTest, ThenWithBackoffInsideTheWindowThenItIsHeld) {
   StartWithOldToken();
   ProviderIs(LostAnswer);
