@@ -7,6 +7,7 @@ import pytest
 
 from harness.api import Refused
 from harness.process import eventually
+from harness.protos import message
 
 
 def test_the_current_token_comes_at_once_and_then_each_new_one(start_sandbox, start_server):
@@ -125,3 +126,30 @@ def test_one_watcher_too_many_is_refused_until_one_leaves(start_sandbox, start_s
         except Refused:
             return None
     eventually(admitted, 10, "the place is free again")
+
+
+def test_deleting_the_credential_ends_the_watch(start_sandbox, start_server):
+    sandbox = start_sandbox()
+    server = start_server([])
+    created = server.api.channel.unary_unary(
+        "/token.v1.CredentialService/CreateCredential",
+        request_serializer=lambda request: request.SerializeToString(),
+        response_deserializer=message("token.v1.Credential").FromString)
+    deleted = server.api.channel.unary_unary(
+        "/token.v1.CredentialService/DeleteCredential",
+        request_serializer=lambda request: request.SerializeToString(),
+        response_deserializer=message("google.protobuf.Empty").FromString)
+    create = message("token.v1.CreateCredentialRequest")()
+    create.credential.name = "inbox"
+    create.credential.client_id = "sandbox"
+    create.credential.token_endpoint = sandbox.token_endpoint
+    create.credential.refresh_token = sandbox.mint("inbox").read_text().strip()
+    created(create, timeout=30)
+    watch = server.api.watch("inbox")
+    assert next(watch).generation == 1
+
+    deleted(message("token.v1.DeleteCredentialRequest")(name="inbox"), timeout=30)
+
+    with pytest.raises(Refused) as refused:
+        next(watch)
+    assert (refused.value.code, refused.value.reason) == ("NOT_FOUND", "CREDENTIAL_NOT_FOUND")
