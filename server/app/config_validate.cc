@@ -117,11 +117,14 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
     const auto address = ReadAddress(file.metrics().listen(), "metrics.listen", source);
     if (!address.ok()) return address.status();
     config.metrics_listen = *address;
+    config.warnings.push_back("metrics.listen: this version serves no metrics");
   }
   if (file.has_audit()) {
     if (!file.audit().has_file()) return source.Error("audit.file", "is required");
     if (file.audit().file().empty()) return source.Error("audit.file", "must not be empty");
     config.audit_file = source.Resolve(file.audit().file());
+    config.warnings.push_back(
+        "audit.file: this version writes no audit; operator calls are in the log");
   }
   return absl::OkStatus();
 }

@@ -92,7 +92,7 @@ class Parser {
     }
     if (argument == "-h") return One("--help");
     if (!argument.starts_with("--") || argument.size() == 2) {
-      return Error("an argument that is no flag; the only command is rekey, see --help");
+      return Error("an argument that is no flag; see --help");
     }
     const size_t equals = argument.find('=');
     const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
