@@ -26,6 +26,7 @@ if(TOKEN_SERVICE_SANITIZE STREQUAL "thread")
   target_link_libraries(ts_tsan PUBLIC absl::synchronization)
   file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/tsan/wrapped_symbols wrapped)
   list(TRANSFORM wrapped PREPEND "-Wl,--wrap=")
-  add_link_options(${wrapped})
+  # Programs whose only caller of Abseil's mutexes is another shared library need the wrappers too.
+  add_link_options(${wrapped} -Wl,--undefined=__wrap__ZN4absl7debian35Mutex4LockEv)
   link_libraries(ts_tsan)
 endif()
