@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/app/token_file.h"
+#include "server/app/config/token_file.h"
 #include "server/broker/client_auth.h"
 #include "server/telemetry/log.h"
 

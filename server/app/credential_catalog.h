@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/app/config.h"
+#include "server/app/config/config.h"
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
-#include "server/app/config.h"
-#include "server/app/config_command_line.h"
-#include "server/app/flags.h"
+#include "server/app/config/command_line.h"
+#include "server/app/config/config.h"
+#include "server/app/config/flags.h"
 #include "server/app/token_server.h"
 #include "server/telemetry/log.h"
 

@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "server/app/token_file_watch.h"
+#include "server/app/config/token_file_watch.h"
 #include "server/base/secret.h"
 
 namespace token_service::app {

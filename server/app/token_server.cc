@@ -9,7 +9,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/app/config_tls.h"
+#include "server/app/config/tls.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/store/open_credential_store.h"

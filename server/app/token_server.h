@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/api/grpc_listener.h"
-#include "server/app/config.h"
+#include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
 #include "server/app/token_file_poller.h"
 #include "server/authz/access_policy.h"

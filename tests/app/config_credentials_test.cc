@@ -1,11 +1,11 @@
-#include "server/app/config_credentials.h"
+#include "server/app/config/credentials.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "server/app/config.h"
+#include "server/app/config/config.h"
 
 namespace token_service::app {
 namespace {

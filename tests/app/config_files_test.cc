@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "server/app/config.h"
+#include "server/app/config/config.h"
 #include "tests/app/scratch_dir.h"
 
 namespace token_service::app {

@@ -1,11 +1,11 @@
-#include "server/app/config_yaml.h"
+#include "server/app/config/yaml.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "server/app/config.pb.h"
-#include "server/app/config_source.h"
+#include "server/app/config/config.pb.h"
+#include "server/app/config/source.h"
 
 namespace token_service::app {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/app/token_file.h"
+#include "server/app/config/token_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "server/app/config_tls.h"
+#include "server/app/config/tls.h"
 
 #include <string>
 

@@ -1,4 +1,4 @@
-#include "server/app/address.h"
+#include "server/app/config/address.h"
 
 #include <sys/un.h>
 

@@ -1,4 +1,4 @@
-#include "server/app/config_credentials.h"
+#include "server/app/config/credentials.h"
 
 #include <algorithm>
 #include <map>
@@ -9,8 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_credential_keys.h"
-#include "server/app/config_spelling.h"
+#include "server/app/config/credential_keys.h"
+#include "server/app/config/spelling.h"
 #include "server/broker/credential_name.h"
 
 namespace token_service::app {

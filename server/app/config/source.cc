@@ -1,4 +1,4 @@
-#include "server/app/config_source.h"
+#include "server/app/config/source.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "server/app/config.h"
-#include "server/app/flags.h"
+#include "server/app/config/config.h"
+#include "server/app/config/flags.h"
 
 namespace token_service::app {
 

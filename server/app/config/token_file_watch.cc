@@ -1,8 +1,8 @@
-#include "server/app/token_file_watch.h"
+#include "server/app/config/token_file_watch.h"
 
 #include <utility>
 
-#include "server/app/token_file.h"
+#include "server/app/config/token_file.h"
 
 namespace token_service::app {
 

@@ -1,4 +1,4 @@
-#include "server/app/config_validate.h"
+#include "server/app/config/validate.h"
 
 #include <algorithm>
 #include <string>
@@ -6,12 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_callers.h"
-#include "server/app/config_credentials.h"
-#include "server/app/config_duration.h"
-#include "server/app/config_limits.h"
-#include "server/app/config_spelling.h"
-#include "server/app/config_tls.h"
+#include "server/app/config/callers.h"
+#include "server/app/config/credentials.h"
+#include "server/app/config/duration.h"
+#include "server/app/config/limits.h"
+#include "server/app/config/spelling.h"
+#include "server/app/config/tls.h"
 
 namespace token_service::app {
 namespace {

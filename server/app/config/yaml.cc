@@ -1,4 +1,4 @@
-#include "server/app/config_yaml.h"
+#include "server/app/config/yaml.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -9,9 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_scalar.h"
-#include "server/app/config_spelling.h"
-#include "server/app/config_yaml_document.h"
+#include "server/app/config/scalar.h"
+#include "server/app/config/spelling.h"
+#include "server/app/config/yaml_document.h"
 
 namespace token_service::app {
 namespace {

@@ -5,7 +5,7 @@
 #include <google/protobuf/message.h>
 
 #include "absl/status/status.h"
-#include "server/app/config_source.h"
+#include "server/app/config/source.h"
 
 namespace token_service::app {
 

@@ -1,11 +1,11 @@
-#include "server/app/config_credential_keys.h"
+#include "server/app/config/credential_keys.h"
 
 #include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_limits.h"
+#include "server/app/config/limits.h"
 #include "server/broker/token_endpoint_url.h"
 
 namespace token_service::app {

@@ -1,4 +1,4 @@
-#include "server/app/config_scalar.h"
+#include "server/app/config/scalar.h"
 
 #include <google/protobuf/duration.pb.h>
 
@@ -10,8 +10,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/app/config_duration.h"
-#include "server/app/config_spelling.h"
+#include "server/app/config/duration.h"
+#include "server/app/config/spelling.h"
 
 namespace token_service::app {
 namespace {

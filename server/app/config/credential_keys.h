@@ -3,9 +3,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "server/app/config.h"
-#include "server/app/config.pb.h"
-#include "server/app/config_source.h"
+#include "server/app/config/config.h"
+#include "server/app/config/config.pb.h"
+#include "server/app/config/source.h"
 
 namespace token_service::app {
 

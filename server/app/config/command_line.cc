@@ -1,8 +1,8 @@
-#include "server/app/config_command_line.h"
+#include "server/app/config/command_line.h"
 
-#include "server/app/config.pb.h"
-#include "server/app/config_source.h"
-#include "server/app/config_validate.h"
+#include "server/app/config/config.pb.h"
+#include "server/app/config/source.h"
+#include "server/app/config/validate.h"
 
 namespace token_service::app {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/app/config_spelling.h"
+#include "server/app/config/spelling.h"
 
 #include <algorithm>
 #include <numeric>

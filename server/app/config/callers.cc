@@ -1,4 +1,4 @@
-#include "server/app/config_callers.h"
+#include "server/app/config/callers.h"
 
 #include <algorithm>
 #include <set>
@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_spelling.h"
+#include "server/app/config/spelling.h"
 #include "server/authz/access_policy.h"
 #include "server/broker/credential_name.h"
 

@@ -1,4 +1,4 @@
-#include "server/app/config_limits.h"
+#include "server/app/config/limits.h"
 
 #include <cstdint>
 

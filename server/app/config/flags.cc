@@ -1,11 +1,11 @@
-#include "server/app/flags.h"
+#include "server/app/config/flags.h"
 
 #include <algorithm>
 #include <optional>
 #include <set>
 
 #include "absl/strings/str_format.h"
-#include "server/app/config_spelling.h"
+#include "server/app/config/spelling.h"
 
 namespace token_service::app {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/app/config_yaml_document.h"
+#include "server/app/config/yaml_document.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config_yaml.h"
+#include "server/app/config/yaml.h"
 #include "server/telemetry/utf8.h"
 
 namespace token_service::app {

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/app/address.h"
+#include "server/app/config/address.h"
 #include "server/broker/credential.h"
 #include "server/telemetry/log.h"
 #include "server/tls/server_certificate.h"

@@ -5,7 +5,7 @@
 #include <yaml-cpp/node/node.h>
 
 #include "absl/status/statusor.h"
-#include "server/app/config_source.h"
+#include "server/app/config/source.h"
 
 namespace token_service::app {
 

@@ -1,4 +1,4 @@
-#include "server/app/token_file.h"
+#include "server/app/config/token_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

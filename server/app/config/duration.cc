@@ -1,4 +1,4 @@
-#include "server/app/config_duration.h"
+#include "server/app/config/duration.h"
 
 #include <string>
 

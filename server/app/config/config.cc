@@ -1,4 +1,4 @@
-#include "server/app/config.h"
+#include "server/app/config/config.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,12 +9,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/app/config.pb.h"
-#include "server/app/config_source.h"
-#include "server/app/config_tls.h"
-#include "server/app/config_validate.h"
-#include "server/app/config_yaml.h"
-#include "server/app/token_file.h"
+#include "server/app/config/config.pb.h"
+#include "server/app/config/source.h"
+#include "server/app/config/tls.h"
+#include "server/app/config/token_file.h"
+#include "server/app/config/validate.h"
+#include "server/app/config/yaml.h"
 
 namespace token_service::app {
 namespace {
