@@ -1,4 +1,4 @@
-#include "client/credential_client.h"
+#include "token_service/credential_client.h"
 
 #include "absl/time/clock.h"
 #include "grpcpp/client_context.h"

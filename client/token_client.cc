@@ -1,4 +1,4 @@
-#include "client/token_client.h"
+#include "token_service/token_client.h"
 
 #include "grpcpp/client_context.h"
 

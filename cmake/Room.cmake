@@ -3,8 +3,8 @@
 function(ts_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(ts_${name} STATIC ${ROOM_SOURCES})
-  target_include_directories(ts_${name} PUBLIC ${PROJECT_SOURCE_DIR})
-  target_link_libraries(ts_${name} PUBLIC ${ROOM_PUBLIC} PRIVATE ts_warnings ${ROOM_PRIVATE})
+  target_include_directories(ts_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_link_libraries(ts_${name} PUBLIC ${ROOM_PUBLIC} PRIVATE $<BUILD_INTERFACE:ts_warnings> ${ROOM_PRIVATE})
 endfunction()
 
 # ts_test(<name> SOURCES <files…> DEPS <targets…>): one GoogleTest program, each case known to ctest.

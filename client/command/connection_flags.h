@@ -4,7 +4,7 @@
 
 #include "CLI/App.hpp"
 #include "absl/time/time.h"
-#include "client/channel.h"
+#include "token_service/channel.h"
 
 namespace token_service::client {
 

@@ -5,7 +5,7 @@
 #include "absl/strings/string_view.h"
 #include "client/command/command.h"
 #include "client/command/credential_format.h"
-#include "client/credential_client.h"
+#include "token_service/credential_client.h"
 
 namespace token_service::client {
 

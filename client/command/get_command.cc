@@ -7,7 +7,7 @@
 #include "CLI/Formatter.hpp"
 #include "absl/strings/ascii.h"
 #include "client/command/exit_code.h"
-#include "client/token_client.h"
+#include "token_service/token_client.h"
 
 namespace token_service::client {
 namespace {

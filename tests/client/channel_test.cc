@@ -1,4 +1,4 @@
-#include "client/channel.h"
+#include "token_service/channel.h"
 
 #include <fstream>
 #include <string>

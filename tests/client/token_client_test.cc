@@ -1,10 +1,10 @@
-#include "client/token_client.h"
+#include "token_service/token_client.h"
 
 #include <utility>
 
-#include "client/channel.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_token_service.h"
+#include "token_service/channel.h"
 
 namespace token_service::client {
 namespace {

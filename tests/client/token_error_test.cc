@@ -1,4 +1,4 @@
-#include "client/token_error.h"
+#include "token_service/token_error.h"
 
 #include <string>
 

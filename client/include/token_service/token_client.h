@@ -4,9 +4,9 @@
 #include <variant>
 
 #include "absl/time/time.h"
-#include "client/token_error.h"
 #include "grpcpp/channel.h"
 #include "token/v1/token_service.grpc.pb.h"
+#include "token_service/token_error.h"
 
 namespace token_service::client {
 

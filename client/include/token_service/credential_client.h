@@ -5,9 +5,9 @@
 #include <variant>
 
 #include "absl/time/time.h"
-#include "client/token_error.h"
 #include "grpcpp/channel.h"
 #include "token/v1/credential_service.grpc.pb.h"
+#include "token_service/token_error.h"
 
 namespace token_service::client {
 
