@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -14,7 +15,10 @@
 #include "server/app/config/command_line.h"
 #include "server/app/config/config.h"
 #include "server/app/config/flags.h"
+#include "server/app/service_notifier.h"
 #include "server/app/token_server.h"
+#include "server/app/watchdog.h"
+#include "server/base/clock.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
@@ -46,23 +50,58 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-int Serve(ServerConfig config) {
+// The next of `signals`, or 0 when there was none for so long.
+int NextSignal(const sigset_t& signals, absl::Duration wait) {
+  if (wait == absl::InfiniteDuration()) {
+    int signal = 0;
+    return sigwait(&signals, &signal) == 0 ? signal : 0;
+  }
+  const timespec timeout = absl::ToTimespec(wait);
+  return std::max(sigtimedwait(&signals, nullptr, &timeout), 0);
+}
+
+// Reloads at each SIGHUP, until it is told to end.
+void ServeUntilSignal(const sigset_t& signals, TokenServer& server, Watchdog& watchdog,
+                      const ServiceNotifier& notifier) {
+  for (;;) {
+    const int signal = NextSignal(signals, watchdog.interval());
+    watchdog.MainThreadIsHere();
+    if (signal == 0) continue;
+    if (signal != SIGHUP) return;
+    notifier.Reloading();
+    server.Reload();
+    notifier.Ready();
+  }
+}
+
+int Serve(ServerConfig config, const ServiceNotifier& notifier) {
   const sigset_t signals = BlockSignals();
+  // Beyond the drain itself, for what comes before and after it.
+  const absl::Duration stop_time = config.limits.drain_timeout + absl::Seconds(30);
   telemetry::ConfigureLog(config.log.level, config.log.format);
   for (const std::string& warning : config.warnings) {
     telemetry::Log(telemetry::Level::kWarning, warning);
   }
+  Watchdog watchdog(
+      notifier.watchdog_timeout(), [&notifier] { notifier.Alive(); }, SystemClock());
   absl::StatusOr<std::unique_ptr<TokenServer>> server = TokenServer::Start(std::move(config));
   if (!server.ok()) {
     return Fail(server.status(),
                 absl::IsInvalidArgument(server.status()) ? kUsageError : kRuntimeError);
   }
-  int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) (*server)->Reload();
+  if (watchdog.interval() != absl::InfiniteDuration()) {
+    (*server)->KeepBeating(watchdog.interval(), [&watchdog] { watchdog.TimerThreadIsHere(); });
+  }
+  notifier.Ready();
+  ServeUntilSignal(signals, **server, watchdog, notifier);
+  watchdog.MainThreadIsDraining();
+  notifier.Stopping(stop_time);
   return (*server)->Drain() ? 0 : kRuntimeError;
 }
 
 int Main(const std::vector<std::string>& arguments) {
+  const absl::StatusOr<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
+  if (!notifier.ok()) return Fail(notifier.status(), kUsageError);
   const absl::StatusOr<CommandLine> line = ParseFlags(arguments);
   if (!line.ok()) return Fail(line.status(), kUsageError);
   if (line->command == Command::kHelp) {
@@ -83,7 +122,7 @@ int Main(const std::vector<std::string>& arguments) {
     const absl::Status checked = CheckConfigFiles(*config);
     return checked.ok() ? 0 : Fail(checked, kUsageError);
   }
-  return Serve(*std::move(config));
+  return Serve(*std::move(config), *notifier);
 }
 
 }  // namespace

@@ -197,6 +197,19 @@ void TokenServer::WatchHealth() {
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
 }
 
+void TokenServer::KeepBeating(absl::Duration interval, absl::AnyInvocable<void()> beat) {
+  beat_ = std::move(beat);
+  BeatAfter(interval);
+}
+
+void TokenServer::BeatAfter(absl::Duration interval) {
+  timers_->At(SystemClock().Now() + interval, [this, interval] {
+    (void)scheduler_->Status("");  // For its lock: who cannot have it does not live.
+    beat_();
+    BeatAfter(interval);
+  });
+}
+
 void TokenServer::Reload() {
   if (token_files_ != nullptr) token_files_->Poke();
   if (certificate_ != nullptr) certificate_->Poke();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "server/api/grpc_listener.h"
 #include "server/app/config/config.h"
@@ -37,6 +38,10 @@ class TokenServer {
   // SIGHUP: looks at the refresh token files and the certificate now.
   void Reload();
 
+  // Calls `beat` again and again on the thread of the timers, each time after that thread has had
+  // the scheduler's lock. `beat` must not block and must be usable until the server is gone. Once.
+  void KeepBeating(absl::Duration interval, absl::AnyInvocable<void()> beat);
+
   // No new calls; those that wait are answered, an exchange in flight is committed. True: nothing
   // is left undone. Blocks, for limits.drain_timeout at most and a moment.
   bool Drain();
@@ -52,10 +57,12 @@ class TokenServer {
   absl::Status Listen();
   void WatchTokenFiles();
   void WatchHealth();
+  void BeatAfter(absl::Duration interval);
 
   const ServerConfig config_;
   std::atomic<bool> draining_ = false;
 
+  absl::AnyInvocable<void()> beat_;  // The timer thread's, from KeepBeating on.
   std::unique_ptr<broker::CredentialStore> store_;
   std::unique_ptr<CredentialCatalog> catalog_;
   std::unique_ptr<http::HttpTransport> transport_;
