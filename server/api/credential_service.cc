@@ -87,7 +87,7 @@ std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* co
   if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
   const Caller caller(*context, listener_);
   if (!caller.identity().has_value()) return CallerUnknown();
-  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
+  const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
   if (rights == nullptr || !rights->is_operator) return OperatorRequired(credential);
   return std::nullopt;
 }

@@ -9,7 +9,7 @@
 
 #include "server/api/api_error.h"
 #include "server/api/listener_info.h"
-#include "server/authz/access_policy.h"
+#include "server/authz/policy_in_force.h"
 #include "server/broker/credential_registry.h"
 #include "server/broker/token_issuer.h"
 
@@ -19,7 +19,7 @@ namespace token_service::api {
 struct CredentialServiceParts {
   broker::CredentialRegistry& registry;
   broker::TokenIssuer& issuer;
-  const authz::AccessPolicy& policy;
+  const authz::PolicyInForce& policy;
   const std::atomic<bool>& draining;
 };
 

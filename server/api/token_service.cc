@@ -4,8 +4,8 @@
 #include <variant>
 
 #include "server/api/api_error.h"
-#include "server/api/caller.h"
 #include "server/api/credential_choice.h"
+#include "server/api/permission.h"
 #include "server/api/token_messages.h"
 #include "server/api/watch_access_token_call.h"
 
@@ -20,32 +20,29 @@ using broker::Refusal;
 using token::v1::GetAccessTokenRequest;
 using token::v1::GetAccessTokenResponse;
 
-grpc::Status Answer(const broker::TokenAnswer& answer, const std::string& credential,
-                    const authz::Rights& rights, const Clock& clock,
-                    GetAccessTokenResponse& response) {
-  if (const auto* token = std::get_if<AccessTokenPtr>(&answer)) {
-    ToProto(**token, clock.Now(), response);
-    return grpc::Status::OK;
-  }
-  const Refusal& refusal = std::get<Refusal>(answer);
-  if (refusal.reason == broker::Reason::kCredentialNotFound && !rights.MayKnowAll()) {
-    return ToGrpcStatus(CredentialNotPermitted(credential));
-  }
-  return ToGrpcStatus(FromRefusal(refusal, credential));
-}
-
 // A call that waits for a flight. Deletes itself in OnDone.
 class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenIssuer::Waiter {
  public:
-  WaitingCall(const TokenServiceParts& parts, const authz::Rights& rights, std::string credential,
+  WaitingCall(const TokenServiceParts& parts, Caller caller, std::string credential,
               GetAccessTokenResponse* response)
-      : parts_(parts), rights_(rights), credential_(std::move(credential)), response_(response) {}
+      : parts_(parts),
+        caller_(std::move(caller)),
+        credential_(std::move(credential)),
+        response_(response) {}
 
   // gRPC delivers no OnCancel and no OnDone before the method has returned this reactor.
   void Start(const broker::TokenRequest& request) { parts_.issuer.Wait(request, this); }
 
   void OnAnswer(broker::TokenAnswer answer) override {
-    Finish(Answer(answer, credential_, rights_, parts_.clock, *response_));
+    // The policy may have been replaced meanwhile.
+    const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
+    const auto* const token = std::get_if<AccessTokenPtr>(&answer);
+    if (token == nullptr) {
+      return Finish(ToGrpcStatus(RefusalFor(permission, std::get<Refusal>(answer), credential_)));
+    }
+    if (!permission.may_use) return Finish(ToGrpcStatus(CredentialNotPermitted(credential_)));
+    ToProto(**token, parts_.clock.Now(), *response_);
+    Finish(grpc::Status::OK);
   }
 
   // Also when the deadline passes. Whoever takes the waiter out finishes the call: here, or in
@@ -58,7 +55,7 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
 
  private:
   const TokenServiceParts& parts_;
-  const authz::Rights& rights_;
+  const Caller caller_;
   const std::string credential_;
   GetAccessTokenResponse* const response_;
 };
@@ -76,13 +73,14 @@ std::variant<TokenServiceImpl::Admitted, ApiError> TokenServiceImpl::Admit(
     const std::string& requested) const {
   if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
   if (request.ByteSizeLong() > kMaxRequestBytes) return RequestTooLarge(kMaxRequestBytes);
-  const Caller caller(context, listener_);
+  Caller caller(context, listener_);
   if (!caller.identity().has_value()) return CallerUnknown();
-  const authz::Rights* const rights = parts_.policy.RightsOf(*caller.identity());
+  const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
   if (rights == nullptr) return CredentialNotPermitted(requested);
   auto choice = ChooseCredential(requested, *rights, parts_.cache);
   if (auto* error = std::get_if<ApiError>(&choice)) return std::move(*error);
-  return Admitted{.rights = rights, .credential = std::move(std::get<std::string>(choice))};
+  return Admitted{.caller = std::move(caller),
+                  .credential = std::move(std::get<std::string>(choice))};
 }
 
 grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerContext* context,
@@ -95,15 +93,21 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
   };
   auto admitted = Admit(*context, *request, request->credential());
   if (const auto* error = std::get_if<ApiError>(&admitted)) return finish(ToGrpcStatus(*error));
-  auto& [rights, credential] = std::get<Admitted>(admitted);
+  auto& [caller, credential] = std::get<Admitted>(admitted);
   auto parsed = FromProto(*request, std::move(credential));
   if (const auto* error = std::get_if<ApiError>(&parsed)) return finish(ToGrpcStatus(*error));
   const auto& wanted = std::get<broker::TokenRequest>(parsed);
 
   if (const auto answer = parts_.issuer.TryGet(wanted); answer.has_value()) {
-    return finish(Answer(*answer, wanted.credential, *rights, parts_.clock, *response));
+    if (const auto* token = std::get_if<AccessTokenPtr>(&*answer)) {
+      ToProto(**token, parts_.clock.Now(), *response);
+      return finish(grpc::Status::OK);
+    }
+    const Permission permission = PermissionOf(parts_.policy, caller, wanted.credential);
+    return finish(
+        ToGrpcStatus(RefusalFor(permission, std::get<Refusal>(*answer), wanted.credential)));
   }
-  auto* const call = new WaitingCall(parts_, *rights, wanted.credential, response);
+  auto* const call = new WaitingCall(parts_, std::move(caller), wanted.credential, response);
   call->Start(wanted);
   return call;
 }
@@ -114,8 +118,8 @@ grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>* TokenServiceImpl:
   if (const auto* error = std::get_if<ApiError>(&admitted)) {
     return new RefusedWatch(ToGrpcStatus(*error));
   }
-  auto& [rights, credential] = std::get<Admitted>(admitted);
-  return WatchAccessTokenCall::Start(parts_, *rights, std::move(credential));
+  auto& [caller, credential] = std::get<Admitted>(admitted);
+  return WatchAccessTokenCall::Start(parts_, std::move(caller), std::move(credential));
 }
 
 }  // namespace token_service::api

@@ -7,8 +7,9 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/caller.h"
 #include "server/api/listener_info.h"
-#include "server/authz/access_policy.h"
+#include "server/authz/policy_in_force.h"
 #include "server/base/clock.h"
 #include "server/broker/token_cache.h"
 #include "server/broker/token_issuer.h"
@@ -21,7 +22,7 @@ struct TokenServiceParts {
   broker::TokenIssuer& issuer;
   broker::TokenWatchers& watchers;
   const broker::TokenCache& cache;
-  const authz::AccessPolicy& policy;
+  const authz::PolicyInForce& policy;
   const Clock& clock;
   const std::atomic<bool>& draining;
 };
@@ -45,7 +46,7 @@ class TokenServiceImpl final : public token::v1::TokenService::CallbackService {
  private:
   // Who calls and which credential is meant, or why not.
   struct Admitted {
-    const authz::Rights* rights;
+    Caller caller;
     std::string credential;
   };
   std::variant<Admitted, ApiError> Admit(grpc::CallbackServerContext& context,

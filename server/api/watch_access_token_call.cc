@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/permission.h"
 #include "server/api/token_messages.h"
 
 namespace token_service::api {
@@ -11,11 +12,10 @@ namespace token_service::api {
 using broker::AccessTokenPtr;
 using broker::Refusal;
 
-WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts,
-                                                  const authz::Rights& rights,
+WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts, Caller caller,
                                                   std::string credential) {
   auto call = std::shared_ptr<WatchAccessTokenCall>(
-      new WatchAccessTokenCall(parts, rights, std::move(credential)));
+      new WatchAccessTokenCall(parts, std::move(caller), std::move(credential)));
   call->self_ = call;
   call->Begin();
   return call.get();
@@ -26,6 +26,8 @@ void WatchAccessTokenCall::Begin() {
   if (const auto refusal = parts_.watchers.Add(credential_, self_); refusal.has_value()) {
     return End(ToGrpcStatus(FromRefusal(*refusal, credential_)));
   }
+  // A policy that came between the admission and this: nobody reviewed us.
+  if (!MayUse()) return OnReview();
   {
     absl::MutexLock lock(&mutex_);
     waiting_ = true;
@@ -59,10 +61,18 @@ void WatchAccessTokenCall::OnToken(const AccessTokenPtr& token) {
 }
 
 void WatchAccessTokenCall::OnEnd(const Refusal& refusal) {
-  if (refusal.reason == broker::Reason::kCredentialNotFound && !rights_.MayKnowAll()) {
-    return End(ToGrpcStatus(CredentialNotPermitted(credential_)));
-  }
-  End(ToGrpcStatus(FromRefusal(refusal, credential_)));
+  const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
+  End(ToGrpcStatus(RefusalFor(permission, refusal, credential_)));
+}
+
+void WatchAccessTokenCall::OnReview() {
+  if (MayUse()) return;
+  Leave();
+  End(ToGrpcStatus(CredentialNotPermitted(credential_)));
+}
+
+bool WatchAccessTokenCall::MayUse() const {
+  return PermissionOf(parts_.policy, caller_, credential_).may_use;
 }
 
 void WatchAccessTokenCall::End(grpc::Status status) {
@@ -74,6 +84,8 @@ void WatchAccessTokenCall::End(grpc::Status status) {
 }
 
 void WatchAccessTokenCall::Proceed() {
+  // No token after the permission was withdrawn, even if the review is still on its way.
+  const bool may_use = MayUse();
   std::optional<grpc::Status> end;
   {
     absl::MutexLock lock(&mutex_);
@@ -83,7 +95,7 @@ void WatchAccessTokenCall::Proceed() {
     if (end_.has_value()) {
       finished_ = true;
       end = std::move(end_);
-    } else if (next_ != nullptr) {
+    } else if (next_ != nullptr && may_use) {
       writing_ = true;
       sent_generation_ = next_->generation;
       ToProto(*next_, parts_.clock.Now(), *response_.mutable_token());
@@ -110,12 +122,16 @@ void WatchAccessTokenCall::OnWriteDone(bool /*ok*/) {
 }
 
 void WatchAccessTokenCall::OnCancel() {
+  Leave();
+  End(grpc::Status::CANCELLED);
+}
+
+void WatchAccessTokenCall::Leave() {
   parts_.watchers.Remove(credential_, self_);
   if (parts_.issuer.Leave(credential_, this)) {
     absl::MutexLock lock(&mutex_);
     waiting_ = false;
   }
-  End(grpc::Status::CANCELLED);
 }
 
 void WatchAccessTokenCall::OnDone() { self_.reset(); }

@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/api/caller.h"
 #include "server/api/token_service.h"
-#include "server/authz/access_policy.h"
 #include "server/broker/token_issuer.h"
 #include "server/broker/token_watchers.h"
 
@@ -24,12 +24,13 @@ class WatchAccessTokenCall final
       public broker::TokenIssuer::Waiter {
  public:
   // Begins at once. gRPC calls nothing of it before it has been returned from the method.
-  static WatchAccessTokenCall* Start(const TokenServiceParts& parts, const authz::Rights& rights,
+  static WatchAccessTokenCall* Start(const TokenServiceParts& parts, Caller caller,
                                      std::string credential);
 
   // broker::TokenWatchers::Watcher
   void OnToken(const broker::AccessTokenPtr& token) override;
   void OnEnd(const broker::Refusal& refusal) override;
+  void OnReview() override;
 
   // broker::TokenIssuer::Waiter: the first token.
   void OnAnswer(broker::TokenAnswer answer) override;
@@ -40,18 +41,20 @@ class WatchAccessTokenCall final
   void OnDone() override;
 
  private:
-  WatchAccessTokenCall(const TokenServiceParts& parts, const authz::Rights& rights,
-                       std::string credential)
-      : parts_(parts), rights_(rights), credential_(std::move(credential)) {}
+  WatchAccessTokenCall(const TokenServiceParts& parts, Caller caller, std::string credential)
+      : parts_(parts), caller_(std::move(caller)), credential_(std::move(credential)) {}
 
   void Begin();
+  bool MayUse() const;
+  // Takes it out wherever it waits for tokens.
+  void Leave();
   void End(grpc::Status status);
   // Writes the newest token or finishes, if it is time for either. At most one write is out;
   // nothing follows Finish.
   void Proceed();
 
   const TokenServiceParts& parts_;
-  const authz::Rights& rights_;
+  const Caller caller_;
   const std::string credential_;
   std::shared_ptr<WatchAccessTokenCall> self_;    // Until OnDone.
   token::v1::WatchAccessTokenResponse response_;  // The one that is out.

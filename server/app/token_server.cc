@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/app/config/tls.h"
+#include "server/authz/caller_identity.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/store/open_credential_store.h"
@@ -35,12 +36,15 @@ std::string HolderName() {
 // Without TLS everyone at one address is the same caller.
 std::string PlaintextIdentity(const Address& address) {
   const auto* socket = std::get_if<UnixAddress>(&address);
-  return socket != nullptr ? absl::StrCat("unix:", socket->path) : "anonymous";
+  return socket != nullptr ? std::string(authz::kUnixPrefix) + socket->path
+                           : std::string(authz::kAnonymous);
 }
 
-absl::StatusOr<authz::AccessPolicy> PolicyOf(const std::vector<Caller>& callers) {
+// The configuration's own warnings tell what is so without `callers`.
+absl::StatusOr<authz::AccessPolicy> PolicyOf(const ServerConfig& config) {
+  if (!config.callers.has_value()) return authz::AccessPolicy::AllowWithoutTls();
   std::vector<authz::AccessPolicy::Entry> entries;
-  for (const Caller& caller : callers) {
+  for (const Caller& caller : *config.callers) {
     authz::Rights rights{.all_credentials = caller.all_credentials,
                          .is_operator = caller.is_operator};
     rights.credentials.insert(caller.credentials.begin(), caller.credentials.end());
@@ -126,19 +130,15 @@ absl::Status TokenServer::LoadCredentials() {
   return status;
 }
 
-absl::Status TokenServer::MakePolicies() {
-  absl::StatusOr<authz::AccessPolicy> policy =
-      PolicyOf(config_.callers.value_or(std::vector<Caller>{}));
+absl::Status TokenServer::MakePolicy() {
+  absl::StatusOr<authz::AccessPolicy> policy = PolicyOf(config_);
   if (!policy.ok()) return policy.status();
-  tls_policy_ = std::make_unique<authz::AccessPolicy>(*std::move(policy));
-  // The configuration's own warnings tell what is so without `callers`.
-  plaintext_policy_ = std::make_unique<authz::AccessPolicy>(
-      config_.callers.has_value() ? *tls_policy_ : authz::AccessPolicy::AllowEverything());
+  policy_ = std::make_unique<authz::PolicyInForce>(*std::move(policy));
   return absl::OkStatus();
 }
 
 absl::Status TokenServer::Listen() {
-  if (absl::Status status = MakePolicies(); !status.ok()) return status;
+  if (absl::Status status = MakePolicy(); !status.ok()) return status;
   for (const Address& address : config_.listen) {
     const auto* socket = std::get_if<UnixAddress>(&address);
     const bool tls = certificate_ != nullptr && socket == nullptr;
@@ -148,16 +148,15 @@ absl::Status TokenServer::Listen() {
     } else {
       options.identity = PlaintextIdentity(address);
     }
-    const authz::AccessPolicy& policy = tls ? *tls_policy_ : *plaintext_policy_;
     auto listener = api::GrpcListener::Create(
         options,
         {.issuer = *issuer_,
          .watchers = *watchers_,
          .cache = cache_,
-         .policy = policy,
+         .policy = *policy_,
          .clock = SystemClock(),
          .draining = draining_},
-        {.registry = *registry_, .issuer = *issuer_, .policy = policy, .draining = draining_});
+        {.registry = *registry_, .issuer = *issuer_, .policy = *policy_, .draining = draining_});
     if (!listener.ok()) return listener.status();
     // Until here the socket is its owner's alone: see KeepMemoryPrivate in main.cc.
     if (socket != nullptr && chmod(socket->path.c_str(), config_.unix_socket_mode) != 0) {

@@ -10,7 +10,7 @@
 #include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
 #include "server/app/token_file_poller.h"
-#include "server/authz/access_policy.h"
+#include "server/authz/policy_in_force.h"
 #include "server/base/thread_timer_queue.h"
 #include "server/broker/credential_registry.h"
 #include "server/broker/credential_store.h"
@@ -53,7 +53,7 @@ class TokenServer {
   absl::Status OpenStore();
   absl::Status WireBroker();
   absl::Status LoadCredentials();
-  absl::Status MakePolicies();
+  absl::Status MakePolicy();
   absl::Status Listen();
   void WatchTokenFiles();
   void WatchHealth();
@@ -79,8 +79,7 @@ class TokenServer {
   std::unique_ptr<broker::CredentialRegistry> registry_;
   std::unique_ptr<TokenFilePoller> token_files_;
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
-  std::unique_ptr<authz::AccessPolicy> plaintext_policy_;
-  std::unique_ptr<authz::AccessPolicy> tls_policy_;
+  std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
 };
 

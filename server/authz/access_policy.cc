@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/authz/caller_identity.h"
 #include "server/base/absl_view.h"
 
 namespace token_service::authz {
@@ -26,9 +27,9 @@ absl::Status CheckEntryIdentity(std::string_view identity) {
   return absl::OkStatus();
 }
 
-AccessPolicy AccessPolicy::AllowEverything() {
+AccessPolicy AccessPolicy::AllowWithoutTls() {
   AccessPolicy policy;
-  policy.everyone_ = Rights{.all_credentials = true, .credentials = {}, .is_operator = true};
+  policy.without_tls_ = Rights{.all_credentials = true, .credentials = {}, .is_operator = true};
   return policy;
 }
 
@@ -48,7 +49,7 @@ absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
 }
 
 const Rights* AccessPolicy::RightsOf(std::string_view identity) const {
-  if (everyone_.has_value()) return &*everyone_;
+  if (without_tls_.has_value()) return IsWithoutTls(identity) ? &*without_tls_ : nullptr;
   if (const auto exact = exact_.find(AbslView(identity)); exact != exact_.end())
     return &exact->second;
   for (size_t slash = identity.rfind('/'); slash != std::string_view::npos && slash > 0;

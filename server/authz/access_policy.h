@@ -37,8 +37,9 @@ class AccessPolicy {
     Rights rights;
   };
 
-  // Everyone may do everything: loopback plaintext and unix sockets without `callers`.
-  static AccessPolicy AllowEverything();
+  // Without `callers`: whoever calls without TLS may do everything, over TLS nobody may do
+  // anything.
+  static AccessPolicy AllowWithoutTls();
   // Nobody may do anything but who is named. INVALID_ARGUMENT: an identity twice, empty, or with a
   // `*` elsewhere.
   static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);
@@ -50,7 +51,7 @@ class AccessPolicy {
  private:
   AccessPolicy() = default;
 
-  std::optional<Rights> everyone_;
+  std::optional<Rights> without_tls_;
   absl::flat_hash_map<std::string, Rights> exact_;
   absl::flat_hash_map<std::string, Rights> below_;  // Keyed by the path with its last slash.
 };

@@ -14,7 +14,6 @@ constexpr size_t kMaxSpiffeId = 2048;
 constexpr size_t kMaxTrustDomain = 255;
 constexpr size_t kMaxDnsName = 253;
 constexpr size_t kMaxCommonName = 256;
-constexpr std::string_view kAnonymous = "anonymous";
 
 bool IsNameCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
@@ -77,6 +76,10 @@ std::optional<std::string_view> IdentityOf(const CertificateNames& names) {
     acceptable = IsCommonName(name);
   }
   return acceptable ? std::optional(name) : std::nullopt;
+}
+
+bool IsWithoutTls(std::string_view identity) {
+  return identity == kAnonymous || identity.starts_with(kUnixPrefix);
 }
 
 }  // namespace token_service::authz

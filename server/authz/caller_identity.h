@@ -28,4 +28,10 @@ struct CertificateNames {
 // - is `anonymous`, which callers without a certificate are called.
 std::optional<std::string_view> IdentityOf(const CertificateNames& names);
 
+// What a caller without TLS is called, by the address it came in by: on TCP `anonymous`, on a
+// socket this and the socket's path. No certificate makes an identity of either kind.
+inline constexpr std::string_view kAnonymous = "anonymous";
+inline constexpr std::string_view kUnixPrefix = "unix:";
+bool IsWithoutTls(std::string_view identity);
+
 }  // namespace token_service::authz

@@ -51,6 +51,18 @@ void TokenWatchers::OnRemoved(const std::string& credential) {
   EndAll(credential, MakeRefusal(Reason::kCredentialNotFound));
 }
 
+void TokenWatchers::ReviewAll() {
+  std::vector<std::shared_ptr<Watcher>> all;
+  {
+    absl::MutexLock lock(&mutex_);
+    all.reserve(count_);
+    for (const auto& [credential, group] : watchers_) {
+      all.insert(all.end(), group.begin(), group.end());
+    }
+  }
+  for (const std::shared_ptr<Watcher>& watcher : all) watcher->OnReview();
+}
+
 void TokenWatchers::Shutdown() {
   std::vector<std::string> credentials;
   {

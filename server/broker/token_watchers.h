@@ -33,6 +33,8 @@ class TokenWatchers final : public RefreshListener {
     virtual void OnToken(const AccessTokenPtr& token) = 0;
     // No more tokens. Once; perhaps before or while OnToken is called for an earlier token.
     virtual void OnEnd(const Refusal& refusal) = 0;
+    // Who may watch what has changed: whoever may not any more removes itself.
+    virtual void OnReview() {}
   };
 
   TokenWatchers(Options options, TokenCache& cache, const Clock& clock);
@@ -43,6 +45,9 @@ class TokenWatchers final : public RefreshListener {
 
   // True: it was there, and OnEnd is not and will not be called.
   bool Remove(std::string_view credential, const std::shared_ptr<Watcher>& watcher);
+
+  // Calls OnReview of every watcher that was added before.
+  void ReviewAll();
 
   // Ends all, now and from now on.
   void Shutdown();

@@ -19,12 +19,17 @@ AccessPolicy Policy(std::vector<AccessPolicy::Entry> entries) {
   return *std::move(policy);
 }
 
-TEST(AccessPolicyTest, AllowEverythingAllowsAnyone) {
-  const AccessPolicy policy = AccessPolicy::AllowEverything();
-  const Rights* rights = policy.RightsOf("whoever");
-  ASSERT_NE(rights, nullptr);
-  EXPECT_TRUE(rights->MayUse("anything"));
-  EXPECT_TRUE(rights->is_operator);
+TEST(AccessPolicyTest, WithoutCallersOnlyWhoeverComesWithoutTlsMayDoAnything) {
+  const AccessPolicy policy = AccessPolicy::AllowWithoutTls();
+  for (const char* identity : {"anonymous", "unix:/run/token-server.sock", "unix:s"}) {
+    const Rights* rights = policy.RightsOf(identity);
+    ASSERT_NE(rights, nullptr) << identity;
+    EXPECT_TRUE(rights->MayUse("anything"));
+    EXPECT_TRUE(rights->is_operator);
+  }
+  for (const char* identity : {"spiffe://example.org/ops", "billing.example.org", "Billing", ""}) {
+    EXPECT_EQ(policy.RightsOf(identity), nullptr) << identity;
+  }
 }
 
 TEST(AccessPolicyTest, WithoutEntriesNobodyIsKnown) {

@@ -16,8 +16,11 @@ class Recorder final : public TokenWatchers::Watcher {
   void OnToken(const AccessTokenPtr& token) override { generations.push_back(token->generation); }
   void OnEnd(const Refusal& refusal) override { ends.push_back(refusal.reason); }
 
+  void OnReview() override { ++reviews; }
+
   std::vector<uint64_t> generations;
   std::vector<Reason> ends;
+  int reviews = 0;
 };
 
 class TokenWatchersTest : public ::testing::Test {
@@ -51,6 +54,27 @@ TEST_F(TokenWatchersTest, EveryWatcherHearsOfANewToken) {
   watchers_.OnSettled("inbox", std::nullopt);
   EXPECT_EQ(one->generations, std::vector<uint64_t>{1});
   EXPECT_EQ(other->generations, std::vector<uint64_t>{1});
+}
+
+// As a watcher does whose caller may not watch any more.
+class Leaver final : public TokenWatchers::Watcher, public std::enable_shared_from_this<Leaver> {
+ public:
+  explicit Leaver(TokenWatchers& watchers) : watchers_(watchers) {}
+  void OnToken(const AccessTokenPtr& /*token*/) override { FAIL(); }
+  void OnEnd(const Refusal& /*refusal*/) override { FAIL(); }
+  void OnReview() override { EXPECT_TRUE(watchers_.Remove("inbox", shared_from_this())); }
+
+ private:
+  TokenWatchers& watchers_;
+};
+
+TEST_F(TokenWatchersTest, AReviewReachesEveryWatcherWhoMayLeaveMeanwhile) {
+  const auto stays = std::make_shared<Recorder>();
+  ASSERT_FALSE(watchers_.Add("outbox", stays).has_value());
+  ASSERT_FALSE(watchers_.Add("inbox", std::make_shared<Leaver>(watchers_)).has_value());
+  watchers_.ReviewAll();
+  EXPECT_EQ(stays->reviews, 1);
+  EXPECT_EQ(watchers_.count(), 1u);
 }
 
 TEST_F(TokenWatchersTest, OtherCredentialsAreNoNews) {

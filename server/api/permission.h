@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string_view>
+
+#include "server/api/api_error.h"
+#include "server/api/caller.h"
+#include "server/authz/policy_in_force.h"
+
+namespace token_service::api {
+
+// What a caller may do with one credential, by the policy of this moment: to be asked again by a
+// call that has waited.
+struct Permission {
+  bool may_use = false;
+  // Whether it may learn that a credential does not exist.
+  bool may_know_all = false;
+};
+
+// Nothing for a caller without an identity.
+Permission PermissionOf(const authz::PolicyInForce& policy, const Caller& caller,
+                        std::string_view credential);
+
+// What the broker refused, as such a caller is told.
+ApiError RefusalFor(const Permission& permission, const broker::Refusal& refusal,
+                    std::string_view credential);
+
+}  // namespace token_service::api
