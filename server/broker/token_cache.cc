@@ -5,6 +5,7 @@
 #include <urcu/rculfhash.h>
 
 #include <atomic>
+#include <deque>
 #include <string>
 #include <utility>
 
@@ -44,10 +45,13 @@ struct Box {
 };
 
 struct Node : cds_lfht_node {
-  explicit Node(std::string_view n) : name(n) { cds_lfht_node_init(this); }
+  Node(std::string_view n, telemetry::CredentialCalls* c) : name(n), calls(c) {
+    cds_lfht_node_init(this);
+  }
   ~Node() { delete box.load(std::memory_order_acquire); }
 
   const std::string name;
+  telemetry::CredentialCalls* const calls;
   std::atomic<Box*> box = nullptr;
   std::atomic<int64_t> last_asked_s = kNeverAsked;
   std::atomic<bool> dormant = false;
@@ -88,8 +92,19 @@ struct TokenCache::Table {
   cds_lfht* const nodes;
   // Among writers only, so that Add, Publish and Remove of one name do not cross.
   absl::Mutex writers;
+  telemetry::CredentialCalls* NewCalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writers) {
+    if (free_calls.empty()) return &calls.emplace_back();
+    telemetry::CredentialCalls* const reused = free_calls.back();
+    free_calls.pop_back();
+    reused->Begin();
+    return reused;
+  }
+
   size_t size ABSL_GUARDED_BY(writers) = 0;
   size_t buckets ABSL_GUARDED_BY(writers) = kLeastBuckets;
+  // Never freed, only given to the next: who counts a call has left the reader's section.
+  std::deque<telemetry::CredentialCalls> calls ABSL_GUARDED_BY(writers);
+  std::vector<telemetry::CredentialCalls*> free_calls ABSL_GUARDED_BY(writers);
 };
 
 TokenCache::TokenCache() : table_(std::make_unique<Table>()) {}
@@ -123,7 +138,8 @@ std::optional<TokenCache::Found> TokenCache::Find(std::string_view name, Monoton
   }
   const Box* const box = node->box.load(std::memory_order_acquire);
   return Found{.token = box == nullptr ? nullptr : box->token,
-               .dormant = node->dormant.load(std::memory_order_relaxed)};
+               .dormant = node->dormant.load(std::memory_order_relaxed),
+               .calls = node->calls};
 }
 
 std::optional<MonotonicTime> TokenCache::LastAsked(std::string_view name) const {
@@ -138,6 +154,24 @@ std::optional<MonotonicTime> TokenCache::LastAsked(std::string_view name) const 
 bool TokenCache::Contains(std::string_view name) const {
   const ReadLock lock;
   return table_->Find(name) != nullptr;
+}
+
+telemetry::CredentialCalls* TokenCache::CallsOf(std::string_view name) const {
+  const ReadLock lock;
+  const Node* const node = table_->Find(name);
+  return node == nullptr ? nullptr : node->calls;
+}
+
+void TokenCache::ForEachCalls(
+    absl::FunctionRef<void(std::string_view, const telemetry::CredentialCalls&)> visit) const {
+  const ReadLock lock;
+  cds_lfht_iter iter;
+  cds_lfht_first(table_->nodes, &iter);
+  while (cds_lfht_node* const node = cds_lfht_iter_get_node(&iter)) {
+    RcuNodeIsSeen(node);
+    visit(static_cast<Node*>(node)->name, *static_cast<Node*>(node)->calls);
+    cds_lfht_next(table_->nodes, &iter);
+  }
 }
 
 std::vector<std::string> TokenCache::Names(size_t most) const {
@@ -155,8 +189,8 @@ std::vector<std::string> TokenCache::Names(size_t most) const {
 }
 
 void TokenCache::Add(std::string_view name) {
-  auto node = std::make_unique<Node>(name);
   absl::MutexLock writers(&table_->writers);
+  auto node = std::make_unique<Node>(name, table_->NewCalls());
   // By ourselves, since liburcu would grow the table late and on a thread of its own: a million
   // names would have long chains for seconds. Readers go on meanwhile; outside of a read lock, for
   // whose ends it waits.
@@ -165,7 +199,10 @@ void TokenCache::Add(std::string_view name) {
   RcuNodeIsMade(static_cast<cds_lfht_node*>(node.get()));
   const cds_lfht_node* const there =
       cds_lfht_add_unique(table_->nodes, HashOf(name), Matches, &name, node.get());
-  if (there != node.get()) return;
+  if (there != node.get()) {
+    table_->free_calls.push_back(node->calls);
+    return;
+  }
   node.release();
   ++table_->size;
 }
@@ -201,6 +238,7 @@ void TokenCache::Remove(std::string_view name) {
   if (node == nullptr) return;
   cds_lfht_del(table_->nodes, node);
   --table_->size;
+  table_->free_calls.push_back(node->calls);
   DeleteAfterGracePeriod(node);
 }
 

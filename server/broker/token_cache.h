@@ -6,8 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "server/base/clock.h"
 #include "server/broker/access_token.h"
+#include "server/telemetry/credential_calls.h"
 
 namespace token_service::broker {
 
@@ -22,6 +24,9 @@ class TokenCache {
     AccessTokenPtr token;  // Null: none yet. May have expired.
     // Nobody asked for so long that it is not being refreshed: tell RefreshScheduler.
     bool dormant = false;
+    // What its callers got. Valid as long as the cache: of a credential that was removed it may
+    // belong to another by now.
+    telemetry::CredentialCalls* calls = nullptr;
   };
 
   TokenCache();
@@ -36,6 +41,13 @@ class TokenCache {
   std::optional<MonotonicTime> LastAsked(std::string_view name) const;
 
   bool Contains(std::string_view name) const;
+
+  // As Found::calls, without noting that somebody asked; null: no such credential.
+  telemetry::CredentialCalls* CallsOf(std::string_view name) const;
+
+  // In no order. `visit` must not block: nothing is freed meanwhile.
+  void ForEachCalls(
+      absl::FunctionRef<void(std::string_view, const telemetry::CredentialCalls&)> visit) const;
 
   // Some names, `most` at most: for telling none, one and several apart.
   std::vector<std::string> Names(size_t most) const;

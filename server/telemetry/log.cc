@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
 #include "server/telemetry/log_line.h"
@@ -30,7 +31,7 @@ bool JsonWanted() {
   return format == Format::kAuto ? !terminal : format == Format::kJson;
 }
 
-std::string Line(Level level, std::string_view event, std::initializer_list<Field> fields) {
+std::string Line(Level level, std::string_view event, absl::Span<const Field> fields) {
   const absl::Time now = SystemClock().WallNow();
   std::string line =
       JsonWanted() ? JsonLine(now, level, event, fields) : TextLine(now, level, event, fields);
@@ -120,16 +121,28 @@ Output& TheOutput() {
   return *output;
 }
 
-}  // namespace
-
-void Log(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (level < g_level.load(std::memory_order_relaxed)) return;
+void Send(const std::string& line) {
   try {
-    TheOutput().logger->log(spdlog::level::info, Line(level, event, fields));
+    TheOutput().logger->log(spdlog::level::info, line);
   } catch (...) {
     // Out of memory or of threads. A program that cannot log goes on.
   }
 }
+
+}  // namespace
+
+void Log(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (level < g_level.load(std::memory_order_relaxed)) return;
+  Send(Line(level, event, fields));
+}
+
+void LogAudit(std::string_view event, absl::Span<const Field> fields) {
+  absl::InlinedVector<Field, 12> all = {{"audit", true}};
+  all.insert(all.end(), fields.begin(), fields.end());
+  Send(Line(Level::kInfo, event, all));
+}
+
+uint64_t LostLogLines() { return TheOutput().pool->overrun_counter(); }
 
 void ConfigureLog(Level level, Format format) {
   g_level.store(level, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/base/secret.h"
 
 namespace token_service::telemetry {
@@ -53,6 +54,12 @@ class Field {
 };
 
 void Log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+
+// A line of the audit: as Log at kInfo with `audit: true` before the fields, whatever the level.
+void LogAudit(std::string_view event, absl::Span<const Field> fields);
+
+// Lines lost so far, to a reader of stderr that was too slow.
+uint64_t LostLogLines();
 
 // Takes effect at once for every thread. Until called: kInfo, kAuto.
 void ConfigureLog(Level level, Format format);

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/base/absl_view.h"
 #include "server/telemetry/utf8.h"
 
 namespace token_service::telemetry {
@@ -110,13 +111,12 @@ void AppendWord(std::string& line, std::string_view text) {
   }
 }
 
-}  // namespace
-
-std::string JsonLine(absl::Time time, Level level, std::string_view event,
-                     std::initializer_list<Field> fields) {
-  std::string line = absl::StrCat("{\"time\":\"", Rfc3339(time), "\",\"level\":\"");
-  line += LevelName(level);
-  line += "\",\"event\":";
+// `level`: its member, with a comma, or nothing.
+std::string JsonObject(absl::Time time, std::string_view level, std::string_view event,
+                       absl::Span<const Field> fields) {
+  std::string line = absl::StrCat("{\"time\":\"", Rfc3339(time), "\",");
+  line += level;
+  line += "\"event\":";
   AppendQuoted(line, event);
   for (const Field& field : fields) {
     line += ',';
@@ -128,8 +128,20 @@ std::string JsonLine(absl::Time time, Level level, std::string_view event,
   return line;
 }
 
+}  // namespace
+
+std::string JsonLine(absl::Time time, Level level, std::string_view event,
+                     absl::Span<const Field> fields) {
+  return JsonObject(time, absl::StrCat("\"level\":\"", AbslView(LevelName(level)), "\","), event,
+                    fields);
+}
+
+std::string JsonLine(absl::Time time, std::string_view event, absl::Span<const Field> fields) {
+  return JsonObject(time, "", event, fields);
+}
+
 std::string TextLine(absl::Time time, Level level, std::string_view event,
-                     std::initializer_list<Field> fields) {
+                     absl::Span<const Field> fields) {
   std::string line = absl::StrCat(Rfc3339(time), " ");
   line += absl::AsciiStrToUpper(std::string(LevelName(level)));
   line += ' ';

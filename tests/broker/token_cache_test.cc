@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -192,6 +194,37 @@ TEST(TokenCacheTest, ReadersAndWritersOfTheSameNamesDoNotDisturbEachOther) {
   for (size_t i = 4; i < kNames; ++i) {
     EXPECT_EQ(cache.Find(names[i], kNow)->token->generation, kGenerations);
   }
+}
+
+TEST(TokenCacheTest, CountsTheCallsOfEachCredentialThatIsServed) {
+  using telemetry::CallerKind;
+  TokenCache cache;
+  cache.Add("a");
+  cache.Add("b");
+  EXPECT_EQ(cache.CallsOf("unknown"), nullptr);
+  telemetry::CredentialCalls* const calls = cache.CallsOf("a");
+  ASSERT_NE(calls, nullptr);
+  EXPECT_EQ(cache.Find("a", MonotonicTime())->calls, calls);
+  calls->CountIssued(CallerKind::kUnix);
+  std::map<std::string, uint64_t> seen;
+  cache.ForEachCalls([&](std::string_view name, const telemetry::CredentialCalls& of) {
+    seen[std::string(name)] = of.issued(CallerKind::kUnix);
+  });
+  EXPECT_EQ(seen, (std::map<std::string, uint64_t>{{"a", 1}, {"b", 0}}));
+}
+
+TEST(TokenCacheTest, ACredentialMadeAnewCountsFromZero) {
+  using telemetry::CallerKind;
+  TokenCache cache;
+  cache.Add("a");
+  telemetry::CredentialCalls* const before = cache.CallsOf("a");
+  before->CountIssued(CallerKind::kTls);
+  const uint64_t id = before->id();
+  cache.Remove("a");
+  before->CountIssued(CallerKind::kTls);  // Of a call that was under way.
+  cache.Add("a");
+  EXPECT_EQ(cache.CallsOf("a")->issued(CallerKind::kTls), 0u);
+  EXPECT_NE(cache.CallsOf("a")->id(), id);
 }
 
 }  // namespace
