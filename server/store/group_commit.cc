@@ -68,6 +68,7 @@ void GroupCommit::RunBatch(const std::vector<Writer*>& batch) {
     // Whatever state the connection is in: closing it rolls back, and a new one starts from the
     // file.
     connection_.reset();
+    log_is_doubtful_ = true;
     return;
   }
   if (purge_due_) Purge();
@@ -78,6 +79,13 @@ absl::Status GroupCommit::RunTransaction(const std::vector<Writer*>& batch) {
     absl::StatusOr<std::unique_ptr<SqliteConnection>> opened = open_();
     if (!opened.ok()) return absl::UnavailableError(opened.status().message());
     connection_ = *std::move(opened);
+  }
+  if (log_is_doubtful_) {
+    // After a failed sync the tail of the log may be in the kernel's cache and nowhere else, marked
+    // as written: the next sync passes it by, and whatever follows it in the log would be lost with
+    // it. So all of it goes into the database, and the log begins anew.
+    if (!EmptyLog()) return absl::UnavailableError("the log cannot be begun anew");
+    log_is_doubtful_ = false;
   }
   if (absl::Status status = RunStatement(*connection_, kBegin); !status.ok()) return status;
   for (Writer* const writer : batch) {
@@ -105,10 +113,13 @@ absl::Status GroupCommit::RunInSavepoint(Writer& writer) {
   return RunStatement(*connection_, kRelease);
 }
 
-void GroupCommit::Purge() {
+bool GroupCommit::EmptyLog() {
   SqliteQuery query(*connection_, kCheckpoint);
-  const bool busy = !query.Step() || query.Integer() != 0;
-  if (!busy) {
+  return query.Step() && query.Integer() == 0;
+}
+
+void GroupCommit::Purge() {
+  if (EmptyLog()) {
     purge_due_ = false;
     return;
   }

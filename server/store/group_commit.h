@@ -55,10 +55,13 @@ class GroupCommit {
   absl::Status RunTransaction(const std::vector<Writer*>& batch);
   absl::Status RunInSavepoint(Writer& writer);
   void Purge();
+  // False: it failed, or a reader still looks at the old state.
+  bool EmptyLog();
 
   Open open_;
   std::unique_ptr<SqliteConnection> connection_;  // Null: to be opened.
   bool purge_due_ = false;
+  bool log_is_doubtful_ = false;  // A write or a sync has failed since it was begun.
 
   mutable absl::Mutex mutex_;
   bool leading_ ABSL_GUARDED_BY(mutex_) = false;

@@ -85,6 +85,26 @@ TEST_F(DiskFault, ACommitThatIsNotSyncedIsNotReported) {
   ExpectCommitWorks();
 }
 
+// After a failed sync the log may look whole to whoever opens it next, and not be on the disk.
+TEST_F(DiskFault, ARepeatedCommitThatIsReportedIsOnTheDisk) {
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());
+  disk_.FailSyncs(SQLITE_OK);
+  ExpectCommitWorks();
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_FALSE(disk_.log_has_a_hole());
+}
+
+TEST_F(DiskFault, ARepeatedCommitIsOnTheDiskThoughAReaderKeptTheLogOpen) {
+  EXPECT_TRUE(store_->Load(kName).ok());
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());
+  disk_.FailSyncs(SQLITE_OK);
+  ExpectCommitWorks();
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_FALSE(disk_.log_has_a_hole());
+}
+
 TEST_F(DiskFault, AConnectionThatCannotBeReopenedIsTriedAgain) {
   disk_.FailWrites(SQLITE_IOERR_WRITE);
   EXPECT_FALSE(store_->Commit(MakeRotation("a")).ok());

@@ -43,7 +43,7 @@ const sqlite3_io_methods* FaultyVfs::Methods() {
       .xClose = &Forward<&M::xClose, &File::Real>,
       .xRead = &Forward<&M::xRead, &File::Real, void*, int, sqlite3_int64>,
       .xWrite = &FaultyVfs::Write,
-      .xTruncate = &Forward<&M::xTruncate, &File::Real, sqlite3_int64>,
+      .xTruncate = &FaultyVfs::Truncate,
       .xSync = &FaultyVfs::Sync,
       .xFileSize = &Forward<&M::xFileSize, &File::Real, sqlite3_int64*>,
       .xLock = &Forward<&M::xLock, &File::Real, int>,
@@ -78,21 +78,47 @@ int FaultyVfs::Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int 
 int FaultyVfs::Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
   const File* const ours = File::From(file);
   if (const int fault = ours->owner->write_result_; fault != SQLITE_OK) return fault;
-  if (ours->is_log) ours->owner->log_is_unsynced_ = true;
+  if (ours->is_log) {
+    ours->owner->log_is_unsynced_ = true;
+    absl::MutexLock lock(&ours->owner->mutex_);
+    ours->owner->unsynced_.insert(offset);
+    ours->owner->lost_.erase(offset);
+  }
   sqlite3_file* const real = File::Real(file);
   return real->pMethods->xWrite(real, data, size, offset);
 }
 
 int FaultyVfs::Sync(sqlite3_file* file, int flags) {
   const File* const ours = File::From(file);
-  if (const int fault = ours->owner->sync_result_; fault != SQLITE_OK) return fault;
+  if (const int fault = ours->owner->sync_result_; fault != SQLITE_OK) {
+    absl::MutexLock lock(&ours->owner->mutex_);
+    if (ours->is_log) ours->owner->lost_.merge(ours->owner->unsynced_);
+    return fault;
+  }
   sqlite3_file* const real = File::Real(file);
   const int code = real->pMethods->xSync(real, flags);
   if (code == SQLITE_OK && ours->is_log) {
     ours->owner->log_is_unsynced_ = false;
     ++ours->owner->log_syncs_;
+    absl::MutexLock lock(&ours->owner->mutex_);
+    ours->owner->unsynced_.clear();
   }
   return code;
+}
+
+int FaultyVfs::Truncate(sqlite3_file* file, sqlite3_int64 size) {
+  const File* const ours = File::From(file);
+  if (ours->is_log) {
+    absl::MutexLock lock(&ours->owner->mutex_);
+    ours->owner->lost_.erase(ours->owner->lost_.lower_bound(size), ours->owner->lost_.end());
+  }
+  sqlite3_file* const real = File::Real(file);
+  return real->pMethods->xTruncate(real, size);
+}
+
+bool FaultyVfs::log_has_a_hole() const {
+  absl::MutexLock lock(&mutex_);
+  return !lost_.empty();
 }
 
 }  // namespace token_service::testing

@@ -3,6 +3,10 @@
 #include <sqlite3.h>
 
 #include <atomic>
+#include <set>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 namespace token_service::testing {
 
@@ -28,12 +32,16 @@ class FaultyVfs {
   int log_syncs() const { return log_syncs_; }
   // Something was written to the log since its last sync: a power cut would lose it.
   bool log_is_unsynced() const { return log_is_unsynced_; }
+  // A part of the log was not written when a sync failed, and has not been written anew since: as a
+  // kernel does, later syncs pass it by.
+  bool log_has_a_hole() const;
 
  private:
   struct File;
   static int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out);
   static int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset);
   static int Sync(sqlite3_file* file, int flags);
+  static int Truncate(sqlite3_file* file, sqlite3_int64 size);
   static const sqlite3_io_methods* Methods();
 
   sqlite3_vfs* const real_;
@@ -43,6 +51,10 @@ class FaultyVfs {
   std::atomic<int> open_result_ = SQLITE_OK;
   std::atomic<int> log_syncs_ = 0;
   std::atomic<bool> log_is_unsynced_ = false;
+  mutable absl::Mutex mutex_;
+  // Where in the log writes began that are not on the disk: until the next sync, and for good.
+  std::set<sqlite3_int64> unsynced_ ABSL_GUARDED_BY(mutex_);
+  std::set<sqlite3_int64> lost_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace token_service::testing
