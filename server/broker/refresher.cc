@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/broker/crash_point.h"
 #include "server/broker/lifetime.h"
 #include "server/telemetry/log.h"
 
@@ -82,7 +83,9 @@ RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order
                                    .begun = wall,
                                    .lease_end = wall + options_.lease},
                        .take_over = options_.sole_holder || order.take_over};
+  TS_CRASH_POINT("before-begin", settings.name, order.generation);
   absl::StatusOr<BeginOutcome> begin = store_.Begin(request);
+  TS_CRASH_POINT("after-begin", settings.name, order.generation);
   if (!begin.ok()) {
     LogStoreError("attempt not recorded", settings.name, begin.status());
     return {.outcome = StoreFailed(begin.status())};
@@ -111,7 +114,9 @@ RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order
   if (clock_.Now() - begun_at > options_.send_within) {
     return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: begun too long ago", {}});
   }
+  TS_CRASH_POINT("before-exchange", settings.name, order.generation);
   ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token);
+  TS_CRASH_POINT("after-exchange", settings.name, outcome.index());
   return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
 }
 
@@ -152,6 +157,7 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
 
 RefreshResult Refresher::Commit(Unpersisted pending) {
   const Rotation& rotation = std::get<Rotation>(pending.write);
+  TS_CRASH_POINT("before-commit", rotation.name, rotation.generation);
   const absl::StatusOr<CommitOutcome> commit = store_.Commit(rotation);
   if (!commit.ok() && absl::IsNotFound(commit.status())) {
     return {.outcome = StoreFailed(commit.status())};
@@ -161,11 +167,13 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     // write.
     LogStoreError("rotation not persisted", rotation.name, commit.status());
     Pin(pending);
+    TS_CRASH_POINT("pinned", rotation.name, rotation.generation);
     cache_.Publish(pending.token);
     const bool rotates = pending.rotates;
     return {.outcome = std::move(pending), .rotates = rotates};
   }
   if (const auto* fenced = std::get_if<Fenced>(&*commit)) {
+    TS_CRASH_POINT("fenced", rotation.name, rotation.generation);
     Log(Level::kError, "answer fenced",
         {{"credential", rotation.name}, {"generation", rotation.generation}});
     Evidence evidence{.name = rotation.name,
@@ -184,7 +192,9 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     }
     return Adopt(fenced->record, pending.min_refresh_interval);
   }
+  TS_CRASH_POINT("before-publish", rotation.name, rotation.generation);
   cache_.Publish(pending.token);
+  TS_CRASH_POINT("after-publish", rotation.name, rotation.generation);
   Log(Level::kInfo, "token refreshed",
       {{"credential", rotation.name},
        {"generation", rotation.generation},
@@ -239,7 +249,9 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   const Evidence& evidence = std::get<Evidence>(pending.write);
   const bool rotates = pending.rotates;
   const std::optional<MonotonicTime> doubt_since = pending.doubt_since;
+  TS_CRASH_POINT("before-quarantine", evidence.name, evidence.generation);
   const absl::Status kept = store_.Quarantine(evidence);
+  TS_CRASH_POINT("after-quarantine", evidence.name, evidence.generation);
   if (!kept.ok() && !absl::IsNotFound(kept)) {
     LogStoreError("evidence not persisted", evidence.name, kept);
     Pin(pending);
@@ -269,10 +281,12 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
                         .error_reason = std::string(ReasonName(failed.reason))};
   if (failed.kind == Kind::kDead) conclusion.standing = Standing::kRefreshTokenRejected;
   if (failed.kind == Kind::kClientRejected) conclusion.standing = Standing::kClientRejected;
+  TS_CRASH_POINT("before-conclude", record.name, static_cast<uint64_t>(failed.kind));
   // Left on record, the attempt only reads as doubt: the careful side.
   if (const absl::Status status = store_.Conclude(conclusion); !status.ok()) {
     LogStoreError("end of attempt not recorded", record.name, status);
   }
+  TS_CRASH_POINT("after-conclude", record.name, static_cast<uint64_t>(failed.kind));
   Log(failed.kind == Kind::kDead ? Level::kError : Level::kWarning, "refresh failed",
       {{"credential", record.name},
        {"reason", ReasonName(failed.reason)},
