@@ -18,6 +18,9 @@ if(TOKEN_SERVICE_SANITIZE)
   add_link_options(-fsanitize=${TOKEN_SERVICE_SANITIZE})
 endif()
 
+# Nothing to overwrite where functions of shared libraries are called.
+add_link_options(-Wl,-z,relro -Wl,-z,now)
+
 # No path of this machine in what is built; and a checkout in another folder finds the first one's objects in the cache.
 add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 find_program(CCACHE_PROGRAM ccache)

@@ -1,6 +1,8 @@
 # What `cmake --install` puts where, by component:
-#   server    token-server, its protos     client       token-client
-#   sandbox   ticket-api-sandbox           development  the C++ client library with its CMake package and pkg-config file
+#   server       token-server, its man page and docs/
+#   client       token-client and its man page
+#   development  the C++ client library with its CMake package and pkg-config file, and the protos
+#   sandbox      ticket-api-sandbox
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -9,6 +11,18 @@ install(TARGETS token-client RUNTIME COMPONENT client)
 if(TARGET ticket-api-sandbox)
   install(TARGETS ticket-api-sandbox RUNTIME COMPONENT sandbox)
 endif()
+
+# At install time: not every build makes both programs.
+foreach(program server client)
+  set(page token-${program}.1)
+  install(CODE "
+    execute_process(COMMAND \"${CMAKE_COMMAND}\" -DPROGRAM=$<TARGET_FILE:token-${program}> -DVERSION=${PROJECT_VERSION}
+      -DTEMPLATE=${PROJECT_SOURCE_DIR}/deploy/man/${page}.in -DOUTPUT=${PROJECT_BINARY_DIR}/${page}.gz
+      -P ${PROJECT_SOURCE_DIR}/cmake/ManPage.cmake COMMAND_ERROR_IS_FATAL ANY)" COMPONENT ${program})
+  install(FILES ${PROJECT_BINARY_DIR}/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${program})
+endforeach()
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/token-server COMPONENT server
+        FILES_MATCHING PATTERN *.md PATTERN adr EXCLUDE)
 
 # For stubs in other languages: docs/clients.md.
 set(TOKEN_SERVICE_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/token-service/proto)
