@@ -2,6 +2,7 @@
 
 #include "absl/time/clock.h"
 #include "grpcpp/client_context.h"
+#include "token_service/decode_token_error.h"
 
 namespace token_service::client {
 namespace {

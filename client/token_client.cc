@@ -1,6 +1,7 @@
 #include "token_service/token_client.h"
 
 #include "grpcpp/client_context.h"
+#include "token_service/decode_token_error.h"
 
 namespace token_service::client {
 

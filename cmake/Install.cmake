@@ -30,9 +30,10 @@ install(DIRECTORY proto/token DESTINATION ${TOKEN_SERVICE_PROTO_DIR} COMPONENT d
 
 # The generated code of google.rpc is linked, but its headers stay here: /usr/include/google is not ours.
 set_target_properties(ts_client PROPERTIES EXPORT_NAME client OUTPUT_NAME token_service_client)
+set_target_properties(ts_client_core PROPERTIES EXPORT_NAME client_core OUTPUT_NAME token_service_client_core)
 set_target_properties(token_proto PROPERTIES EXPORT_NAME proto OUTPUT_NAME token_service_proto)
 set_target_properties(google_rpc_proto PROPERTIES EXPORT_NAME google_rpc OUTPUT_NAME token_service_google_rpc)
-install(TARGETS ts_client token_proto google_rpc_proto EXPORT TokenService
+install(TARGETS ts_client ts_client_core token_proto google_rpc_proto EXPORT TokenService
   ARCHIVE COMPONENT development
   FILE_SET HEADERS COMPONENT development
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

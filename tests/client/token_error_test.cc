@@ -1,4 +1,4 @@
-#include "token_service/token_error.h"
+#include "token_service/decode_token_error.h"
 
 #include <string>
 

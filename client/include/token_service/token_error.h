@@ -5,15 +5,17 @@
 #include <string_view>
 
 #include "absl/time/time.h"
-#include "grpcpp/support/status.h"
+#include "grpcpp/support/status_code_enum.h"
 
 namespace token_service::client {
 
-// ErrorInfo.reason of the API, as a closed set to branch on.
+// Why there is no token, as a closed set to branch on.
 enum class ErrorReason {
   kNone,   // No ErrorInfo of token.v1: the server was not reached, the deadline passed, a proxy
            // answered.
   kOther,  // A reason that this client is too old to know; see TokenError::reason_name.
+
+  // ErrorInfo.reason of the API.
   kCallerUnknown,
   kCredentialNotPermitted,
   kCredentialNotFound,
@@ -34,6 +36,13 @@ enum class ErrorReason {
   kShuttingDown,
   kStoreUnavailable,
   kCredentialDisabled,
+
+  // Of TokenSource's own making; never sent by a server.
+  kNoAnswerYet,    // Just opened.
+  kTokenExpired,   // The last token's life is over, and the server has not been reached since.
+  kUnusableToken,  // The server sent a token that no header can carry, or one without life in it.
+  kForked,         // This process is a fork of the one that opened the source: open another here.
+  kClosed,         // The source was destroyed while a thread waited in it.
 };
 
 // Why there is no token.
@@ -45,8 +54,9 @@ struct TokenError {
   std::optional<absl::Duration> retry_delay;  // Ask again after this; absent: not without a change.
 };
 
-// Decodes grpc-status-details-bin. `status` is not OK; details that do not parse count as absent.
-TokenError DecodeTokenError(const grpc::Status& status);
+// The server has considered the request and says no: asking again is no use until somebody changes
+// something. False for what passes by itself, and for whatever did not come from the server.
+bool IsRefusal(const TokenError& error);
 
 // "CODE REASON: message (try again in 3s)" on one line, control characters replaced.
 std::string Describe(const TokenError& error);
