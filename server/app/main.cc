@@ -15,6 +15,7 @@
 #include "server/app/config/command_line.h"
 #include "server/app/config/config.h"
 #include "server/app/config/flags.h"
+#include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
 #include "server/app/token_server.h"
 #include "server/app/watchdog.h"
@@ -112,12 +113,12 @@ int Main(const std::vector<std::string>& arguments) {
     std::puts("token-server " TOKEN_SERVICE_VERSION);
     return 0;
   }
-  if (line->command == Command::kRekey) {
-    return Fail(absl::UnimplementedError("rekey: this version cannot seal anew what is stored"),
-                kRuntimeError);
-  }
   absl::StatusOr<ServerConfig> config = ConfigFromCommandLine(*line);
   if (!config.ok()) return Fail(config.status(), kUsageError);
+  if (line->command == Command::kRekey) {
+    telemetry::ConfigureLog(config->log.level, config->log.format);
+    return RunRekey({.data_dir = config->data_dir, .key_file = config->sealing_key_file});
+  }
   if (line->command == Command::kCheckConfig) {
     const absl::Status checked = CheckConfigFiles(*config);
     return checked.ok() ? 0 : Fail(checked, kUsageError);

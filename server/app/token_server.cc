@@ -13,7 +13,6 @@
 #include "server/authz/caller_identity.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
-#include "server/store/open_credential_store.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
@@ -75,9 +74,12 @@ absl::Status TokenServer::OpenCertificate() {
   return absl::OkStatus();
 }
 
+store::StoreOptions TokenServer::StoreFiles() const {
+  return {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file};
+}
+
 absl::Status TokenServer::OpenStore() {
-  auto store = store::OpenCredentialStore(
-      {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file});
+  auto store = store::OpenCredentialStore(StoreFiles());
   if (!store.ok()) {
     // Whatever is wrong with the data directory is of the world, not of the configuration's text.
     return absl::FailedPreconditionError(store.status().message());
@@ -212,6 +214,7 @@ void TokenServer::BeatAfter(absl::Duration interval) {
 void TokenServer::Reload() {
   if (token_files_ != nullptr) token_files_->Poke();
   if (certificate_ != nullptr) certificate_->Poke();
+  store::ReloadKeyring(StoreFiles(), *store_);
 }
 
 bool TokenServer::Drain() {

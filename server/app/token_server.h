@@ -13,7 +13,6 @@
 #include "server/authz/policy_in_force.h"
 #include "server/base/thread_timer_queue.h"
 #include "server/broker/credential_registry.h"
-#include "server/broker/credential_store.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/refresher.h"
 #include "server/broker/token_cache.h"
@@ -22,6 +21,7 @@
 #include "server/broker/token_watchers.h"
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
+#include "server/store/open_credential_store.h"
 #include "server/tls/reloading_certificate.h"
 
 namespace token_service::app {
@@ -35,7 +35,7 @@ class TokenServer {
 
   ~TokenServer();
 
-  // SIGHUP: looks at the refresh token files and the certificate now.
+  // SIGHUP: looks at the refresh token files, the certificate and the keyring now.
   void Reload();
 
   // Calls `beat` again and again on the thread of the timers, each time after that thread has had
@@ -55,6 +55,7 @@ class TokenServer {
   absl::Status LoadCredentials();
   absl::Status MakePolicy();
   absl::Status Listen();
+  store::StoreOptions StoreFiles() const;
   void WatchTokenFiles();
   void WatchHealth();
   void BeatAfter(absl::Duration interval);
@@ -63,7 +64,7 @@ class TokenServer {
   std::atomic<bool> draining_ = false;
 
   absl::AnyInvocable<void()> beat_;  // The timer thread's, from KeepBeating on.
-  std::unique_ptr<broker::CredentialStore> store_;
+  std::unique_ptr<store::SealingCredentialStore> store_;
   std::unique_ptr<CredentialCatalog> catalog_;
   std::unique_ptr<http::HttpTransport> transport_;
   std::unique_ptr<broker::TokenEndpoint> endpoint_;

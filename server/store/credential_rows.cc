@@ -111,7 +111,7 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   }
 }
 
-absl::StatusOr<StoredRow> TakeRow(SqliteQuery& query) {
+StoredRow TakeRow(SqliteQuery& query) {
   StoredRow row;
   CredentialRecord& record = row.record;
   record.name = query.Text();
@@ -125,10 +125,7 @@ absl::StatusOr<StoredRow> TakeRow(SqliteQuery& query) {
   record.refresh_token = query.Bytes();
   record.seed = query.Bytes();
   record.rotates = query.Integer() != 0;
-  const std::optional<Standing> standing = StandingNamed(query.Text());
-  if (!standing.has_value())
-    return absl::DataLossError("a stored credential's standing is unknown");
-  record.standing = *standing;
+  record.standing = StandingNamed(query.Text()).value_or(Standing::kUnreadable);
   record.generation = static_cast<uint64_t>(query.Integer());
   record.create_time = ToTime(query.Integer());
   record.last_error_reason = query.Text();
@@ -172,11 +169,7 @@ absl::StatusOr<StoredRow> ReadRow(SqliteConnection& connection, std::string_view
 
 absl::Status ReadEveryRow(SqliteConnection& connection, absl::FunctionRef<void(StoredRow)> visit) {
   SqliteQuery query(connection, kSelectAll);
-  while (query.Step()) {
-    absl::StatusOr<StoredRow> row = TakeRow(query);
-    if (!row.ok()) return row.status();
-    visit(*std::move(row));
-  }
+  while (query.Step()) visit(TakeRow(query));
   return query.status();
 }
 

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/time/time.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -15,6 +17,7 @@ constexpr char kSavepoint[] = "SAVEPOINT operation";
 constexpr char kRelease[] = "RELEASE operation";
 constexpr char kUndo[] = "ROLLBACK TO operation";
 constexpr char kCheckpoint[] = "PRAGMA wal_checkpoint(TRUNCATE)";
+constexpr absl::Duration kPurgeBusyTimeout = absl::Milliseconds(100);
 
 bool IsDatabaseFailure(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDataLoss(status);
@@ -119,6 +122,9 @@ bool GroupCommit::EmptyLog() {
 }
 
 void GroupCommit::Purge() {
+  // A long reader must not hold up those who wait for the next transaction.
+  connection_->SetBusyTimeout(kPurgeBusyTimeout);
+  absl::Cleanup restore = [this] { connection_->SetBusyTimeout(SqliteConnection::kBusyTimeout); };
   if (EmptyLog()) {
     purge_due_ = false;
     return;

@@ -9,6 +9,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/files.h"
 #include "server/telemetry/log.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr size_t kMaxFileSize = size_t{64} * 1024;
 constexpr size_t kMaxIdSize = 64;
 constexpr std::string_view kSpace = " \t\r";
+constexpr std::string_view kFingerprintOf = "token-server: the fingerprint of a sealing key";
 
 std::string_view Trim(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpace);
@@ -57,6 +59,18 @@ absl::StatusOr<Keyring::Key> ParseLine(std::string_view line) {
   return Keyring::Key{
       .id = std::string(id),
       .bytes = Secret(std::string_view(reinterpret_cast<const char*>(bytes.data()), size))};
+}
+
+// BLAKE2b with the key as its key: whoever finds it learns as much of the key as from what is
+// sealed with it, which is nothing.
+std::string Fingerprint(const Secret& key) {
+  std::array<unsigned char, crypto_generichash_BYTES_MIN> hash;
+  crypto_generichash(hash.data(), hash.size(),
+                     reinterpret_cast<const unsigned char*>(kFingerprintOf.data()),
+                     kFingerprintOf.size(),
+                     reinterpret_cast<const unsigned char*>(key.Reveal().data()), key.size());
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
 }
 
 }  // namespace
@@ -123,6 +137,28 @@ absl::Status Keyring::Generate(const std::string& path) {
   absl::StrAppend(&text, "key-", absl::Hex(randombytes_random(), absl::kZeroPad8), " ",
                   encoded.data(), "\n");
   return WriteNewPrivateFile(path, text);
+}
+
+Keyring Keyring::Copy() const {
+  std::vector<Key> keys;
+  for (const Key& key : keys_) keys.push_back({.id = key.id, .bytes = key.bytes.Copy()});
+  return Keyring(std::move(keys));
+}
+
+Keyring Keyring::With(const Keyring& other) const {
+  Keyring both = Copy();
+  for (const Key& key : other.keys_) {
+    if (Find(key.id) == nullptr) both.keys_.push_back({.id = key.id, .bytes = key.bytes.Copy()});
+  }
+  return both;
+}
+
+std::vector<KeyFact> Keyring::Facts() const {
+  std::vector<KeyFact> facts;
+  for (const Key& key : keys_) {
+    facts.push_back({.id = key.id, .fingerprint = Fingerprint(key.bytes)});
+  }
+  return facts;
 }
 
 const Keyring::Key* Keyring::Find(std::string_view id) const {

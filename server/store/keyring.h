@@ -9,6 +9,14 @@
 
 namespace token_service::store {
 
+// A key without the key: enough to tell whether somebody else has the same one.
+struct KeyFact {
+  std::string id;
+  std::string fingerprint;  // Of its bytes; tells nothing about them.
+
+  friend bool operator==(const KeyFact&, const KeyFact&) = default;
+};
+
 // The keys that seal what is stored. A text file: one key a line, `ID BASE64` with 32 bytes in
 // padded base64; ID is 1 to 64 characters of [A-Za-z0-9._-]; white space around is ignored, and so
 // are empty lines and those that begin with `#`. The first key seals, all of them open.
@@ -38,9 +46,17 @@ class Keyring {
   // `source` stands for the file in errors.
   static absl::StatusOr<Keyring> Parse(std::string_view text, std::string_view source);
 
+  Keyring Copy() const;
+
+  // Seals and opens as this one, and opens besides what `other` opens.
+  Keyring With(const Keyring& other) const;
+
   const Key& sealing_key() const { return keys_.front(); }
   // Null when there is none of that id.
   const Key* Find(std::string_view id) const;
+
+  // Of every key, in order.
+  std::vector<KeyFact> Facts() const;
 
  private:
   explicit Keyring(std::vector<Key> keys) : keys_(std::move(keys)) {}

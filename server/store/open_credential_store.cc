@@ -4,22 +4,59 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/store/keyring.h"
-#include "server/store/sealing_credential_store.h"
 #include "server/store/sqlite_credential_store.h"
+#include "server/telemetry/log.h"
 
 namespace token_service::store {
+namespace {
 
-absl::StatusOr<std::unique_ptr<broker::CredentialStore>> OpenCredentialStore(
+std::string OwnKeyFile(const StoreOptions& options) {
+  return absl::StrCat(options.data_dir, "/sealing.key");
+}
+
+}  // namespace
+
+absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options) {
+  return Keyring::Load(options.key_file.empty() ? OwnKeyFile(options) : options.key_file);
+}
+
+absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     const StoreOptions& options) {
   // First: the directory must be ours before a key is made in it.
   auto rows = SqliteCredentialStore::Open({.data_dir = options.data_dir});
   if (!rows.ok()) return rows.status();
-  absl::StatusOr<Keyring> keyring =
-      options.key_file.empty()
-          ? Keyring::LoadOrCreate(absl::StrCat(options.data_dir, "/sealing.key"))
-          : Keyring::Load(options.key_file);
+  KeyLedger& ledger = **rows;
+  absl::StatusOr<Keyring> keyring = LoadKeyring(options);
+  if (absl::IsNotFound(keyring.status()) && options.key_file.empty()) {
+    // A new key opens nothing that is there: whoever lost the old one should hear of that.
+    if (absl::Status status = ledger.CheckLoaded({}); !status.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(OwnKeyFile(options), " is not there: ", std::string(status.message())));
+    }
+    keyring = Keyring::LoadOrCreate(OwnKeyFile(options));
+  }
   if (!keyring.ok()) return keyring.status();
-  return SealingCredentialStore::Create(*std::move(rows), *std::move(keyring));
+  return SealingCredentialStore::Create(*std::move(rows), ledger, *std::move(keyring));
+}
+
+void ReloadKeyring(const StoreOptions& options, SealingCredentialStore& store) {
+  absl::StatusOr<Keyring> keyring = LoadKeyring(options);
+  absl::Status status = keyring.status();
+  std::string sealing_key;
+  uint64_t keys = 0;
+  if (status.ok()) {
+    sealing_key = keyring->sealing_key().id;
+    keys = keyring->Facts().size();
+    status = store.UseKeyring(*std::move(keyring));
+  }
+  if (status.ok()) {
+    telemetry::Log(telemetry::Level::kInfo, "keyring loaded",
+                   {{"seals", sealing_key}, {"keys", keys}});
+  } else {
+    telemetry::Log(telemetry::Level::kError,
+                   "the new keyring cannot be used; going on with the keys that are loaded",
+                   {{"error", std::string(status.message())}});
+  }
 }
 
 }  // namespace token_service::store

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/broker/credential_store.h"
+#include "server/store/sealing_credential_store.h"
 
 namespace token_service::store {
 
@@ -13,11 +13,18 @@ struct StoreOptions {
   std::string key_file;  // Empty: `sealing.key` in data_dir, made when missing.
 };
 
+// The keyring as it is in its file now.
+absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options);
+
 // The embedded store: sealed rows in an SQLite file that this process owns from now on.
 // FAILED_PRECONDITION, with a text for the operator, when the keyring cannot open what is stored or
 // the directory has an owner; other codes as in Keyring::Load and SqliteCredentialStore::Open.
 // Blocks.
-absl::StatusOr<std::unique_ptr<broker::CredentialStore>> OpenCredentialStore(
+absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     const StoreOptions& options);
+
+// Takes over what is in the keyring's file now, while the store is in use, and logs that. A file
+// that is no good changes nothing; the error is logged. One at a time; blocks.
+void ReloadKeyring(const StoreOptions& options, SealingCredentialStore& store);
 
 }  // namespace token_service::store

@@ -1,7 +1,6 @@
 #include "server/store/owner_lock.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +16,15 @@
 namespace token_service::store {
 namespace {
 
-absl::Status InUse(const std::string& path, int fd) {
+// Of the whole file. A lock of the open file, not of the process: it holds within one process too.
+struct flock WholeFile() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+std::string Who(int fd) {
   std::array<char, 32> text{};
   const ssize_t size = pread(fd, text.data(), text.size(), 0);
   int owner = 0;
@@ -25,7 +32,7 @@ absl::Status InUse(const std::string& path, int fd) {
   if (size > 0 && absl::SimpleAtoi(std::string(text.data(), static_cast<size_t>(size)), &owner)) {
     absl::StrAppend(&who, " (pid ", owner, ")");
   }
-  return absl::FailedPreconditionError(absl::StrCat(DirectoryOf(path), " is in use by ", who));
+  return who;
 }
 
 }  // namespace
@@ -33,10 +40,11 @@ absl::Status InUse(const std::string& path, int fd) {
 absl::StatusOr<OwnerLock> OwnerLock::Acquire(const std::string& path) {
   FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file.valid()) return FileError("cannot open", path, errno);
-  // flock() and not fcntl(): it belongs to the open file, so that it holds within one process too.
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return InUse(path, file.get());
-    return FileError("cannot lock", path, errno);
+  struct flock lock = WholeFile();
+  if (fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return FileError("cannot lock", path, errno);
+    return absl::FailedPreconditionError(
+        absl::StrCat(DirectoryOf(path), " is in use by ", Who(file.get())));
   }
   // For people and for the message above only; the lock is what counts.
   const std::string owner = absl::StrCat(getpid(), "\n");
@@ -44,6 +52,18 @@ absl::StatusOr<OwnerLock> OwnerLock::Acquire(const std::string& path) {
     return FileError("cannot write", path, errno);
   }
   return OwnerLock(std::move(file));
+}
+
+absl::StatusOr<std::string> OwnerLock::Owner(const std::string& path) {
+  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file.valid()) {
+    if (errno == ENOENT) return std::string();
+    return FileError("cannot open", path, errno);
+  }
+  // Only asks: a server that starts just now must find the lock free.
+  struct flock lock = WholeFile();
+  if (fcntl(file.get(), F_OFD_GETLK, &lock) != 0) return FileError("cannot lock", path, errno);
+  return lock.l_type == F_UNLCK ? std::string() : Who(file.get());
 }
 
 }  // namespace token_service::store

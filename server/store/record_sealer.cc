@@ -1,8 +1,10 @@
 #include "server/store/record_sealer.h"
 
-#include <algorithm>
 #include <array>
+#include <vector>
 
+#include "absl/types/span.h"
+#include "server/store/sealed_pair.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -20,35 +22,30 @@ constexpr std::string_view kClientSecret = "client_secret";
 constexpr std::string_view kAccessToken = "access_token";
 constexpr std::string_view kEvidence = "evidence";
 
-// A refresh token adopted from a file is stored in two places by one call that has room for one
-// value. So the value holds it sealed for each:
-//
-//   kPair (1 byte) | size of the first in 4 bytes, little endian | sealed as seed | sealed as grant
-constexpr char kPair = 2;
-constexpr size_t kPairHeader = 5;
-
-struct Pair {
-  std::string_view seed;
-  std::string_view grant;
-};
-
-// What is no pair stands for both.
-Pair Split(std::string_view sealed) {
-  if (sealed.size() < kPairHeader || sealed[0] != kPair) return {sealed, sealed};
-  size_t size = 0;
-  for (size_t i = 0; i < 4; ++i)
-    size |= size_t{static_cast<unsigned char>(sealed[i + 1])} << (8 * i);
-  const std::string_view parts = sealed.substr(kPairHeader);
-  size = std::min(size, parts.size());
-  return {parts.substr(0, size), parts.substr(size)};
+// Where the refresh token may have been sealed for, the likeliest first. The last differs from the
+// one before it only after a rotation.
+std::array<SealedPlace, 3> RefreshTokenPlaces(const CredentialRecord& record) {
+  const uint64_t generation = record.generation;
+  return {SealedPlace{record.name, kRefreshToken, generation},
+          SealedPlace{record.name, kGrant, generation},
+          SealedPlace{record.name, kGrant, generation == 0 ? 0 : generation - 1}};
 }
 
-Secret Join(const Secret& seed, const Secret& grant) {
-  std::string pair{kPair};
-  for (int shift = 0; shift < 32; shift += 8)
-    pair.push_back(static_cast<char>(seed.size() >> shift));
-  pair.append(seed.Reveal()).append(grant.Reveal());
-  return Secret(std::move(pair));
+struct OpenedValue {
+  Secret plain;
+  SealedPlace place;
+};
+
+// In the first of the places that it opens in, else the last one's error.
+absl::StatusOr<OpenedValue> OpenIn(const Sealer& sealer, absl::Span<const SealedPlace> places,
+                                   std::string_view sealed) {
+  absl::Status error;
+  for (const SealedPlace& place : places) {
+    absl::StatusOr<Secret> opened = sealer.Open(place, sealed);
+    if (opened.ok()) return OpenedValue{*std::move(opened), place};
+    error = opened.status();
+  }
+  return error;
 }
 
 }  // namespace
@@ -96,25 +93,23 @@ Secret RecordSealer::SealGrant(std::string_view name, uint64_t generation,
                                const Secret& refresh_token, bool also_seed) const {
   Secret grant = SealField(name, kGrant, generation, refresh_token);
   if (!also_seed) return grant;
-  return Join(SealField(name, kSeed, 0, refresh_token), grant);
+  return JoinPair(SealField(name, kSeed, 0, refresh_token), grant);
 }
 
 absl::StatusOr<Secret> RecordSealer::OpenRefreshToken(const CredentialRecord& record) const {
-  const std::string_view sealed = Split(record.refresh_token.Reveal()).grant;
-  SealedPlace place{
-      .credential = record.name, .field = kRefreshToken, .generation = record.generation};
-  absl::StatusOr<Secret> opened = sealer_.Open(place, sealed);
-  if (opened.ok()) return opened;
-  place.field = kGrant;
-  opened = sealer_.Open(place, sealed);
-  if (opened.ok() || record.generation == 0) return opened;
-  --place.generation;
-  return sealer_.Open(place, sealed);
+  absl::StatusOr<OpenedValue> opened =
+      OpenIn(sealer_, RefreshTokenPlaces(record), SplitPair(record.refresh_token.Reveal()).grant);
+  if (!opened.ok()) return opened.status();
+  return std::move(opened->plain);
 }
 
 void RecordSealer::Open(CredentialRecord& record) const {
   std::string_view unopened;
   absl::Status error;
+  if (record.standing == broker::Standing::kUnreadable) {
+    error = absl::DataLossError("the stored word is none of ours");
+    unopened = "standing";
+  }
   const auto put = [&](absl::StatusOr<Secret> opened, std::string_view field, Secret& into) {
     if (opened.ok()) {
       into = *std::move(opened);
@@ -124,7 +119,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
     }
   };
   put(OpenRefreshToken(record), kRefreshToken, record.refresh_token);
-  put(sealer_.Open({record.name, kSeed, 0}, Split(record.seed.Reveal()).seed), kSeed, record.seed);
+  put(sealer_.Open({record.name, kSeed, 0}, SplitPair(record.seed.Reveal()).seed), kSeed,
+      record.seed);
   put(sealer_.Open({record.name, kClientSecret, 0}, record.profile.client_secret.Reveal()),
       kClientSecret, record.profile.client_secret);
   if (record.token.has_value()) {
@@ -133,7 +129,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
   }
   if (error.ok()) return;
 
-  telemetry::Log(telemetry::Level::kError, "a sealed field does not open",
+  telemetry::Log(telemetry::Level::kError,
+                 "credential disabled: what is stored of it does not open",
                  {{"credential", record.name},
                   {"field", unopened},
                   {"reason", std::string_view(error.message().data(), error.message().size())}});
@@ -144,19 +141,54 @@ void RecordSealer::Open(CredentialRecord& record) const {
   record.token.reset();
 }
 
-std::vector<std::string> RecordSealer::MissingKeys(const CredentialRecord& record) const {
-  const std::string_view token =
-      record.token.has_value() ? record.token->value.Reveal() : std::string_view();
-  const std::array sealed = {Split(record.refresh_token.Reveal()).grant,
-                             Split(record.seed.Reveal()).seed,
-                             record.profile.client_secret.Reveal(), token};
-  std::vector<std::string> missing;
-  for (const std::string_view field : sealed) {
-    const std::string_view id = Sealer::KeyId(field);
-    if (id.empty() || sealer_.HasKey(id)) continue;
-    if (std::find(missing.begin(), missing.end(), id) == missing.end()) missing.emplace_back(id);
+bool RecordSealer::IsStale(std::string_view sealed) const {
+  return Sealer::KeyId(sealed) != keyring().sealing_key().id;
+}
+
+absl::StatusOr<bool> RecordSealer::Reseal(CredentialRecord& sealed) const {
+  struct Value {
+    std::vector<SealedPlace> places;
+    std::string_view bytes;
+    Secret* field;
+    Secret anew;
+  };
+  const auto grants = RefreshTokenPlaces(sealed);
+  std::vector<Value> values;
+  values.push_back({{grants.begin(), grants.end()},
+                    SplitPair(sealed.refresh_token.Reveal()).grant,
+                    &sealed.refresh_token,
+                    {}});
+  values.push_back(
+      {{{sealed.name, kSeed, 0}}, SplitPair(sealed.seed.Reveal()).seed, &sealed.seed, {}});
+  Secret& client_secret = sealed.profile.client_secret;
+  values.push_back({{{sealed.name, kClientSecret, 0}}, client_secret.Reveal(), &client_secret, {}});
+  if (sealed.token.has_value()) {
+    Secret& token = sealed.token->value;
+    values.push_back(
+        {{{sealed.name, kAccessToken, sealed.generation}}, token.Reveal(), &token, {}});
   }
-  return missing;
+  bool stale = false;
+  for (Value& value : values) {
+    // Opened even when it is not stale: a row of which one value is no good is left alone.
+    const absl::StatusOr<OpenedValue> opened = OpenIn(sealer_, value.places, value.bytes);
+    if (!opened.ok()) return opened.status();
+    if (!IsStale(value.bytes)) continue;
+    value.anew = sealer_.Seal(opened->place, opened->plain);
+    stale = true;
+  }
+  for (Value& value : values) {
+    if (!value.anew.empty()) *value.field = std::move(value.anew);
+  }
+  return stale;
+}
+
+absl::StatusOr<bool> RecordSealer::Reseal(Evidence& sealed) const {
+  const SealedPlace place = {sealed.name, kEvidence, sealed.generation};
+  const absl::StatusOr<Secret> opened = sealer_.Open(place, sealed.body.Reveal());
+  if (!opened.ok()) return opened.status();
+  if (!IsStale(sealed.body.Reveal())) return false;
+  sealed.body = sealer_.Seal(place, *opened);
+  return true;
 }
 
 }  // namespace token_service::store

@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,8 +15,8 @@ namespace token_service::store {
 // Which place each secret of a credential is sealed for:
 //
 //   refresh token, access token of a rotation: the rotation's generation
-//   refresh token of a new grant:              the generation current when it came; it opens in the
-//   next too seed, client secret:                       generation 0 evidence: the generation its
+//   refresh token of a new grant:              the generation current when it came; opens in the
+//   next seed, client secret:                       generation 0 evidence: the generation its
 //   attempt began with
 //
 // Empty values are sealed like any other. Immutable; any thread.
@@ -42,13 +41,20 @@ class RecordSealer {
   // record becomes kUnreadable with no secrets at all.
   void Open(broker::CredentialRecord& record) const;
 
-  // The ids of keys that the record needs and the keyring lacks, each once.
-  std::vector<std::string> MissingKeys(const broker::CredentialRecord& record) const;
+  // Seals anew with the first key what is sealed with another, each secret for the place it was
+  // sealed for. False: there was nothing to do. As Sealer::Open when one does not open; then
+  // nothing of the record is changed.
+  absl::StatusOr<bool> Reseal(broker::CredentialRecord& sealed) const;
+  // As above. Takes name, generation and body.
+  absl::StatusOr<bool> Reseal(broker::Evidence& sealed) const;
+
+  const Keyring& keyring() const { return sealer_.keyring(); }
 
  private:
   Secret SealField(std::string_view name, std::string_view field, uint64_t generation,
                    const Secret& plain) const;
   absl::StatusOr<Secret> OpenRefreshToken(const broker::CredentialRecord& record) const;
+  bool IsStale(std::string_view sealed) const;
 
   const Sealer sealer_;
 };

@@ -40,7 +40,7 @@ class Sealer {
   // The id of the key that sealed it; empty: it is nothing a Sealer made.
   static std::string_view KeyId(std::string_view sealed);
 
-  bool HasKey(std::string_view id) const { return keyring_.Find(id) != nullptr; }
+  const Keyring& keyring() const { return keyring_; }
 
  private:
   Keyring keyring_;

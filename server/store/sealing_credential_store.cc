@@ -1,11 +1,9 @@
 #include "server/store/sealing_credential_store.h"
 
 #include <cstdint>
-#include <map>
 #include <utility>
 #include <variant>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace token_service::store {
@@ -21,33 +19,51 @@ absl::Status Unreadable() {
   return absl::FailedPreconditionError("the credential's sealed fields do not open");
 }
 
+// What is sealed with a key would not open with another that goes by the same id.
+absl::Status CheckSameKeys(const Keyring& old, const Keyring& next) {
+  for (const KeyFact& key : next.Facts()) {
+    const Keyring::Key* const loaded = old.Find(key.id);
+    if (loaded == nullptr || loaded->bytes == next.Find(key.id)->bytes) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "key \"", key.id, "\" is another than the one loaded under this id; give it a new id"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> SealingCredentialStore::Create(
-    std::unique_ptr<broker::CredentialStore> inner, Keyring keyring) {
-  std::unique_ptr<SealingCredentialStore> store(
-      new SealingCredentialStore(std::move(inner), std::move(keyring)));
-  if (absl::Status status = store->CheckKeys(); !status.ok()) return status;
-  return store;
+    std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger, Keyring keyring) {
+  if (absl::Status status = ledger.RecordLoaded(keyring.Facts()); !status.ok()) return status;
+  return std::unique_ptr<SealingCredentialStore>(
+      new SealingCredentialStore(std::move(inner), ledger, std::move(keyring)));
 }
 
-absl::Status SealingCredentialStore::CheckKeys() {
-  std::map<std::string, int64_t> missing;
-  absl::Status status = inner_->ForEach([&](CredentialRecord record) {
-    for (const std::string& id : sealer_.MissingKeys(record)) ++missing[id];
-  });
-  if (!status.ok() || missing.empty()) return status;
-  std::string text = "the keyring lacks";
-  for (const auto& [id, credentials] : missing) {
-    absl::StrAppend(&text, id == missing.begin()->first ? "" : ", and", " key \"",
-                    absl::CHexEscape(id), "\", which ", credentials,
-                    credentials == 1 ? " credential needs" : " credentials need");
+absl::Status SealingCredentialStore::UseKeyring(Keyring next) {
+  const Keyring old = sealer_.Get()->keyring().Copy();
+  if (next.Facts() == old.Facts()) return ledger_.RecordLoaded(next.Facts());
+  if (absl::Status status = CheckSameKeys(old, next); !status.ok()) return status;
+  if (absl::Status status = ledger_.CheckLoaded(next.Facts()); !status.ok()) return status;
+  // Step by step, each waiting for the calls that began before it: first everyone can open with the
+  // new keys, then they seal, and only then may others seal with them too.
+  const Keyring still_old = old.With(next);
+  sealer_.Replace(still_old.Copy());
+  if (absl::Status status = ledger_.RecordLoaded(still_old.Facts()); !status.ok()) return status;
+  const Keyring already_next = next.With(old);
+  sealer_.Replace(already_next.Copy());
+  absl::Status status = ledger_.RecordLoaded(next.Facts());
+  if (absl::IsFailedPrecondition(status)) {
+    // A call that was under way sealed with a key that is to go, after our look.
+    ledger_.RecordLoaded(already_next.Facts()).IgnoreError();
   }
-  return absl::FailedPreconditionError(text);
+  if (!status.ok()) return status;
+  sealer_.Replace(std::move(next));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
     const broker::BeginRequest& request) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
   // First, so that an attempt is not put on record that nobody can carry out.
   const absl::StatusOr<CredentialRecord> before = Load(request.name);
   if (!before.ok()) return before.status();
@@ -56,19 +72,20 @@ absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
   absl::StatusOr<broker::BeginOutcome> outcome = inner_->Begin(request);
   if (!outcome.ok()) return outcome;
   if (auto* const begun = std::get_if<broker::Begun>(&*outcome)) {
-    sealer_.Open(begun->record);
+    sealer->Open(begun->record);
     if (begun->record.standing == broker::Standing::kUnreadable) return Unreadable();
   } else if (auto* const moved = std::get_if<broker::MovedOn>(&*outcome)) {
-    sealer_.Open(moved->record);
+    sealer->Open(moved->record);
   }
   return outcome;
 }
 
 absl::StatusOr<broker::CommitOutcome> SealingCredentialStore::Commit(
     const broker::Rotation& rotation) {
-  absl::StatusOr<broker::CommitOutcome> outcome = inner_->Commit(sealer_.Seal(rotation));
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  absl::StatusOr<broker::CommitOutcome> outcome = inner_->Commit(sealer->Seal(rotation));
   if (!outcome.ok()) return outcome;
-  if (auto* const fenced = std::get_if<broker::Fenced>(&*outcome)) sealer_.Open(fenced->record);
+  if (auto* const fenced = std::get_if<broker::Fenced>(&*outcome)) sealer->Open(fenced->record);
   return outcome;
 }
 
@@ -77,34 +94,40 @@ absl::Status SealingCredentialStore::Conclude(const broker::Conclusion& conclusi
 }
 
 absl::Status SealingCredentialStore::Quarantine(const broker::Evidence& evidence) {
-  return inner_->Quarantine(sealer_.Seal(evidence));
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  return inner_->Quarantine(sealer->Seal(evidence));
 }
 
 absl::Status SealingCredentialStore::ForEach(absl::FunctionRef<void(CredentialRecord)> visit) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
   return inner_->ForEach([&](CredentialRecord record) {
-    sealer_.Open(record);
+    sealer->Open(record);
     visit(std::move(record));
   });
 }
 
 absl::StatusOr<CredentialRecord> SealingCredentialStore::Load(std::string_view name) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
   absl::StatusOr<CredentialRecord> record = inner_->Load(name);
-  if (record.ok()) sealer_.Open(*record);
+  if (record.ok()) sealer->Open(*record);
   return record;
 }
 
 absl::Status SealingCredentialStore::Create(const CredentialRecord& record) {
-  return inner_->Create(sealer_.Seal(record));
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  return inner_->Create(sealer->Seal(record));
 }
 
 absl::Status SealingCredentialStore::UpdateProfile(std::string_view name,
                                                    const broker::CredentialProfile& profile) {
-  return inner_->UpdateProfile(name, sealer_.Seal(name, profile));
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  return inner_->UpdateProfile(name, sealer->Seal(name, profile));
 }
 
 absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
                                                          const Secret& refresh_token,
                                                          bool from_file) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
   // Another thread may commit a rotation between our look at the generation and our write. One is
   // provided for in how a grant is sealed. It takes an exchange with the provider to fit in, so a
   // second is next to impossible, but it would leave our token where it does not open. Then it is
@@ -114,7 +137,7 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
     const absl::StatusOr<CredentialRecord> before = inner_->Load(name);
     if (!before.ok()) return before.status();
     const Secret sealed =
-        sealer_.SealGrant(name, before->generation, refresh_token, /*also_seed=*/from_file);
+        sealer->SealGrant(name, before->generation, refresh_token, /*also_seed=*/from_file);
     absl::Status status = inner_->ReplaceRefreshToken(name, sealed, from_file);
     if (!status.ok()) return status;
     const absl::StatusOr<CredentialRecord> after = inner_->Load(name);

@@ -8,8 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/broker/credential_store.h"
-#include "server/store/record_sealer.h"
-#include "server/store/sealer.h"
+#include "server/store/current_sealer.h"
+#include "server/store/key_ledger.h"
+#include "server/store/keyring.h"
 
 namespace token_service::store {
 
@@ -21,10 +22,17 @@ namespace token_service::store {
 // FAILED_PRECONDITION.
 class SealingCredentialStore final : public broker::CredentialStore {
  public:
-  // FAILED_PRECONDITION when a record in `inner` is sealed with a key that is not in the keyring;
-  // names the key and says how many credentials need it. Reads the whole store.
+  // `ledger` is `inner`'s and lives as long. FAILED_PRECONDITION when something stored needs a key
+  // that the keyring lacks, or has another under that id: see CheckKeys. Reads the whole store.
   static absl::StatusOr<std::unique_ptr<SealingCredentialStore>> Create(
-      std::unique_ptr<broker::CredentialStore> inner, Keyring keyring);
+      std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger, Keyring keyring);
+
+  // While others use the store: seals with the first key of `next` from now on. An error leaves the
+  // keys as they were when `next` is no good (it lacks a key that is needed: FAILED_PRECONDITION;
+  // it gives a loaded key's id to another key: INVALID_ARGUMENT). When only the record cannot be
+  // written (UNAVAILABLE), all keys, new and old, are loaded until a later call works. One at a
+  // time.
+  absl::Status UseKeyring(Keyring next);
 
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
@@ -43,13 +51,13 @@ class SealingCredentialStore final : public broker::CredentialStore {
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 
  private:
-  SealingCredentialStore(std::unique_ptr<broker::CredentialStore> inner, Keyring keyring)
-      : inner_(std::move(inner)), sealer_(std::move(keyring)) {}
-
-  absl::Status CheckKeys();
+  SealingCredentialStore(std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger,
+                         Keyring keyring)
+      : inner_(std::move(inner)), ledger_(ledger), sealer_(std::move(keyring)) {}
 
   const std::unique_ptr<broker::CredentialStore> inner_;
-  const RecordSealer sealer_;
+  KeyLedger& ledger_;
+  CurrentSealer sealer_;
 };
 
 }  // namespace token_service::store

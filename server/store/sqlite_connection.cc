@@ -17,9 +17,6 @@ constexpr char kPragmas[] =
     "PRAGMA trusted_schema=OFF;";
 constexpr char kWal[] = "PRAGMA journal_mode=WAL";
 constexpr char kQueryOnly[] = "PRAGMA query_only=ON";
-// One process writes, from one connection: whoever holds a lock is a checkpoint, a reader of the
-// old kind or an operator's tool.
-constexpr int kBusyTimeoutMilliseconds = 100;
 
 }  // namespace
 
@@ -39,8 +36,8 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const O
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, options.vfs);
   std::unique_ptr<sqlite3, Close> database(opened);
   if (code != SQLITE_OK) return SqliteError(code, "cannot open the database");
-  sqlite3_busy_timeout(database.get(), kBusyTimeoutMilliseconds);
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(std::move(database)));
+  connection->SetBusyTimeout(kBusyTimeout);
   if (absl::Status status = connection->Configure(options.query_only); !status.ok()) return status;
   return connection;
 }
@@ -66,6 +63,10 @@ absl::Status SqliteConnection::Execute(const char* sql) {
 
 bool SqliteConnection::in_transaction() const {
   return sqlite3_get_autocommit(database_.get()) == 0;
+}
+
+void SqliteConnection::SetBusyTimeout(absl::Duration timeout) {
+  sqlite3_busy_timeout(database_.get(), static_cast<int>(absl::ToInt64Milliseconds(timeout)));
 }
 
 SqliteQuery::SqliteQuery(SqliteConnection& connection, const char* sql)
@@ -138,11 +139,13 @@ std::string SqliteQuery::Text() {
   return data == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(data), size);
 }
 
-Secret SqliteQuery::Bytes() {
+Secret SqliteQuery::Bytes() { return Secret(BorrowedBytes()); }
+
+std::string_view SqliteQuery::BorrowedBytes() {
   const void* const data = sqlite3_column_blob(statement_, column_);
   const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column_++));
-  return data == nullptr ? Secret()
-                         : Secret(std::string_view(static_cast<const char*>(data), size));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(static_cast<const char*>(data), size);
 }
 
 int64_t SqliteQuery::Integer() { return sqlite3_column_int64(statement_, column_++); }

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/secret.h"
 
 struct sqlite3;
@@ -29,13 +30,18 @@ class SqliteConnection {
     const char* vfs = nullptr;  // Null: the default. For tests.
   };
 
-  // WAL, synchronous=FULL, foreign keys, secure_delete; waits 100 ms for a lock.
+  // How long to wait for another's lock: `rekey` writes beside the server, a moment at a time.
+  static constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
+
+  // WAL, synchronous=FULL, foreign keys, secure_delete, kBusyTimeout.
   static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const Options& options);
 
   // Runs constant SQL, several statements if need be, and ignores rows.
   absl::Status Execute(const char* sql);
 
   bool in_transaction() const;
+
+  void SetBusyTimeout(absl::Duration timeout);
 
  private:
   friend class SqliteQuery;
@@ -86,6 +92,7 @@ class SqliteQuery {
   bool IsNull() const;  // The next column; does not move on.
   std::string Text();
   Secret Bytes();
+  std::string_view BorrowedBytes();  // SQLite's own, until the next Step.
   int64_t Integer();
   std::optional<int64_t> OptionalInteger();
   void Skip() { ++column_; }

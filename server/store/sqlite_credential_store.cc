@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/store/credential_rows.h"
 #include "server/store/files.h"
+#include "server/store/key_rows.h"
 #include "server/store/sqlite_schema.h"
 
 namespace token_service::store {
@@ -69,6 +70,9 @@ absl::Status SqliteCredentialStore::Change(std::string_view name,
   return writer_.Run([&](SqliteConnection& connection) -> absl::Status {
     absl::StatusOr<StoredRow> row = ReadRow(connection, name);
     if (!row.ok()) return row.status();
+    if (row->record.standing == broker::Standing::kUnreadable) {
+      return absl::FailedPreconditionError("the credential's row is damaged");
+    }
     return change(*row) ? UpdateRow(connection, *row) : absl::OkStatus();
   });
 }
@@ -160,6 +164,18 @@ absl::StatusOr<int64_t> SqliteCredentialStore::CountEvidence(std::string_view na
   });
   if (!status.ok()) return status;
   return *count;
+}
+
+absl::Status SqliteCredentialStore::CheckLoaded(const std::vector<KeyFact>& loaded) {
+  return readers_.Run(
+      [&](SqliteConnection& connection) { return CheckKeysOf(connection, loaded); });
+}
+
+absl::Status SqliteCredentialStore::RecordLoaded(const std::vector<KeyFact>& loaded) {
+  return writer_.Run([&](SqliteConnection& connection) {
+    absl::Status status = CheckKeysOf(connection, loaded);
+    return status.ok() ? WriteKeyFacts(connection, loaded) : status;
+  });
 }
 
 }  // namespace token_service::store

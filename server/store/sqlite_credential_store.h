@@ -3,12 +3,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/broker/credential_store.h"
 #include "server/store/group_commit.h"
+#include "server/store/key_ledger.h"
 #include "server/store/owner_lock.h"
 #include "server/store/read_pool.h"
 #include "server/store/transitions.h"
@@ -20,7 +22,7 @@ namespace token_service::store {
 //
 // Writes that come together share one transaction and one fsync (GroupCommit); reads wait for no
 // write.
-class SqliteCredentialStore final : public broker::CredentialStore {
+class SqliteCredentialStore final : public broker::CredentialStore, public KeyLedger {
  public:
   struct Options {
     std::string data_dir;       // Made with mode 0700 when missing.
@@ -48,6 +50,9 @@ class SqliteCredentialStore final : public broker::CredentialStore {
   absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
+
+  absl::Status CheckLoaded(const std::vector<KeyFact>& loaded) override;
+  absl::Status RecordLoaded(const std::vector<KeyFact>& loaded) override;
 
  private:
   SqliteCredentialStore(OwnerLock lock, const SqliteConnection::Options& database);

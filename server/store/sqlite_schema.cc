@@ -59,7 +59,16 @@ constexpr const char* kMigrations[] = {
     "CREATE INDEX evidence_by_credential ON evidence(credential);"
     "PRAGMA application_id=0x546f5376;"
     "PRAGMA user_version=1;",
+    // See KeyLedger. The key in position 0 seals.
+    "CREATE TABLE loaded_keys("
+    "  position INTEGER NOT NULL PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  fingerprint TEXT NOT NULL"
+    ") STRICT;"
+    "PRAGMA user_version=2;",
 };
+
+constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));
 
 constexpr char kReadApplicationId[] = "PRAGMA application_id";
 constexpr char kReadVersion[] = "PRAGMA user_version";
@@ -80,9 +89,8 @@ absl::Status RunMigration(SqliteConnection& connection, const char* migration) {
   return status;
 }
 
-}  // namespace
-
-absl::Status MigrateSchema(SqliteConnection& connection) {
+// The version that the file has, from 0 for a fresh one to kNewest.
+absl::StatusOr<int64_t> ReadVersion(SqliteConnection& connection) {
   const absl::StatusOr<int64_t> application = ReadNumber(connection, kReadApplicationId);
   if (!application.ok()) return application.status();
   const absl::StatusOr<int64_t> tables = ReadNumber(connection, kCountTables);
@@ -94,19 +102,34 @@ absl::Status MigrateSchema(SqliteConnection& connection) {
   if (!fresh && *application != kApplicationId) {
     return absl::FailedPreconditionError("it is another program's database");
   }
-  constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));
   if (*version < 0 || *version > kNewest) {
     return absl::FailedPreconditionError(absl::StrCat("its schema is version ", *version,
                                                       ", written by a newer token-server; this "
                                                       "one knows versions up to ",
                                                       kNewest));
   }
+  return *version;
+}
+
+}  // namespace
+
+absl::Status MigrateSchema(SqliteConnection& connection) {
+  const absl::StatusOr<int64_t> version = ReadVersion(connection);
+  if (!version.ok()) return version.status();
   for (int64_t step = *version; step < kNewest; ++step) {
     if (absl::Status status = RunMigration(connection, kMigrations[step]); !status.ok()) {
       return status;
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckSchema(SqliteConnection& connection) {
+  const absl::StatusOr<int64_t> version = ReadVersion(connection);
+  if (!version.ok()) return version.status();
+  if (*version == kNewest) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "its schema is version ", *version, ", of an older token-server; this one needs ", kNewest));
 }
 
 }  // namespace token_service::store

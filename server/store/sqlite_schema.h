@@ -9,4 +9,7 @@ namespace token_service::store {
 // file belongs to another program or a newer version of this one wrote it; nothing is changed then.
 absl::Status MigrateSchema(SqliteConnection& connection);
 
+// OK when it is the newest schema already; else FAILED_PRECONDITION. Changes nothing.
+absl::Status CheckSchema(SqliteConnection& connection);
+
 }  // namespace token_service::store

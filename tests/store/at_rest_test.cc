@@ -127,6 +127,24 @@ TEST_F(AtRest, AnEmptiedFieldDoesNotOpen) {
   EXPECT_EQ(StandingNow(), Standing::kUnreadable);
 }
 
+TEST_F(AtRest, AnUnknownStandingIsUnreadableAndTheRestServes) {
+  ASSERT_TRUE(store_->Create(NewRecord("zz")).ok());
+  Tamper("UPDATE credentials SET standing='?' WHERE name='support-inbox'");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(store_->Load(kName)->refresh_token.empty());
+  EXPECT_EQ(store_->Load("zz")->standing, Standing::kUsable);
+  EXPECT_EQ(store_->SetStanding(kName, Standing::kDisabled).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(AtRest, AForgedKeyIdIsDamageAndNoMissingKey) {
+  // `key-01234567` becomes `kez-01234567`.
+  Tamper(
+      "UPDATE credentials SET seed=CAST(substr(seed,1,4)||x'7a'||substr(seed,6) AS BLOB)"
+      " WHERE name='support-inbox'");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
 TEST_F(AtRest, AnUnreadableRowIsLeftAsItIs) {
   Tamper("UPDATE credentials SET seed=client_secret");
   ASSERT_EQ(StandingNow(), Standing::kUnreadable);

@@ -7,6 +7,7 @@
 #include "server/store/open_credential_store.h"
 #include "server/store/sealing_credential_store.h"
 #include "server/store/sqlite_credential_store.h"
+#include "tests/store/memory_key_ledger.h"
 #include "tests/store/records.h"
 #include "tests/testing/memory_credential_store.h"
 
@@ -20,14 +21,19 @@ T Need(absl::StatusOr<T> made) {
   std::abort();
 }
 
+struct StoreWithLedger final : MemoryCredentialStore {
+  MemoryKeyLedger ledger{*this};
+};
+
 std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&) {
   return std::make_unique<MemoryCredentialStore>();
 }
 
 std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir) {
+  auto rows = std::make_unique<StoreWithLedger>();
+  store::KeyLedger& ledger = rows->ledger;
   return Need(store::SealingCredentialStore::Create(
-      std::make_unique<MemoryCredentialStore>(),
-      Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
+      std::move(rows), ledger, Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
 }
 
 std::unique_ptr<broker::CredentialStore> OpenSqlite(const TempDir& dir) {

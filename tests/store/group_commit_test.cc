@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -116,6 +117,18 @@ TEST_F(GroupCommitTest, ADamagedFileIsUnavailableToAWriter) {
   const absl::Status status =
       writer_.Run([](SqliteConnection&) { return absl::DataLossError("damaged"); });
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(GroupCommitTest, WaitsForAnotherProgramsTransaction) {
+  const auto other = OpenConnection();
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE((*other)->Execute("BEGIN IMMEDIATE").ok());
+  std::thread writer(
+      [this] { EXPECT_TRUE(writer_.Run([](SqliteConnection& c) { return Insert(c, 1); }).ok()); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));  // A slow disk's sync.
+  ASSERT_TRUE((*other)->Execute("COMMIT").ok());
+  writer.join();
+  EXPECT_EQ(Count(), 1);
 }
 
 TEST_F(GroupCommitTest, OneAloneWaitsForNobody) {

@@ -7,10 +7,13 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "tests/store/captured_log.h"
+#include "tests/store/memory_key_ledger.h"
 #include "tests/store/records.h"
 #include "tests/testing/memory_credential_store.h"
 
@@ -42,6 +45,10 @@ class WatchedStore final : public MemoryCredentialStore {
     if (after_load) std::exchange(after_load, nullptr)();
     return record;
   }
+  absl::Status Create(const CredentialRecord& record) override {
+    if (before_create) std::exchange(before_create, nullptr)();
+    return MemoryCredentialStore::Create(record);
+  }
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override {
     last_rotation = rotation.Copy();
     return MemoryCredentialStore::Commit(rotation);
@@ -51,7 +58,9 @@ class WatchedStore final : public MemoryCredentialStore {
     return MemoryCredentialStore::Quarantine(evidence);
   }
 
-  std::function<void()> after_load;  // Once.
+  testing::MemoryKeyLedger ledger{*this};
+  std::function<void()> after_load;     // Once.
+  std::function<void()> before_create;  // Once.
   broker::Rotation last_rotation;
   Secret last_evidence;
 };
@@ -61,7 +70,7 @@ class SealingCredentialStoreTest : public ::testing::Test {
   SealingCredentialStoreTest() {
     auto inner = std::make_unique<WatchedStore>();
     inner_ = inner.get();
-    store_ = *SealingCredentialStore::Create(std::move(inner), Keys(kOld));
+    store_ = *SealingCredentialStore::Create(std::move(inner), inner_->ledger, Keys(kOld));
     EXPECT_TRUE(store_->Create(NewRecord()).ok());
   }
 
@@ -173,8 +182,8 @@ TEST_F(SealingCredentialStoreTest, OpensWithAnOlderKeyAndSealsWithTheFirst) {
   auto inner = std::make_unique<WatchedStore>();
   WatchedStore* const beneath = inner.get();
   ASSERT_TRUE(inner->Create(*inner_->Load(kName)).ok());
-  const auto store =
-      SealingCredentialStore::Create(std::move(inner), Keys(std::string(kNew) + kOld));
+  const auto store = SealingCredentialStore::Create(std::move(inner), beneath->ledger,
+                                                    Keys(std::string(kNew) + kOld));
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->Load(kName)->refresh_token.Reveal(), RefreshTokenOf(kName, 0));
   Rotate(**store, 0);
@@ -184,14 +193,108 @@ TEST_F(SealingCredentialStoreTest, OpensWithAnOlderKeyAndSealsWithTheFirst) {
 TEST_F(SealingCredentialStoreTest, AMissingKeyIsRefusedAtTheStartWithItsIdAndCount) {
   ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
   ASSERT_TRUE(store_->Create(NewRecord("other")).ok());
-  auto inner = std::make_unique<MemoryCredentialStore>();
+  auto inner = std::make_unique<WatchedStore>();
   for (const std::string_view name : {kName, std::string_view("other")}) {
     ASSERT_TRUE(inner->Create(*inner_->Load(name)).ok());
   }
-  const absl::Status status = SealingCredentialStore::Create(std::move(inner), Keys(kNew)).status();
+  KeyLedger& ledger = inner->ledger;
+  const absl::Status status =
+      SealingCredentialStore::Create(std::move(inner), ledger, Keys(kNew)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(std::string(status.message()),
             "the keyring lacks key \"old\", which 2 credentials need");
+}
+
+// ---- other keys, while the store is in use
+
+class UseKeyringTest : public SealingCredentialStoreTest {
+ protected:
+  std::string KeyBeneath(std::string_view name = kName) {
+    return std::string(Sealer::KeyId(inner_->Load(name)->refresh_token.Reveal()));
+  }
+  std::vector<std::string> Recorded() {
+    std::vector<std::string> ids;
+    for (const KeyFact& key : inner_->ledger.recorded()) ids.push_back(key.id);
+    return ids;
+  }
+};
+
+TEST_F(UseKeyringTest, ANewFirstKeySealsFromThenOnAndTheOldOneOpens) {
+  ASSERT_TRUE(store_->UseKeyring(Keys(std::string(kNew) + kOld)).ok());
+  EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 0));
+  EXPECT_EQ(KeyBeneath(), "old");
+  Rotate(*store_, 0);
+  EXPECT_EQ(KeyBeneath(), "new");
+  EXPECT_THAT(Recorded(), ::testing::ElementsAre("new", "old"));
+}
+
+TEST_F(UseKeyringTest, AKeyringWithoutANeededKeyIsRefusedAndChangesNothing) {
+  const absl::Status status = store_->UseKeyring(Keys(kNew));
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("lacks key \"old\", which 1 credential needs"));
+  ASSERT_TRUE(store_->Create(NewRecord("other")).ok());
+  EXPECT_EQ(KeyBeneath("other"), "old");
+  EXPECT_THAT(Recorded(), ::testing::ElementsAre("old"));
+}
+
+TEST_F(UseKeyringTest, AnotherKeyUnderALoadedIdIsRefused) {
+  const absl::Status status =
+      store_->UseKeyring(Keys("old QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\n"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("key \"old\""));
+  EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 0));
+}
+
+TEST_F(UseKeyringTest, AKeyThatNothingNeedsAnyMoreCanGo) {
+  ASSERT_TRUE(store_->UseKeyring(Keys(std::string(kNew) + kOld)).ok());
+  ASSERT_TRUE(store_->Delete(kName).ok());
+  ASSERT_TRUE(store_->UseKeyring(Keys(kNew)).ok());
+  EXPECT_THAT(Recorded(), ::testing::ElementsAre("new"));
+}
+
+// The row would need a key that the keyring is just about to lose.
+TEST_F(UseKeyringTest, AKeyThatACallUnderWaySealedWithStays) {
+  ASSERT_TRUE(store_->Delete(kName).ok());
+  absl::Notification sealed;
+  absl::Notification go_on;
+  inner_->before_create = [&] {
+    sealed.Notify();
+    go_on.WaitForNotification();
+  };
+  std::thread creator([this] { EXPECT_TRUE(store_->Create(NewRecord()).ok()); });
+  sealed.WaitForNotification();
+  inner_->ledger.after_check = [&] { go_on.Notify(); };  // Nothing is stored yet.
+  const absl::Status status = store_->UseKeyring(Keys(kNew));
+  creator.join();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 0));
+}
+
+TEST_F(UseKeyringTest, WhenTheRecordCannotBeWrittenEverythingStillOpens) {
+  inner_->ledger.next_failure = absl::UnavailableError("disk full");
+  EXPECT_EQ(store_->UseKeyring(Keys(std::string(kNew) + kOld)).code(),
+            absl::StatusCode::kUnavailable);
+  Rotate(*store_, 0);
+  EXPECT_EQ(KeyBeneath(), "old") << "sealed with a key that is not on record";
+  EXPECT_EQ(Load().generation, 1u);
+  ASSERT_TRUE(store_->UseKeyring(Keys(std::string(kNew) + kOld)).ok());
+  Rotate(*store_, 1);
+  EXPECT_EQ(KeyBeneath(), "new");
+}
+
+TEST_F(UseKeyringTest, AWrongKeyUnderTheRightIdIsRefusedAtTheStart) {
+  auto inner = std::make_unique<WatchedStore>();
+  WatchedStore* const beneath = inner.get();
+  ASSERT_TRUE(inner->Create(*inner_->Load(kName)).ok());
+  ASSERT_TRUE(beneath->ledger.RecordLoaded(Keys(kOld).Facts()).ok());
+  const absl::Status status =
+      SealingCredentialStore::Create(std::move(inner), beneath->ledger,
+                                     Keys("old QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\n"))
+          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(std::string(status.message()),
+            "the keyring has another key under the id \"old\", which 1 credential needs");
 }
 
 }  // namespace

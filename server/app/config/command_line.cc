@@ -15,12 +15,14 @@ absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
   if (!line.config.empty()) return LoadConfig(line.config);
 
   const ConfigSource source = ConfigSource::Flags();
+  token::config::ConfigFile file;
+  if (!line.data_dir.empty()) file.set_data_dir(line.data_dir);
+  // Needs no more than what is stored.
+  if (line.command == Command::kRekey) return ValidateConfig(file, source);
   // Said here: "or in defaults" would be no help.
   if (line.token_endpoint.empty()) return source.Error("token_endpoint", "is required");
 
-  token::config::ConfigFile file;
   for (const std::string& address : line.listen) file.add_listen(address);
-  if (!line.data_dir.empty()) file.set_data_dir(line.data_dir);
   token::config::Credential& credential = *file.add_credentials();
   credential.set_name(kOnlyCredential);
   credential.set_client_id(line.client_id);

@@ -18,6 +18,8 @@ Usage:
   token-server --config=FILE --check_config  only check it, and the files it names
   token-server --data_dir=DIR --token_endpoint=URL --client_id=ID --refresh_token_file=FILE
                                              serve one credential, named "default"
+  token-server rekey --config=FILE           seal what is stored anew with the first key of the
+  token-server rekey --data_dir=DIR          keyring, while a server runs or not
 
 Flags:
   --config=FILE              the configuration file
