@@ -26,7 +26,7 @@ install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/token-server CO
 
 # For stubs in other languages: docs/clients.md.
 set(TOKEN_SERVICE_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/token-service/proto)
-install(DIRECTORY proto/token DESTINATION ${TOKEN_SERVICE_PROTO_DIR} COMPONENT development FILES_MATCHING PATTERN *.proto)
+install(DIRECTORY proto/token proto/google DESTINATION ${TOKEN_SERVICE_PROTO_DIR} COMPONENT development FILES_MATCHING PATTERN *.proto)
 
 # The generated code of google.rpc is linked, but its headers stay here: /usr/include/google is not ours.
 set_target_properties(ts_client PROPERTIES EXPORT_NAME client OUTPUT_NAME token_service_client)
