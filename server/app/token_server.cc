@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "server/app/config/tls.h"
 #include "server/authz/caller_identity.h"
+#include "server/base/secret_memory.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/telemetry/log.h"
@@ -50,6 +52,16 @@ absl::StatusOr<authz::AccessPolicy> PolicyOf(const ServerConfig& config) {
     entries.push_back({.identity = caller.identity, .rights = std::move(rights)});
   }
   return authz::AccessPolicy::Create(std::move(entries));
+}
+
+// Once: it does not get better.
+void TellOfUnlockedSecrets() {
+  static std::atomic<bool> told = false;
+  const SecretMemoryUse use = GetSecretMemoryUse();
+  if (use.unlocked == 0 || told.exchange(true)) return;
+  Log(Level::kWarning,
+      "not all secrets fit into locked memory and they may be swapped out: raise RLIMIT_MEMLOCK",
+      {{"locked_bytes", use.locked}, {"unlocked_bytes", use.unlocked}});
 }
 
 }  // namespace
@@ -195,6 +207,7 @@ void TokenServer::WatchTokenFiles() {
 void TokenServer::WatchHealth() {
   const bool serving = !draining_.load() && scheduler_->unpersisted() == 0;
   for (const auto& listener : listeners_) listener->SetServing(serving);
+  TellOfUnlockedSecrets();
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
 }
 

@@ -3,11 +3,13 @@
 #include <cstring>
 #include <utility>
 
+#include "server/base/secret_memory.h"
+
 namespace token_service {
 
 Secret::Secret(std::string_view value) : size_(value.size()) {
   if (size_ == 0) return;
-  data_ = new char[size_];
+  data_ = AllocateSecret(size_);
   std::memcpy(data_, value.data(), size_);
 }
 
@@ -28,8 +30,7 @@ Secret::~Secret() { Wipe(); }
 
 void Secret::Wipe() {
   if (data_ == nullptr) return;
-  explicit_bzero(data_, size_);
-  delete[] data_;
+  FreeSecret(data_, size_);
   data_ = nullptr;
   size_ = 0;
 }

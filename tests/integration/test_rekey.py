@@ -166,8 +166,7 @@ def test_a_needed_key_taken_out_is_named_at_reload_and_at_start(start_sandbox, s
     server.stop()
     process = server.launch()
     assert process.wait() == 1
-    assert process.stderr().splitlines()[-1] == (
-        'token-server: the keyring lacks key "first", which 1 credential needs')
+    assert 'token-server: the keyring lacks key "first", which 1 credential needs' in process.stderr().splitlines()
 
 
 @pytest.mark.parametrize("text", ["", "first AAAA\n", "no-base64 !!!\n", "a\n"])
