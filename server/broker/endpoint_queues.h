@@ -49,6 +49,11 @@ class RefreshScheduler::Endpoints {
   Endpoint& Of(const std::string& url);
   // Into its endpoint's queue; an operator's goes to the head, past what the operator overrides.
   void Push(const EntryPtr& entry, bool wanted);
+  // Is one of `free_workers` for this endpoint? The more of them it has, the more must be left for
+  // the others (docs/adr/0013-outages.md).
+  bool MayStart(const Endpoint& endpoint, int free_workers) const {
+    return endpoints_.size() == 1 || endpoint.running < free_workers;
+  }
   // Those with something queued take turns. EndTurn is true for one that has another.
   size_t waiting() const { return ready_.size(); }
   Endpoint& TakeTurn();

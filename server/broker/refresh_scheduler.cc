@@ -66,6 +66,7 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
                                     entry->settings->min_refresh_interval, clock_, random_);
     }
     if (!entries_.emplace(name, entry).second) return;
+    endpoints_->Of(entry->settings->token_endpoint);
     if (facts.token != nullptr) cache_.Publish(facts.token);
     RestLocked(*entry, now);
     AdvanceLocked(effects);
@@ -212,7 +213,11 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     facts.rejected = true;
     if (entry->dead()) WithdrawLocked(*entry);
   }
-  if (entry->running()) return Underway{};
+  if (auto* const running = std::get_if<Entry::Running>(&entry->state)) {
+    if (need == Need::kOperator) running->operator_waits = true;
+    if (need == Need::kOperator || now < running->patience_end) return Underway{};
+    return MakeRefusal(Reason::kProviderUnavailable, options_.patience);
+  }
   if (entry->dead() || entry->unpersisted.has_value()) return RefusalLocked(*entry, now);
   if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {
     facts.last_asked = now;
@@ -339,6 +344,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   bool probe = false;
   if (!entry->forced) {
     if (endpoint.running >= options_.per_endpoint) return false;
+    if (!endpoints_->MayStart(endpoint, options_.workers - running_)) return false;
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
     // nothing back, and a plan ahead may have been brought forward.)
     if (!entry->held_elsewhere && entry->ReplayHeldBack(now)) {
@@ -360,7 +366,15 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
                          .take_over = entry->forced,
                          .doubt_weighed = entry->forced || weighed,
                          .rotates = entry->facts.rotates};
-  entry->state = Entry::Running{&endpoint, probe};
+  ++entry->flights;
+  Entry::Running running{&endpoint, probe};
+  running.operator_waits = entry->forced;
+  if (entry->suspect()) {
+    running.patience_end = now + options_.patience;
+    timers_.At(running.patience_end,
+               [this, entry, flight = entry->flights] { OnPatienceEnd(entry, flight); });
+  }
+  entry->state = running;
   entry->forced = false;
   entry->held_elsewhere = false;
   entry->facts.replayed = entry->facts.doubt_since.has_value();
@@ -394,6 +408,19 @@ void RefreshScheduler::OnTimer() {
     absl::MutexLock lock(&mutex_);
     timer_.reset();
     AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::OnPatienceEnd(const EntryPtr& entry, uint64_t flight) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto* running = std::get_if<Entry::Running>(&entry->state);
+    const bool still_out = running != nullptr && entry->flights == flight && !entry->removed;
+    if (!still_out || running->operator_waits) return;
+    effects.settled.emplace_back(entry->settings->name,
+                                 MakeRefusal(Reason::kProviderUnavailable, options_.patience));
   }
   Perform(std::move(effects));
 }
@@ -436,7 +463,9 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     if (running.endpoint != nullptr) {
       Endpoint& endpoint = *running.endpoint;
       --endpoint.running;
+      const bool was_open = endpoint.breaker.IsOpen();
       endpoint.Learn(result, running.probe, now, random_);
+      if (was_open && !endpoint.breaker.IsOpen()) RetryAfterOutageLocked(endpoint, now);
       if (endpoint.breaker.IsOpen()) RefuseWantedLocked(endpoint, now, effects);
     }
     entry->state = Entry::Resting{{MonotonicTime::Never(), Why::kNever}};
@@ -475,6 +504,18 @@ void RefreshScheduler::RefuseWantedLocked(const Endpoint& endpoint, MonotonicTim
   for (const Endpoint::Place& place : endpoint.wanted) {
     if (place.stale()) continue;
     effects.settled.emplace_back(place.entry->settings->name, endpoint.BreakerRefusal(now));
+  }
+}
+
+// Nor is anybody to sit out a backoff of up to two minutes after it has come back.
+void RefreshScheduler::RetryAfterOutageLocked(const Endpoint& endpoint, MonotonicTime now) {
+  for (const auto& [name, entry] : entries_) {
+    const auto* resting = std::get_if<Entry::Resting>(&entry->state);
+    if (resting == nullptr || resting->plan.why != Why::kRetry || !entry->suspect()) continue;
+    if (&endpoints_->Of(entry->settings->token_endpoint) != &endpoint) continue;
+    entry->facts.retry_at = std::max(now, entry->facts.not_before);
+    WakeLocked(*entry);
+    RestLocked(*entry, now);
   }
 }
 

@@ -48,6 +48,9 @@ class RefreshScheduler {
     BackoffPolicy backoff;
     Breaker::Options breaker;
     absl::Duration client_rejected_retry = absl::Minutes(10);
+    // How long callers wait for a flight to a provider that did not answer the last one: it is more
+    // likely to end in another time-out than in a token.
+    absl::Duration patience = absl::Seconds(1);
     // How often to look whether another replica's attempt has landed.
     absl::Duration poll_other_holder = absl::Milliseconds(250);
     bool sole_holder = true;  // As in Refresher::Options.
@@ -105,6 +108,7 @@ class RefreshScheduler {
   using EntryPtr = std::shared_ptr<Entry>;
 
   void OnTimer();
+  void OnPatienceEnd(const EntryPtr& entry, uint64_t flight);
   void Fly(const EntryPtr& entry, CredentialSettingsPtr settings, Refresher::Order order);
   void Persist(const EntryPtr& entry, Unpersisted pending);
   void Land(const EntryPtr& entry, RefreshResult result);
@@ -126,6 +130,8 @@ class RefreshScheduler {
   void ArmLocked(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WithdrawLocked(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RefuseWantedLocked(const Endpoint& endpoint, MonotonicTime now, Effects& effects)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RetryAfterOutageLocked(const Endpoint& endpoint, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveLocked(EntryPtr entry, absl::AnyInvocable<void()>& landed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -27,12 +27,20 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
     bool probe = false;  // Of the endpoint's open breaker.
     // The settings were changed since: what the provider refuses may be what was changed.
     bool outdated = false;
+    // Callers do not wait for it any longer than until then.
+    MonotonicTime patience_end = MonotonicTime::Never();
+    bool operator_waits = false;  // For its outcome, however long that takes.
   };
 
   bool running() const { return std::holds_alternative<Running>(state); }
   // Nothing is tried any more until somebody changes something.
   bool dead() const {
     return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
+  }
+  // The provider did not do its work the last time, and what comes is no replay at once.
+  bool suspect() const {
+    const bool first_replay = facts.doubt_since.has_value() && facts.rotates && !facts.replayed;
+    return tries > 0 && last_reason == Reason::kProviderUnavailable && !first_replay;
   }
   // The refresh token may be consumed, and it is not the time to find out.
   bool ReplayHeldBack(MonotonicTime now) const {
@@ -67,6 +75,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   std::variant<Resting, Queued, Running> state =
       Resting{{MonotonicTime::Never(), RefreshPlan::Why::kNever}};
   uint64_t ticket = 0;      // Of its latest place in a queue.
+  uint64_t flights = 0;     // So far.
   uint64_t generation = 0;  // As stored (or about to be).
   std::optional<Unpersisted> unpersisted;
   std::optional<Reason> last_reason;  // Of this process's last failure.

@@ -52,6 +52,31 @@ TEST_F(EndpointQueueTest, AnEndpointThatHangsDoesNotDelayTheOther) {
   EXPECT_EQ(provider_.count(), 21);
 }
 
+// Three times eight hang, more than there are workers for, before any breaker opens.
+TEST_F(EndpointQueueTest, EndpointsThatHangLeaveAWorkerForOneThatDoesNot) {
+  for (int endpoint = 0; endpoint < 3; ++endpoint) {
+    for (int i = 0; i < 8; ++i) {
+      Create(absl::StrCat("hanging-", endpoint, "-", i), [endpoint](CredentialSettings& s) {
+        s.token_endpoint = absl::StrCat("https://hanging-", endpoint, ".example/token");
+      });
+    }
+  }
+  Create("zulu", [](CredentialSettings& s) { s.token_endpoint = std::string(kOtherEndpoint); });
+  Start();  // In order of name: the others come first.
+  const size_t started = process_->executor.pending();
+  EXPECT_LE(started, 16);
+  for (size_t i = 0; i < started; ++i) process_->executor.RunOne();
+  // None of them was told yet how its exchange ended when it started.
+  EXPECT_EQ(provider_.count("zulu"), 1);
+}
+
+TEST_F(EndpointQueueTest, AnEndpointAloneMayHaveEveryWorker) {
+  options_.scheduler.workers = 8;
+  for (int i = 0; i < 20; ++i) Create(absl::StrCat("name-", i));
+  Start();
+  EXPECT_EQ(process_->executor.pending(), 8);
+}
+
 TEST_F(EndpointQueueTest, CallersNeedsGoBeforeRefreshesAhead) {
   options_.scheduler.per_endpoint = 1;
   for (const char* name : {"beta", "gamma", "delta"}) Create(name);

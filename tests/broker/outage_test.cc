@@ -83,6 +83,28 @@ TEST_F(OutageTest, EverythingProceedsOnceAProbeIsAnswered) {
   EXPECT_EQ(provider_.count(), posts + kCredentials);
 }
 
+TEST_F(OutageTest, RecoveryIsNoticedWithinOneProbe) {
+  Open();
+  Elapse(absl::Minutes(10));
+  ProviderIsWell();
+  Elapse(absl::Seconds(30));  // The longest from one probe to the next.
+  EXPECT_EQ(tokens(), kCredentials);
+}
+
+TEST_F(OutageTest, RecoveryLeavesAThrottledCredentialItsPatience) {
+  Create("zeta");
+  ProviderIs(NotReached);
+  Start();
+  provider_.Next(Throttled(absl::Hours(2)));
+  Run();
+  Elapse(absl::Minutes(10));
+  const size_t posts = provider_.count("alpha");
+  ProviderIsWell();
+  Elapse(absl::Seconds(30));
+  EXPECT_EQ(provider_.count("alpha"), posts);
+  EXPECT_EQ(Get("zeta").outcome(), "token 1");
+}
+
 TEST_F(OutageTest, AnExchangeThatReportsLateIsNotTakenForTheProbe) {
   ProviderIs(NotReached);
   Start();
