@@ -64,6 +64,12 @@ ApiError RequestTooLarge(size_t most_bytes) {
           .message = absl::StrCat("the request is larger than ", most_bytes, " bytes")};
 }
 
+ApiError MalformedRequest() {
+  return {.code = grpc::INVALID_ARGUMENT,
+          .reason = "INVALID_REQUEST",
+          .message = "the request is no message of this method's type"};
+}
+
 ApiError CallerUnknown() {
   return {.code = grpc::UNAUTHENTICATED,
           .reason = "CALLER_UNKNOWN",

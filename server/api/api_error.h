@@ -28,6 +28,7 @@ ApiError FromRefusal(const broker::Refusal& refusal, std::string_view credential
 ApiError InvalidField(std::string_view field, std::string_view message);
 // RESOURCE_EXHAUSTED, as gRPC answers for its own limit.
 ApiError RequestTooLarge(size_t most_bytes);
+ApiError MalformedRequest();
 ApiError CallerUnknown();
 // Also for what does not exist, to callers who may not know: both look the same.
 ApiError CredentialNotPermitted(std::string_view credential);

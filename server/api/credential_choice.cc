@@ -11,7 +11,7 @@ constexpr std::string_view kDefault = "default";
 
 }  // namespace
 
-std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,
+std::variant<std::string, ApiError> ChooseCredential(std::string_view requested,
                                                      const authz::Rights& rights,
                                                      const broker::TokenCache& cache) {
   if (!requested.empty()) {
@@ -19,7 +19,7 @@ std::variant<std::string, ApiError> ChooseCredential(const std::string& requeste
       return InvalidField("credential", "not a name: [a-z0-9]([a-z0-9._-]{0,62})");
     }
     if (!rights.MayUse(requested)) return CredentialNotPermitted(requested);
-    return requested;
+    return std::string(requested);
   }
   if (rights.MayUse(kDefault) && cache.Contains(kDefault)) return std::string(kDefault);
   if (!rights.all_credentials) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "server/api/api_error.h"
@@ -11,7 +12,7 @@ namespace token_service::api {
 
 // Which credential a call is about: the one it names, or, when it names none, `default` or the only
 // one the caller may use. Refuses malformed names and those the caller may not use.
-std::variant<std::string, ApiError> ChooseCredential(const std::string& requested,
+std::variant<std::string, ApiError> ChooseCredential(std::string_view requested,
                                                      const authz::Rights& rights,
                                                      const broker::TokenCache& cache);
 

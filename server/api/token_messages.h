@@ -2,10 +2,11 @@
 
 #include <token/v1/token_service.pb.h>
 
+#include <string>
 #include <variant>
 
 #include "server/api/api_error.h"
-#include "server/base/clock.h"
+#include "server/api/request_fields.h"
 #include "server/broker/access_token.h"
 #include "server/broker/token_issuer.h"
 
@@ -15,11 +16,10 @@ namespace token_service::api {
 
 // The request for a credential already chosen; INVALID_ARGUMENT for a malformed or negative
 // min_validity.
-std::variant<broker::TokenRequest, ApiError> FromProto(
-    const token::v1::GetAccessTokenRequest& request, std::string credential);
+std::variant<broker::TokenRequest, ApiError> ToTokenRequest(const RequestFields& fields,
+                                                            std::string credential);
 
-// `expires_in` is what is left at `now`, zero at least.
-void ToProto(const broker::AccessToken& token, MonotonicTime now,
-             token::v1::GetAccessTokenResponse& response);
+// All but `access_token`, which is secret, and `expires_in`, which changes.
+void ToProto(const broker::AccessToken& token, token::v1::GetAccessTokenResponse& response);
 
 }  // namespace token_service::api

@@ -4,27 +4,23 @@
 #include <variant>
 
 #include "server/api/api_error.h"
-#include "server/api/credential_choice.h"
 #include "server/api/permission.h"
+#include "server/api/prepared_token.h"
+#include "server/api/received_request.h"
 #include "server/api/token_messages.h"
 #include "server/api/watch_access_token_call.h"
 
 namespace token_service::api {
 namespace {
 
-// The connection's own limit is wider, for what operators send.
-constexpr size_t kMaxRequestBytes = 4096;
-
 using broker::AccessTokenPtr;
 using broker::Refusal;
-using token::v1::GetAccessTokenRequest;
-using token::v1::GetAccessTokenResponse;
 
 // A call that waits for a flight. Deletes itself in OnDone.
 class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenIssuer::Waiter {
  public:
   WaitingCall(const TokenServiceParts& parts, Caller caller, std::string credential,
-              GetAccessTokenResponse* response)
+              grpc::ByteBuffer* response)
       : parts_(parts),
         caller_(std::move(caller)),
         credential_(std::move(credential)),
@@ -41,7 +37,7 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
       return Finish(ToGrpcStatus(RefusalFor(permission, std::get<Refusal>(answer), credential_)));
     }
     if (!permission.may_use) return Finish(ToGrpcStatus(CredentialNotPermitted(credential_)));
-    ToProto(**token, parts_.clock.Now(), *response_);
+    PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response_);
     Finish(grpc::Status::OK);
   }
 
@@ -57,10 +53,10 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
   const TokenServiceParts& parts_;
   const Caller caller_;
   const std::string credential_;
-  GetAccessTokenResponse* const response_;
+  grpc::ByteBuffer* const response_;
 };
 
-class RefusedWatch final : public grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse> {
+class RefusedWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit RefusedWatch(const grpc::Status& status) { Finish(status); }
   void OnDone() override { delete this; }
@@ -68,39 +64,25 @@ class RefusedWatch final : public grpc::ServerWriteReactor<token::v1::WatchAcces
 
 }  // namespace
 
-std::variant<TokenServiceImpl::Admitted, ApiError> TokenServiceImpl::Admit(
-    grpc::CallbackServerContext& context, const google::protobuf::Message& request,
-    const std::string& requested) const {
-  if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
-  if (request.ByteSizeLong() > kMaxRequestBytes) return RequestTooLarge(kMaxRequestBytes);
-  Caller caller(context, listener_);
-  if (!caller.identity().has_value()) return CallerUnknown();
-  const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
-  if (rights == nullptr) return CredentialNotPermitted(requested);
-  auto choice = ChooseCredential(requested, *rights, parts_.cache);
-  if (auto* error = std::get_if<ApiError>(&choice)) return std::move(*error);
-  return Admitted{.caller = std::move(caller),
-                  .credential = std::move(std::get<std::string>(choice))};
-}
-
 grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerContext* context,
-                                                           const GetAccessTokenRequest* request,
-                                                           GetAccessTokenResponse* response) {
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
   const auto finish = [context](const grpc::Status& status) {
     grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
     reactor->Finish(status);
     return reactor;
   };
-  auto admitted = Admit(*context, *request, request->credential());
+  const ReceivedRequest received(*request);
+  auto admitted = admission_.Admit(*context, received.size(), received.credential());
   if (const auto* error = std::get_if<ApiError>(&admitted)) return finish(ToGrpcStatus(*error));
-  auto& [caller, credential] = std::get<Admitted>(admitted);
-  auto parsed = FromProto(*request, std::move(credential));
+  auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
+  auto parsed = ToTokenRequest(*received.fields(), std::move(credential));
   if (const auto* error = std::get_if<ApiError>(&parsed)) return finish(ToGrpcStatus(*error));
   const auto& wanted = std::get<broker::TokenRequest>(parsed);
 
   if (const auto answer = parts_.issuer.TryGet(wanted); answer.has_value()) {
     if (const auto* token = std::get_if<AccessTokenPtr>(&*answer)) {
-      ToProto(**token, parts_.clock.Now(), *response);
+      PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response);
       return finish(grpc::Status::OK);
     }
     const Permission permission = PermissionOf(parts_.policy, caller, wanted.credential);
@@ -112,13 +94,17 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
   return call;
 }
 
-grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>* TokenServiceImpl::WatchAccessToken(
-    grpc::CallbackServerContext* context, const token::v1::WatchAccessTokenRequest* request) {
-  auto admitted = Admit(*context, *request, request->credential());
+grpc::ServerWriteReactor<grpc::ByteBuffer>* TokenServiceImpl::WatchAccessToken(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  const auto received = ReadWatchRequest(*request);
+  auto admitted = admission_.Admit(*context, request->Length(),
+                                   received.has_value()
+                                       ? std::optional<std::string_view>(received->credential())
+                                       : std::nullopt);
   if (const auto* error = std::get_if<ApiError>(&admitted)) {
     return new RefusedWatch(ToGrpcStatus(*error));
   }
-  auto& [caller, credential] = std::get<Admitted>(admitted);
+  auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
   return WatchAccessTokenCall::Start(parts_, std::move(caller), std::move(credential));
 }
 

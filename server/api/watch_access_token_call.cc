@@ -5,7 +5,7 @@
 
 #include "server/api/api_error.h"
 #include "server/api/permission.h"
-#include "server/api/token_messages.h"
+#include "server/api/prepared_token.h"
 
 namespace token_service::api {
 
@@ -98,7 +98,7 @@ void WatchAccessTokenCall::Proceed() {
     } else if (next_ != nullptr && may_use) {
       writing_ = true;
       sent_generation_ = next_->generation;
-      ToProto(*next_, parts_.clock.Now(), *response_.mutable_token());
+      PreparedToken::Of(*next_).WatchResponse(parts_.clock.Now()).Swap(&response_);
       next_.reset();
     } else {
       return;
@@ -114,6 +114,7 @@ void WatchAccessTokenCall::Proceed() {
 void WatchAccessTokenCall::OnWriteDone(bool /*ok*/) {
   {
     absl::MutexLock lock(&mutex_);
+    response_.Clear();
     writing_ = false;
   }
   // A write fails only when the stream is broken, which OnCancel tells too: nothing is lost by

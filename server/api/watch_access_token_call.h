@@ -18,10 +18,9 @@ namespace token_service::api {
 // One WatchAccessToken stream: the current token, then each newer one. A reader that is slow gets
 // the newest when it is ready, never a queue. Keeps itself alive until gRPC and the watchers are
 // both done with it.
-class WatchAccessTokenCall final
-    : public grpc::ServerWriteReactor<token::v1::WatchAccessTokenResponse>,
-      public broker::TokenWatchers::Watcher,
-      public broker::TokenIssuer::Waiter {
+class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                                   public broker::TokenWatchers::Watcher,
+                                   public broker::TokenIssuer::Waiter {
  public:
   // Begins at once. gRPC calls nothing of it before it has been returned from the method.
   static WatchAccessTokenCall* Start(const TokenServiceParts& parts, Caller caller,
@@ -56,8 +55,8 @@ class WatchAccessTokenCall final
   const TokenServiceParts& parts_;
   const Caller caller_;
   const std::string credential_;
-  std::shared_ptr<WatchAccessTokenCall> self_;    // Until OnDone.
-  token::v1::WatchAccessTokenResponse response_;  // The one that is out.
+  std::shared_ptr<WatchAccessTokenCall> self_;  // Until OnDone.
+  grpc::ByteBuffer response_;                   // While it is out.
 
   absl::Mutex mutex_;
   broker::AccessTokenPtr next_ ABSL_GUARDED_BY(mutex_);

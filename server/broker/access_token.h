@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/base/secret.h"
+#include "server/broker/prepared_answer.h"
 
 namespace token_service::broker {
 
@@ -25,6 +26,8 @@ struct AccessToken {
   MonotonicTime issued;
   MonotonicTime expires;
   MonotonicTime refresh_at;  // Drawn once per token: 80 % of the lifetime, ± 5 % of it.
+
+  PreparedAnswerSlot prepared;
 };
 
 using AccessTokenPtr = std::shared_ptr<const AccessToken>;
