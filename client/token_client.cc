@@ -1,5 +1,9 @@
 #include "token_service/token_client.h"
 
+#include <atomic>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
 #include "grpcpp/client_context.h"
 #include "token_service/decode_token_error.h"
 
@@ -16,6 +20,34 @@ TokenClient::Answer TokenClient::GetAccessToken(const token::v1::GetAccessTokenR
   const grpc::Status status = stub_->GetAccessToken(&context, request, &response);
   if (!status.ok()) return DecodeTokenError(status);
   return response;
+}
+
+TokenError TokenClient::WatchAccessToken(
+    const token::v1::WatchAccessTokenRequest& request, absl::Duration timeout,
+    const std::function<bool(const token::v1::GetAccessTokenResponse&)>& on_token) {
+  grpc::ClientContext context;
+  absl::Notification first;
+  std::atomic<bool> too_late = false;
+  std::thread watchdog([&] {
+    if (first.WaitForNotificationWithTimeout(timeout)) return;
+    too_late = true;
+    context.TryCancel();
+  });
+  const auto stream = stub_->WatchAccessToken(&context, request);
+  token::v1::WatchAccessTokenResponse response;
+  while (stream->Read(&response)) {
+    if (!first.HasBeenNotified()) first.Notify();
+    if (on_token(response.token())) continue;
+    context.TryCancel();
+    break;
+  }
+  if (!first.HasBeenNotified()) first.Notify();
+  watchdog.join();
+  const grpc::Status status = stream->Finish();
+  if (too_late) {
+    return {.code = grpc::StatusCode::DEADLINE_EXCEEDED, .message = "no token came in time"};
+  }
+  return DecodeTokenError(status);
 }
 
 }  // namespace token_service::client

@@ -6,10 +6,12 @@
 
 #include "CLI/CLI.hpp"
 #include "client/command/command.h"
+#include "client/command/exec_command.h"
 #include "client/command/exit_code.h"
 #include "client/command/get_command.h"
 #include "client/command/list_credentials_command.h"
 #include "client/command/named_credential_command.h"
+#include "client/command/watch_command.h"
 #include "client/command/write_credential_command.h"
 
 namespace token_service::client {
@@ -20,20 +22,24 @@ Exit status: 0; 1 when the server says no or is not there; 2 for wrong usage.
 Plaintext to this machine and to unix sockets, TLS to all others and whenever a --tls_ flag is given.
 
   token-client get
+  token-client exec --token_file=/run/user/1000/token -- my-program
   token-client credential create inbox --client_id=ID --refresh_token_file=FILE
   curl -H "$(token-client get --format=header)" https://api.socialboards.com/v2/tickets)text";
 
 // In the reverse order that CLI11 wants. `--flag=` becomes `--flag ""`: CLI11 would take the next
-// argument for its value.
+// argument for its value. What comes after `--` is not ours.
 std::vector<std::string> ForParser(const std::vector<std::string>& arguments) {
-  std::vector<std::string> reversed;
-  for (auto argument = arguments.rbegin(); argument != arguments.rend(); ++argument) {
+  std::vector<std::string> parsed;
+  bool ours = true;
+  for (const std::string& argument : arguments) {
+    ours = ours && argument != "--";
     const bool empty_value =
-        argument->starts_with("--") && argument->find('=') + 1 == argument->size();
-    if (empty_value) reversed.emplace_back();
-    reversed.push_back(empty_value ? argument->substr(0, argument->size() - 1) : *argument);
+        ours && argument.starts_with("--") && argument.find('=') + 1 == argument.size();
+    parsed.push_back(empty_value ? argument.substr(0, argument.size() - 1) : argument);
+    if (empty_value) parsed.emplace_back();
   }
-  return reversed;
+  std::reverse(parsed.begin(), parsed.end());
+  return parsed;
 }
 
 }  // namespace
@@ -53,6 +59,8 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
     commands.emplace_back(parsed, std::move(command));
   };
   add(app, std::make_unique<GetCommand>());
+  add(app, std::make_unique<WatchCommand>());
+  add(app, std::make_unique<ExecCommand>());
 
   using Named = NamedCredentialCommand;
   using Write = WriteCredentialCommand;

@@ -1,38 +1,17 @@
 #include "client/command/get_command.h"
 
-#include <map>
 #include <string>
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
-#include "absl/strings/ascii.h"
 #include "client/command/exit_code.h"
+#include "client/command/token_format_flag.h"
 #include "token_service/token_client.h"
 
 namespace token_service::client {
-namespace {
-
-// A token is printable ASCII (RFC 6749 appendix A); a line end in it would forge a header.
-bool IsPrintable(const std::string& token) {
-  for (const char c : token) {
-    if (!absl::ascii_isprint(static_cast<unsigned char>(c))) return false;
-  }
-  return !token.empty();
-}
-
-}  // namespace
-
 CLI::App* GetCommand::AddTo(CLI::App& app) {
   CLI::App* get = app.add_subcommand("get", "Print the current access token");
-  const std::map<std::string, TokenFormat> formats = {{"token", TokenFormat::kToken},
-                                                      {"header", TokenFormat::kHeader},
-                                                      {"json", TokenFormat::kJson}};
-  get->add_option_function<std::string>(
-         "--format", [this, formats](const std::string& name) { format_ = formats.at(name); },
-         "token: the token alone; header: a line for curl -H; json: the whole answer")
-      ->check(CLI::IsMember({"token", "header", "json"}).description(""))
-      ->type_name("token|header|json")
-      ->default_str("token");
+  AddTokenFormatFlag(*get, format_);
   min_validity_given_ = AddDurationFlag(*get, "--min_validity", min_validity_, absl::ZeroDuration(),
                                         "the token must live at least this long, or none is given");
   get->add_option("--rejected_generation", rejected_generation_,
@@ -67,7 +46,7 @@ int GetCommand::Run(const ConnectionFlags& connection, std::ostream& out, std::o
     return kExitRefused;
   }
   const auto& response = std::get<token::v1::GetAccessTokenResponse>(answer);
-  if (!IsPrintable(response.access_token())) {
+  if (!IsPrintable(response)) {
     err << "token-client: " << connection.channel.server << " sent a token that is not printable\n";
     return kExitRefused;
   }

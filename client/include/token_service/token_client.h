@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <variant>
 
@@ -21,6 +22,13 @@ class TokenClient {
   // One call, not repeated. The timeout covers the connection too, and a refresh when one has to be
   // waited for.
   Answer GetAccessToken(const token::v1::GetAccessTokenRequest& request, absl::Duration timeout);
+
+  // One stream, not repeated: calls `on_token` with the current token and then with each new one,
+  // on this thread, until the server ends it, and returns why. So does the lack of a first token
+  // within `timeout` (DEADLINE_EXCEEDED), and `on_token` when it returns false (CANCELLED).
+  TokenError WatchAccessToken(
+      const token::v1::WatchAccessTokenRequest& request, absl::Duration timeout,
+      const std::function<bool(const token::v1::GetAccessTokenResponse&)>& on_token);
 
  private:
   const std::unique_ptr<token::v1::TokenService::StubInterface> stub_;

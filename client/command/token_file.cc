@@ -1,0 +1,66 @@
+#include "client/command/token_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+
+namespace token_service::client {
+namespace {
+
+bool WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+TokenFile::~TokenFile() {
+  if (written_) unlink(path_.c_str());
+}
+
+absl::Status TokenFile::Write(std::string_view text) {
+  // Beside the file itself: only within a file system is a rename atomic. Made with mode 0600.
+  std::string beside = absl::StrCat(path_, ".XXXXXX");
+  const int fd = mkostemp(beside.data(), O_CLOEXEC);
+  bool ok = fd >= 0;
+  int error = errno;
+  if (ok) {
+    ok = WriteAll(fd, text);
+    error = errno;
+    if (close(fd) != 0 && ok) {
+      ok = false;
+      error = errno;
+    }
+    if (ok && rename(beside.c_str(), path_.c_str()) != 0) {
+      ok = false;
+      error = errno;
+    }
+    if (!ok) unlink(beside.c_str());
+  }
+  if (!ok) {
+    return absl::InvalidArgumentError(absl::StrCat(path_, " cannot be written: ", strerror(error)));
+  }
+  written_ = true;
+  return absl::OkStatus();
+}
+
+bool TokenFile::IsInMemory() const {
+  struct statfs about {};
+  if (statfs(path_.c_str(), &about) != 0) return false;
+  return about.f_type == TMPFS_MAGIC || about.f_type == RAMFS_MAGIC;
+}
+
+}  // namespace token_service::client
