@@ -44,8 +44,10 @@ void WriteCredentialCommand::AddProfileFlags(CLI::App& app) {
       ->type_name("URL");
   add("--scope", *credential_.mutable_scope(), "sent with each refresh");
   add("--client_auth", *credential_.mutable_client_auth(), "how the client proves itself")
-      ->check(CLI::IsMember({"none", "client_secret_post", "client_secret_basic"}).description(""))
-      ->type_name("none|client_secret_post|client_secret_basic");
+      ->check(
+          CLI::IsMember({"none", "client_secret_post", "client_secret_basic", "private_key_jwt"})
+              .description(""))
+      ->type_name("none|client_secret_post|client_secret_basic|private_key_jwt");
   add("--client_secret_file", client_secret_file_,
       "file that holds the client secret; -: standard input")
       ->type_name("FILE");

@@ -1,10 +1,12 @@
 #include "server/app/credential_catalog.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/app/config/client_key_file.h"
 #include "server/app/config/token_file.h"
 #include "server/broker/client_auth.h"
 #include "server/telemetry/log.h"
@@ -22,6 +24,12 @@ using broker::Standing;
 using telemetry::Level;
 using telemetry::Log;
 
+std::vector<Secret> CopyOf(const std::vector<Secret>& secrets) {
+  std::vector<Secret> copy;
+  for (const Secret& secret : secrets) copy.push_back(secret.Copy());
+  return copy;
+}
+
 CredentialSettings CopyOf(const CredentialSettings& settings) {
   return {.name = settings.name,
           .purpose = settings.purpose,
@@ -29,7 +37,8 @@ CredentialSettings CopyOf(const CredentialSettings& settings) {
           .token_endpoint = settings.token_endpoint,
           .scope = settings.scope,
           .client_auth = settings.client_auth,
-          .client_secret = settings.client_secret.Copy(),
+          .client_secrets = CopyOf(settings.client_secrets),
+          .client_key = settings.client_key.Copy(),
           .ca_file = settings.ca_file,
           .extra_parameters = settings.extra_parameters,
           .dead_grant_errors = settings.dead_grant_errors,
@@ -67,10 +76,17 @@ CredentialCatalog::CredentialCatalog(const ServerConfig& config, broker::Credent
 
 absl::Status CredentialCatalog::Reconcile() {
   for (const NamedFile& file : config_.files) {
-    if (file.holds_token) continue;
-    if (const absl::Status readable = CheckReadable(file.path); !readable.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(file.where, ": ", readable.message()));
+    if (file.holds != NamedFile::Holds::kAnything) continue;
+    if (const absl::Status readable = CheckNamedFile(file); !readable.ok()) {
+      return absl::InvalidArgumentError(readable.message());
     }
+  }
+  keys_.clear();
+  if (!config_.defaults.client_key_file.empty()) {
+    absl::StatusOr<Secret> key =
+        KeyOf(config_.defaults.client_key_file, config_.defaults.client_assertion_algorithm);
+    if (!key.ok()) return key.status();
+    default_key_ = *std::move(key);
   }
   for (const DeclaredCredential& declared : config_.credentials) {
     if (absl::Status status = Declare(declared); !status.ok()) return status;
@@ -95,14 +111,7 @@ absl::Status CredentialCatalog::Declare(const DeclaredCredential& declared) {
   const std::string& name = declared.settings.name;
   CredentialSettings settings = CopyOf(declared.settings);
   settings.managed_by_config = true;
-  if (!declared.client_secret_file.empty()) {
-    absl::StatusOr<Secret> secret = ReadTokenFile(declared.client_secret_file);
-    if (!secret.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(WhereIs(declared.client_secret_file), secret.status().message()));
-    }
-    settings.client_secret = *std::move(secret);
-  }
+  if (absl::Status status = ReadProof(declared, settings); !status.ok()) return status;
   declared_[name] = std::make_shared<const CredentialSettings>(std::move(settings));
 
   const absl::StatusOr<CredentialRecord> record = store_.Load(name);
@@ -124,6 +133,39 @@ absl::Status CredentialCatalog::Declare(const DeclaredCredential& declared) {
   const CredentialProfile profile = ProfileOf(declared.settings);
   if (Same(profile, record->profile)) return absl::OkStatus();
   return store_.UpdateProfile(name, profile);
+}
+
+absl::Status CredentialCatalog::ReadProof(const DeclaredCredential& declared,
+                                          CredentialSettings& settings) {
+  for (const std::string& path : declared.client_secret_files) {
+    absl::StatusOr<Secret> secret = ReadTokenFile(path);
+    if (!secret.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(WhereIs(path), secret.status().message()));
+    }
+    // The same secret twice is not worth a second refusal.
+    const auto& known = settings.client_secrets;
+    if (std::find(known.begin(), known.end(), *secret) == known.end()) {
+      settings.client_secrets.push_back(*std::move(secret));
+    }
+  }
+  if (declared.client_key_file.empty()) return absl::OkStatus();
+  absl::StatusOr<Secret> key = KeyOf(declared.client_key_file, settings.client_key.algorithm);
+  if (!key.ok()) return key.status();
+  settings.client_key.pem = *std::move(key);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Secret> CredentialCatalog::KeyOf(const std::string& path,
+                                                const std::string& algorithm) {
+  Secret& known = keys_[{path, algorithm}];
+  if (known.empty()) {
+    absl::StatusOr<Secret> read = ReadClientKeyFile(path, algorithm);
+    if (!read.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(WhereIs(path), read.status().message()));
+    }
+    known = *std::move(read);
+  }
+  return known.Copy();
 }
 
 absl::Status CredentialCatalog::CreateFromFile(const DeclaredCredential& declared) {
@@ -163,7 +205,10 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   settings.token_endpoint = record.profile.token_endpoint;
   settings.scope = record.profile.scope;
   settings.client_auth = ClientAuthFromName(record.profile.client_auth).value_or(ClientAuth::kNone);
-  settings.client_secret = record.profile.client_secret.Copy();
+  if (!record.profile.client_secret.empty()) {
+    settings.client_secrets.push_back(record.profile.client_secret.Copy());
+  }
+  settings.client_key.pem = default_key_.Copy();
   settings.managed_by_config = record.profile.managed_by_config;
   return std::make_shared<const CredentialSettings>(std::move(settings));
 }

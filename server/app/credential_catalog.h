@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,6 +31,7 @@ class CredentialCatalog final : public broker::SettingsSource {
   bool Declares(std::string_view name) const override { return declared_.contains(name); }
   std::string DefaultTokenEndpoint() const override { return config_.defaults.token_endpoint; }
   std::string DefaultScope() const override { return config_.defaults.scope; }
+  bool HasDefaultClientKey() const override { return !default_key_.empty(); }
 
   // Takes a refresh token over from its file. The store's own, rotated token is never overwritten
   // by a file that says what it said before. True: it was news.
@@ -37,6 +39,9 @@ class CredentialCatalog final : public broker::SettingsSource {
 
  private:
   absl::Status Declare(const DeclaredCredential& declared);
+  // The client's secrets or its key, from their files.
+  absl::Status ReadProof(const DeclaredCredential& declared, broker::CredentialSettings& settings);
+  absl::StatusOr<Secret> KeyOf(const std::string& path, const std::string& algorithm);
   absl::Status CreateFromFile(const DeclaredCredential& declared);
   std::string WhereIs(const std::string& path) const;
 
@@ -44,6 +49,9 @@ class CredentialCatalog final : public broker::SettingsSource {
   broker::CredentialStore& store_;
   const Clock& clock_;
   std::map<std::string, broker::CredentialSettingsPtr, std::less<>> declared_;
+  Secret default_key_;  // PEM; empty: none.
+  // By path and algorithm: many credentials share one, and trying it out takes a while.
+  std::map<std::pair<std::string, std::string>, Secret> keys_;
 };
 
 }  // namespace token_service::app

@@ -9,6 +9,7 @@ constexpr std::pair<ClientAuth, std::string_view> kNames[] = {
     {ClientAuth::kNone, "none"},
     {ClientAuth::kClientSecretPost, "client_secret_post"},
     {ClientAuth::kClientSecretBasic, "client_secret_basic"},
+    {ClientAuth::kPrivateKeyJwt, "private_key_jwt"},
 };
 
 }  // namespace
@@ -25,6 +26,10 @@ std::optional<ClientAuth> ClientAuthFromName(std::string_view wanted) {
     if (name == wanted) return value;
   }
   return std::nullopt;
+}
+
+bool TakesSecret(ClientAuth auth) {
+  return auth == ClientAuth::kClientSecretPost || auth == ClientAuth::kClientSecretBasic;
 }
 
 }  // namespace token_service::broker

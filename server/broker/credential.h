@@ -15,8 +15,18 @@ enum class RefreshMode {
   kOnDemand,  // Left alone when nobody asked during `idle_after`, but for `keepalive`.
 };
 
-// How the client proves itself to the token endpoint (RFC 6749 section 2.3).
-enum class ClientAuth { kNone, kClientSecretPost, kClientSecretBasic };
+// How the client proves itself to the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2).
+enum class ClientAuth { kNone, kClientSecretPost, kClientSecretBasic, kPrivateKeyJwt };
+
+// What a client signs its assertions with.
+struct ClientKey {
+  Secret pem;             // Checked: a private key that can sign. Empty: none.
+  std::string key_id;     // `kid`; empty: not sent.
+  std::string algorithm;  // RS256, PS256, ES256; empty: as the key's type has it.
+  std::string audience;   // `aud`; empty: the token endpoint.
+
+  ClientKey Copy() const { return {pem.Copy(), key_id, algorithm, audience}; }
+};
 
 // What the operator decided about a credential. Immutable; a change makes a new one.
 struct CredentialSettings {
@@ -26,8 +36,10 @@ struct CredentialSettings {
   std::string token_endpoint;  // Checked: https, or http to a loopback host.
   std::string scope;           // Sent when not empty (RFC 6749 section 6).
   ClientAuth client_auth = ClientAuth::kNone;
-  Secret client_secret;
-  std::string ca_file;  // PEM; empty: the system's roots.
+  // For client_secret_*: one, or several while one is being replaced, in the order they are tried.
+  std::vector<Secret> client_secrets;
+  ClientKey client_key;  // For private_key_jwt.
+  std::string ca_file;   // PEM; empty: the system's roots.
   std::vector<std::pair<std::string, std::string>> extra_parameters;
   std::vector<std::string> dead_grant_errors;  // Besides the standard ones.
   RefreshMode refresh = RefreshMode::kEager;

@@ -42,11 +42,15 @@ std::optional<Refusal> CheckSecret(std::string_view field, const Secret& secret)
 std::optional<Refusal> CheckClientAuth(const CredentialProfile& profile) {
   const std::optional<ClientAuth> auth = ClientAuthFromName(profile.client_auth);
   if (!auth.has_value()) {
-    return InvalidField("client_auth", "expected none, client_secret_post or client_secret_basic");
+    return InvalidField(
+        "client_auth", "expected none, client_secret_post, client_secret_basic or private_key_jwt");
   }
-  if (*auth != ClientAuth::kNone) return CheckSecret("client_secret", profile.client_secret);
+  if (TakesSecret(*auth)) return CheckSecret("client_secret", profile.client_secret);
   if (profile.client_secret.empty()) return std::nullopt;
-  return InvalidField("client_secret", "client_auth is none, which has no use for it");
+  return InvalidField("client_secret",
+                      *auth == ClientAuth::kNone
+                          ? "client_auth is none, which has no use for it"
+                          : "client_auth is private_key_jwt, which has no use for it");
 }
 
 }  // namespace
@@ -58,7 +62,8 @@ void ProfileChange::ApplyTo(CredentialProfile& profile) const {
   if (scope.has_value()) profile.scope = *scope;
   if (client_auth.has_value()) {
     profile.client_auth = *client_auth;
-    if (*client_auth == ClientAuthName(ClientAuth::kNone)) profile.client_secret = Secret();
+    const std::optional<ClientAuth> auth = ClientAuthFromName(*client_auth);
+    if (auth.has_value() && !TakesSecret(*auth)) profile.client_secret = Secret();
   }
   if (client_secret.has_value()) profile.client_secret = client_secret->Copy();
 }

@@ -23,7 +23,7 @@ struct ProfileChange {
   std::optional<std::string> client_id;
   std::optional<std::string> token_endpoint;  // Empty: the configuration's default.
   std::optional<std::string> scope;
-  std::optional<std::string> client_auth;  // `none` forgets the client secret.
+  std::optional<std::string> client_auth;  // One that takes no client secret forgets it.
   std::optional<Secret> client_secret;
 
   void ApplyTo(CredentialProfile& profile) const;
@@ -33,6 +33,7 @@ struct ProfileChange {
 std::optional<Refusal> CheckName(const std::string& name);
 // RFC 6749 appendix A: 1 to 16384 characters of VSCHAR.
 std::optional<Refusal> CheckRefreshToken(const Secret& refresh_token);
+// Of private_key_jwt only the name: the key is the configuration's.
 std::optional<Refusal> CheckProfile(const CredentialProfile& profile);
 
 }  // namespace token_service::broker

@@ -42,7 +42,7 @@ struct CredentialProfile {
   std::string client_id;
   std::string token_endpoint;
   std::string scope;
-  std::string client_auth;  // `none`, `client_secret_post`, `client_secret_basic`.
+  std::string client_auth;  // ClientAuthName.
   Secret client_secret;
   bool managed_by_config = false;
 

@@ -47,12 +47,22 @@ void CredentialRegistry::Create(NewCredential wanted, Done done) {
   FillIn(wanted.profile);
   if (wanted.profile.scope.empty()) wanted.profile.scope = settings_.DefaultScope();
   std::optional<Refusal> refusal = CheckName(wanted.name);
-  if (!refusal.has_value()) refusal = CheckProfile(wanted.profile);
+  if (!refusal.has_value()) refusal = Check(wanted.profile);
   if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.refresh_token);
   if (refusal.has_value()) return done(*std::move(refusal));
   executor_.Run([this, creation = Creation{std::move(wanted), std::move(done)}]() mutable {
     CreateNow(std::move(creation));
   });
+}
+
+std::optional<Refusal> CredentialRegistry::Check(const CredentialProfile& profile) const {
+  if (std::optional<Refusal> refusal = CheckProfile(profile); refusal.has_value()) return refusal;
+  if (ClientAuthFromName(profile.client_auth) == ClientAuth::kPrivateKeyJwt &&
+      !settings_.HasDefaultClientKey()) {
+    return InvalidField("client_auth",
+                        "private_key_jwt needs client_key_file in the configuration's defaults");
+  }
+  return std::nullopt;
 }
 
 void CredentialRegistry::FillIn(CredentialProfile& profile) const {
@@ -106,7 +116,7 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
   }
   change.ApplyTo(record->profile);
   FillIn(record->profile);
-  if (std::optional<Refusal> refusal = CheckProfile(record->profile); refusal.has_value()) {
+  if (std::optional<Refusal> refusal = Check(record->profile); refusal.has_value()) {
     return *std::move(refusal);
   }
   if (const absl::Status stored = store_.UpdateProfile(name, record->profile); !stored.ok()) {

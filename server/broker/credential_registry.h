@@ -65,6 +65,8 @@ class CredentialRegistry {
   void OnLanded(const std::string& name);
   // As it is now, after a change.
   Outcome StatusOf(const std::string& name) const;
+  // What is wrong with it, by itself or in this configuration.
+  std::optional<Refusal> Check(const CredentialProfile& profile) const;
   // What must not be left empty.
   void FillIn(CredentialProfile& profile) const;
 

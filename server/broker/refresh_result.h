@@ -60,6 +60,7 @@ struct RefreshFailed {
   std::string detail;  // Allow-listed facts; empty: none.
   std::optional<absl::Duration> retry_after;
   bool outage = false;  // The endpoint did not do its work, whoever asked: counts for its breaker.
+  bool another_secret = false;  // As in ClientRefused.
 };
 
 struct RefreshResult {

@@ -74,6 +74,14 @@ Refresher::Refresher(Options options, RotationStore& store, TokenEndpoint& endpo
       clock_(clock) {}
 
 RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order& order) {
+  for (size_t secrets = settings.client_secrets.size();; --secrets) {
+    RefreshResult result = RefreshOnce(settings, order);
+    const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
+    if (failed == nullptr || !failed->another_secret || secrets <= 1) return result;
+  }
+}
+
+RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const Order& order) {
   const MonotonicTime begun_at = clock_.Now();
   const absl::Time wall = clock_.WallNow();
   BeginRequest request{.name = settings.name,
@@ -218,9 +226,11 @@ RefreshResult Refresher::Settle(const Flight& flight, GrantDead dead) {
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
-  return Conclude(flight, {.kind = RefreshFailed::Kind::kClientRejected,
+  using Kind = RefreshFailed::Kind;
+  return Conclude(flight, {.kind = refused.another_secret ? Kind::kUnspent : Kind::kClientRejected,
                            .reason = Reason::kClientRejected,
-                           .detail = std::move(refused.detail)});
+                           .detail = std::move(refused.detail),
+                           .another_secret = refused.another_secret});
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {

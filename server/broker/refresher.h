@@ -43,6 +43,8 @@ class Refresher {
     // This process has seen the refresh token replaced, be it on record or not.
     bool rotates = false;
   };
+  // A client secret that the provider refuses ends its attempt; the next one, if there is one, has
+  // another: one POST an attempt.
   RefreshResult Refresh(const CredentialSettings& settings, const Order& order);
 
   // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt, for evidence) when it is
@@ -55,6 +57,7 @@ class Refresher {
  private:
   struct Flight;
 
+  RefreshResult RefreshOnce(const CredentialSettings& settings, const Order& order);
   RefreshResult Settle(const Flight& flight, Granted granted);
   RefreshResult Settle(const Flight& flight, Unspent unspent);
   RefreshResult Settle(const Flight& flight, GrantDead dead);

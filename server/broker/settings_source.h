@@ -23,6 +23,9 @@ class SettingsSource {
   // For a credential made by RPC that names none; perhaps empty.
   virtual std::string DefaultTokenEndpoint() const = 0;
   virtual std::string DefaultScope() const = 0;
+
+  // Whether a credential made by RPC has a key to sign with, for private_key_jwt.
+  virtual bool HasDefaultClientKey() const = 0;
 };
 
 }  // namespace token_service::broker

@@ -39,6 +39,9 @@ struct GrantDead {
 // The provider refuses this client or this request. The refresh token is unspent.
 struct ClientRefused {
   std::string detail;
+  // It was the client secret, and another one of the credential's is in place now: to be tried at
+  // once, with an attempt of its own.
+  bool another_secret = false;
 };
 
 // The request may have been processed and the answer is not known.

@@ -115,19 +115,6 @@ std::string SignAsOpenssl(EVP_PKEY* key, std::string_view algorithm, std::string
   return signature;
 }
 
-// A key whose halves do not belong together reads well and signs what nobody can verify.
-bool Works(EVP_PKEY* key, std::string_view algorithm) {
-  constexpr std::string_view kText = "trial";
-  const std::string signature = SignAsOpenssl(key, algorithm, kText);
-  const Context context(EVP_MD_CTX_new());
-  EVP_PKEY_CTX* details = nullptr;
-  return !signature.empty() && context != nullptr &&
-         EVP_DigestVerifyInit(context.get(), &details, EVP_sha256(), nullptr, key) == 1 &&
-         (algorithm != kPs256 || UsePss(details)) &&
-         EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(kText),
-                          kText.size()) == 1;
-}
-
 }  // namespace
 
 void SigningKey::Free::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -147,8 +134,22 @@ absl::StatusOr<SigningKey> SigningKey::FromPem(const Secret& pem, std::string_vi
   if (key == nullptr) return Wrong("holds no private key in PEM form");
   const absl::StatusOr<std::string_view> chosen = AlgorithmFor(key.get(), algorithm);
   if (!chosen.ok()) return chosen.status();
-  if (!Works(key.get(), *chosen)) return Wrong("holds a private key that does not work");
   return SigningKey(std::move(key), *chosen);
+}
+
+absl::Status SigningKey::TryOut() const {
+  constexpr std::string_view kText = "trial";
+  const absl::Cleanup forget_errors = [] { ERR_clear_error(); };
+  const std::string signature = SignAsOpenssl(key_.get(), algorithm_, kText);
+  const Context context(EVP_MD_CTX_new());
+  EVP_PKEY_CTX* details = nullptr;
+  const bool works =
+      !signature.empty() && context != nullptr &&
+      EVP_DigestVerifyInit(context.get(), &details, EVP_sha256(), nullptr, key_.get()) == 1 &&
+      (algorithm_ != kPs256 || UsePss(details)) &&
+      EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(kText),
+                       kText.size()) == 1;
+  return works ? absl::OkStatus() : Wrong("holds a private key that does not work");
 }
 
 absl::StatusOr<std::string> SigningKey::Sign(std::string_view text) const {

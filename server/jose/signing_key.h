@@ -15,9 +15,12 @@ namespace token_service::jose {
 class SigningKey {
  public:
   // `pem`: one private key, RSA of 2048 bits at least or EC on P-256, without a passphrase.
-  // `algorithm`: RS256, PS256 or ES256; empty: RS256 for an RSA key, ES256 for an EC one. The key
-  // is tried out. INVALID_ARGUMENT: one line without a byte of the key.
+  // `algorithm`: RS256, PS256 or ES256; empty: RS256 for an RSA key, ES256 for an EC one.
+  // INVALID_ARGUMENT: one line without a byte of the key.
   static absl::StatusOr<SigningKey> FromPem(const Secret& pem, std::string_view algorithm);
+
+  // INVALID_ARGUMENT when what it signs cannot be verified: its halves do not belong together.
+  absl::Status TryOut() const;
 
   // The JWS header's `alg`.
   std::string_view algorithm() const { return algorithm_; }

@@ -33,6 +33,7 @@ constexpr std::pair<std::string_view, Meaning> kCodes[] = {
     {"server_error", Meaning::kDoubtfulUnavailable},
     {"invalid_target", Meaning::kDoubtfulRejected},
     {"invalid_client", Meaning::kRejected},
+    {"incorrect_client_credentials", Meaning::kRejected},
     {"unauthorized_client", Meaning::kRejected},
     {"invalid_scope", Meaning::kRejected},
     {"invalid_request", Meaning::kRejected},
@@ -66,11 +67,23 @@ Reason DoubtfulReason(int status) {
   return outage ? Reason::kProviderUnavailable : Reason::kProviderMalformed;
 }
 
+// A 200 that holds an error is judged as a 400.
+int JudgedStatus(const ErrorAnswer& answer) {
+  return answer.status == 200 && answer.code.has_value() ? 400 : answer.status;
+}
+
 }  // namespace
+
+bool RefusesAuthentication(const ErrorAnswer& answer) {
+  const int status = JudgedStatus(answer);
+  if (status / 100 != 4 || status == 429) return false;
+  return answer.code == "invalid_client" || answer.code == "incorrect_client_credentials" ||
+         (status == 401 && answer.code == "unauthorized_client");
+}
 
 ExchangeOutcome ClassifyError(const ErrorAnswer& answer,
                               const std::vector<std::string>& dead_grant_errors) {
-  const int status = answer.status == 200 && answer.code.has_value() ? 400 : answer.status;
+  const int status = JudgedStatus(answer);
   const std::optional<Meaning> meaning = MeaningOf(answer.code, dead_grant_errors);
   std::string detail = Detail(answer, meaning.has_value());
   const auto in_doubt = [&](Reason reason) {

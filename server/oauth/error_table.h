@@ -18,16 +18,25 @@ struct ErrorAnswer {
   size_t body_size = 0;
 };
 
+// Whether the provider refused how the client proves itself, before anything else of the request:
+// `invalid_client`, as `incorrect_client_credentials` under 200 (GitHub), as `unauthorized_client`
+// under 401 (Keycloak).
+bool RefusesAuthentication(const ErrorAnswer& answer);
+
 // What an answer without a token means for the refresh token. Never Granted or Malformed.
 //
+// clang-format off
 // | answer | outcome |
 // |---|---|
-// | 4xx: `invalid_grant`, `bad_refresh_token`, `invalid_refresh_token`, one of `dead_grant_errors`
-// | GrantDead | | 429; 4xx `slow_down` | Unspent, throttled | | 4xx `temporarily_unavailable` |
-// Unspent, unavailable | | 4xx `server_error` | InDoubt, unavailable: real servers say so after
-// they have rotated | | 4xx `invalid_target` (RFC 8707) | InDoubt, client rejected: likewise | |
-// 4xx: another code of RFC 6749 section 5.2; 400: any other code | ClientRefused | | 401, 403, 408,
-// 5xx | InDoubt, unavailable | | anything else | InDoubt, malformed |
+// | 4xx: `invalid_grant`, `bad_refresh_token`, `invalid_refresh_token`, one of `dead_grant_errors` | GrantDead |
+// | 429; 4xx `slow_down` | Unspent, throttled |
+// | 4xx `temporarily_unavailable` | Unspent, unavailable |
+// | 4xx `server_error` | InDoubt, unavailable: real servers say so after they have rotated |
+// | 4xx `invalid_target` (RFC 8707) | InDoubt, client rejected: likewise |
+// | 4xx: another code of RFC 6749 section 5.2, `incorrect_client_credentials`; 400: any other code | ClientRefused |
+// | 401, 403, 408, 5xx | InDoubt, unavailable |
+// | anything else | InDoubt, malformed |
+// clang-format on
 //
 // The first line that fits counts. `detail` shows the status, the size and a code from this table
 // or from `dead_grant_errors`; nothing else of the answer.

@@ -4,7 +4,9 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/oauth/client_assertion.h"
 #include "server/oauth/error_table.h"
 #include "server/oauth/token_request.h"
 #include "server/oauth/token_response.h"
@@ -12,7 +14,10 @@
 namespace token_service::oauth {
 namespace {
 
+using broker::ClientRefused;
 using broker::ExchangeOutcome;
+using broker::GrantDead;
+using broker::Granted;
 using broker::InDoubt;
 using broker::Malformed;
 using broker::Reason;
@@ -57,8 +62,9 @@ const char* CauseText(http::Lost::Cause cause) {
 // One answer, with what it takes to judge it.
 class Judge {
  public:
-  Judge(const broker::CredentialSettings& settings, absl::Time now)
-      : settings_(settings), now_(now) {}
+  // `refuses_client` is set when the answer is about how the client proved itself.
+  Judge(const broker::CredentialSettings& settings, absl::Time now, bool& refuses_client)
+      : settings_(settings), now_(now), refuses_client_(refuses_client) {}
 
   ExchangeOutcome operator()(http::NotSent& not_sent) const {
     return Unspent{Reason::kProviderUnavailable, CauseText(not_sent.cause), std::nullopt};
@@ -96,7 +102,10 @@ class Judge {
     const bool is_error = answer.code.has_value() && response.status == 200;
     const bool is_evidence =
         response.status == 200 || (response.status / 100 == 2 && !response.body.empty());
-    if (!is_evidence || is_error) return ClassifyError(answer, settings_.dead_grant_errors);
+    if (!is_evidence || is_error) {
+      refuses_client_ = RefusesAuthentication(answer);
+      return ClassifyError(answer, settings_.dead_grant_errors);
+    }
 
     const auto* unusable = std::get_if<Unusable>(&parsed);
     std::string detail =
@@ -112,6 +121,7 @@ class Judge {
 
   const broker::CredentialSettings& settings_;
   const absl::Time now_;
+  bool& refuses_client_;
 };
 
 }  // namespace
@@ -121,8 +131,32 @@ OAuthTokenEndpoint::OAuthTokenEndpoint(http::HttpTransport& transport, const Clo
 
 ExchangeOutcome OAuthTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
                                              const Secret& refresh_token) {
-  http::HttpOutcome outcome = transport_.Post(MakeTokenRequest(settings, refresh_token));
-  return std::visit(Judge(settings, clock_.WallNow()), outcome);
+  const absl::StatusOr<Secret> proof = Proof(settings);
+  if (!proof.ok()) return ClientRefused{"not sent: no client key that can sign"};
+  http::HttpOutcome answer = transport_.Post(MakeTokenRequest(settings, refresh_token, *proof));
+  bool refuses_client = false;
+  ExchangeOutcome outcome = std::visit(Judge(settings, clock_.WallNow(), refuses_client), answer);
+  if (auto* refused = std::get_if<ClientRefused>(&outcome); refused != nullptr && refuses_client) {
+    refused->another_secret = secrets_.Refused(settings);
+  } else if (std::holds_alternative<Granted>(outcome) ||
+             std::holds_alternative<GrantDead>(outcome)) {
+    // Nobody looks at a grant before the client has proved itself (RFC 6749 section 6).
+    secrets_.Taken(settings);
+  }
+  return outcome;
+}
+
+absl::StatusOr<Secret> OAuthTokenEndpoint::Proof(const broker::CredentialSettings& settings) {
+  if (settings.client_auth == broker::ClientAuth::kPrivateKeyJwt) {
+    return MakeClientAssertion(settings, NewJwtId(), clock_.WallNow());
+  }
+  return secrets_.Current(settings);
+}
+
+std::string OAuthTokenEndpoint::NewJwtId() {
+  absl::MutexLock lock(&random_mutex_);
+  return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16),
+                      absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16));
 }
 
 }  // namespace token_service::oauth

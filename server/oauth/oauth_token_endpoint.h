@@ -1,12 +1,20 @@
 #pragma once
 
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/random/random.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
 #include "server/broker/token_endpoint.h"
 #include "server/http/http_transport.h"
+#include "server/oauth/client_secret_choice.h"
 
 namespace token_service::oauth {
 
-// A TokenEndpoint as RFC 6749 has it, over HTTP. Threads: as the transport. No state of its own.
+// A TokenEndpoint as RFC 6749 has it, over HTTP. Threads: as the transport. Remembers which of
+// several client secrets a provider took; nothing else.
 //
 // An answer with tokens is never thrown away: one whose connection broke after its last brace is
 // used, and any other 2xx with a body that cannot be used, whole or not, comes back as Malformed
@@ -20,8 +28,15 @@ class OAuthTokenEndpoint final : public broker::TokenEndpoint {
                                    const Secret& refresh_token) override;
 
  private:
+  // What proves the client: a secret, an assertion of this moment, or nothing.
+  absl::StatusOr<Secret> Proof(const broker::CredentialSettings& settings);
+  std::string NewJwtId();
+
   http::HttpTransport& transport_;
   const Clock& clock_;
+  ClientSecretChoice secrets_;
+  absl::Mutex random_mutex_;
+  absl::BitGen random_ ABSL_GUARDED_BY(random_mutex_);
 };
 
 }  // namespace token_service::oauth

@@ -13,10 +13,12 @@
 namespace token_service::oauth {
 namespace {
 
-Secret BasicCredentials(const broker::CredentialSettings& settings) {
+constexpr std::string_view kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+Secret BasicCredentials(const broker::CredentialSettings& settings, const Secret& secret) {
   constexpr std::string_view kScheme = "Basic ";
   const Secret id = EncodeFormValue(settings.client_id);
-  const Secret password = EncodeFormValue(settings.client_secret.Reveal());
+  const Secret password = EncodeFormValue(secret.Reveal());
   std::string pair;
   pair.reserve(id.size() + 1 + password.size());
   pair.append(id.Reveal()).append(":").append(password.Reveal());
@@ -38,7 +40,7 @@ bool Has(const std::vector<FormField>& fields, std::string_view name) {
 }  // namespace
 
 http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token) {
+                                   const Secret& refresh_token, const Secret& proof) {
   http::HttpRequest request;
   request.url = settings.token_endpoint;
   request.ca_file = settings.ca_file;
@@ -53,10 +55,15 @@ http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
       break;
     case broker::ClientAuth::kClientSecretPost:
       fields.push_back({"client_id", settings.client_id});
-      fields.push_back({"client_secret", settings.client_secret.Reveal()});
+      fields.push_back({"client_secret", proof.Reveal()});
       break;
     case broker::ClientAuth::kClientSecretBasic:
-      request.authorization = BasicCredentials(settings);
+      request.authorization = BasicCredentials(settings, proof);
+      break;
+    case broker::ClientAuth::kPrivateKeyJwt:
+      fields.push_back({"client_id", settings.client_id});
+      fields.push_back({"client_assertion_type", kJwtBearer});
+      fields.push_back({"client_assertion", proof.Reveal()});
       break;
   }
   if (!settings.scope.empty()) fields.push_back({"scope", settings.scope});

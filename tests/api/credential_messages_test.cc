@@ -21,7 +21,7 @@ TEST(CredentialMessagesTest, ShowsAllButTheSecrets) {
   settings.token_endpoint = "https://provider.example/token";
   settings.scope = "read";
   settings.client_auth = broker::ClientAuth::kClientSecretBasic;
-  settings.client_secret = Secret(std::string_view("hush"));
+  settings.client_secrets.emplace_back(std::string_view("hush"));
   settings.managed_by_config = true;
   broker::CredentialStatus status;
   status.settings = std::make_shared<const broker::CredentialSettings>(std::move(settings));

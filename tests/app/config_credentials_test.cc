@@ -58,7 +58,7 @@ credentials:
   EXPECT_EQ(s.scope, "tickets.read");
   EXPECT_EQ(s.refresh, broker::RefreshMode::kOnDemand);
   EXPECT_EQ(s.client_auth, broker::ClientAuth::kClientSecretPost);
-  EXPECT_TRUE(s.client_secret.empty());
+  EXPECT_TRUE(s.client_secrets.empty());
   EXPECT_EQ(s.ca_file, "/etc/ca.pem");
   EXPECT_EQ(s.assumed_lifetime, absl::Minutes(1));
   EXPECT_EQ(s.min_refresh_interval, absl::Seconds(2));
@@ -69,7 +69,7 @@ credentials:
   EXPECT_THAT(s.extra_parameters, ElementsAre(Pair("audience", "y"), Pair("resource", "x")));
   EXPECT_TRUE(s.managed_by_config);
   EXPECT_EQ(credential.refresh_token_file, "/run/secrets/support-inbox");
-  EXPECT_EQ(credential.client_secret_file, "/etc/secret");
+  EXPECT_THAT(credential.client_secret_files, ElementsAre("/etc/secret"));
   std::vector<std::string> files;
   for (const NamedFile& file : config.files) files.push_back(file.path);
   EXPECT_THAT(files, ElementsAre("/run/secrets/support-inbox", "/etc/secret", "/etc/ca.pem"));
@@ -112,8 +112,53 @@ credentials:
   - {name: one, client_id: c, refresh_token_file: f1}
   - {name: two, client_id: c, refresh_token_file: f2, client_auth: none}
 )");
-  EXPECT_EQ(config.credentials[0].client_secret_file, "/etc/s");
-  EXPECT_EQ(config.credentials[1].client_secret_file, "");
+  EXPECT_THAT(config.credentials[0].client_secret_files, ElementsAre("/etc/s"));
+  EXPECT_THAT(config.credentials[1].client_secret_files, IsEmpty());
+}
+
+TEST(CredentialConfigTest, ReadsTheKeysOfPrivateKeyJwt) {
+  const ServerConfig config = Parse(R"(
+defaults: {token_endpoint: "https://a.example/token", client_auth: private_key_jwt, client_key_file: k.pem, client_key_id: one}
+credentials:
+  - {name: one, client_id: c, refresh_token_file: f1}
+  - {name: two, client_id: c, refresh_token_file: f2, client_key_file: own.pem, client_key_id: two,
+     client_assertion_algorithm: PS256, client_assertion_audience: "https://a.example/"}
+  - {name: three, client_id: c, refresh_token_file: f3, client_auth: none}
+)");
+  EXPECT_EQ(config.credentials[0].client_key_file, "/etc/k.pem");
+  EXPECT_EQ(config.credentials[0].settings.client_key.key_id, "one");
+  const DeclaredCredential& two = config.credentials[1];
+  EXPECT_EQ(two.settings.client_auth, broker::ClientAuth::kPrivateKeyJwt);
+  EXPECT_EQ(two.client_key_file, "/etc/own.pem");
+  EXPECT_EQ(two.settings.client_key.key_id, "two");
+  EXPECT_EQ(two.settings.client_key.algorithm, "PS256");
+  EXPECT_EQ(two.settings.client_key.audience, "https://a.example/");
+  EXPECT_TRUE(two.settings.client_key.pem.empty());
+  EXPECT_EQ(config.credentials[2].client_key_file, "");
+  EXPECT_EQ(config.credentials[2].settings.client_key.key_id, "");
+  // The defaults' key is tried out once, for all who use it.
+  std::vector<std::string> keys;
+  for (const NamedFile& file : config.files) {
+    if (file.holds == NamedFile::Holds::kClientKey) keys.push_back(file.path + file.algorithm);
+  }
+  EXPECT_THAT(keys, ElementsAre("/etc/k.pem", "/etc/own.pemPS256"));
+}
+
+TEST(CredentialConfigTest, ReadsSeveralSecretFilesInOrder) {
+  const ServerConfig config = Parse(R"(
+defaults: {token_endpoint: "https://a.example/token", client_auth: client_secret_post, client_secret_files: [new, old]}
+credentials:
+  - {name: one, client_id: c, refresh_token_file: f1}
+  - {name: two, client_id: c, refresh_token_file: f2, client_secret_file: own}
+  - {name: three, client_id: c, refresh_token_file: f3, client_secret_files: [b, a]}
+)");
+  EXPECT_THAT(config.credentials[0].client_secret_files, ElementsAre("/etc/new", "/etc/old"));
+  EXPECT_THAT(config.credentials[1].client_secret_files, ElementsAre("/etc/own"));
+  EXPECT_THAT(config.credentials[2].client_secret_files, ElementsAre("/etc/b", "/etc/a"));
+  std::vector<std::string> named;
+  for (const NamedFile& file : config.files) named.push_back(file.where);
+  EXPECT_THAT(named, ::testing::Contains("/etc/x.yaml:4: defaults.client_secret_files[1]"));
+  EXPECT_THAT(named, ::testing::Contains("/etc/x.yaml:8: credentials[2].client_secret_files[0]"));
 }
 
 TEST(CredentialConfigTest, WarnsOfASharedRefreshToken) {
@@ -157,6 +202,40 @@ TEST(CredentialConfigTest, BadCredentialsGetOneLine) {
       {one(good + ", client_secret_file: s"),
        "4: credentials[0].client_secret_file: client_auth is none; set client_secret_post or "
        "client_secret_basic"},
+      {one(good + ", client_auth: private_key_jwt, client_secret_file: s"),
+       "4: credentials[0].client_secret_file: client_auth is private_key_jwt; set "
+       "client_secret_post or client_secret_basic"},
+      {one(good + ", client_secret_files: [s]"),
+       "4: credentials[0].client_secret_files: client_auth is none; set client_secret_post or "
+       "client_secret_basic"},
+      {one(good + ", client_auth: private_key_jwt"),
+       "4: credentials[0].client_key_file: is required by client_auth"},
+      {one(good + ", client_key_file: k"),
+       "4: credentials[0].client_key_file: client_auth is none; set private_key_jwt"},
+      {one(good + ", client_key_id: k"),
+       "4: credentials[0].client_key_id: client_auth is none; set private_key_jwt"},
+      {one(good + ", client_auth: client_secret_post, client_secret_file: s, "
+                  "client_assertion_audience: k"),
+       "4: credentials[0].client_assertion_audience: client_auth is client_secret_post; set "
+       "private_key_jwt"},
+      {one(good + ", client_key_file: ''"), "4: credentials[0].client_key_file: must not be empty"},
+      {one(good + ", client_assertion_algorithm: HS256"),
+       "4: credentials[0].client_assertion_algorithm: expected RS256, PS256 or ES256, got "
+       "\"HS256\""},
+      {one(good + ", client_auth: magic"),
+       "4: credentials[0].client_auth: expected none, client_secret_post, client_secret_basic or "
+       "private_key_jwt, got \"magic\""},
+      {one(good + ", client_secret_file: a, client_secret_files: [b]"),
+       "4: credentials[0].client_secret_files: client_secret_file is given as well; one of the "
+       "two"},
+      {one(good + ", client_secret_files: []"),
+       "4: credentials[0].client_secret_files: names no file"},
+      {one(good + ", client_secret_files: [a, b, c, d, e]"),
+       "4: credentials[0].client_secret_files: names more than 4 files"},
+      {one(good + ", client_secret_files: [a, a]"),
+       "4: credentials[0].client_secret_files[1]: the same file twice"},
+      {one(good + ", client_secret_files: ['']"),
+       "4: credentials[0].client_secret_files[0]: must not be empty"},
       {one(good + ", ca_file: ''"), "4: credentials[0].ca_file: must not be empty"},
       {one(good + ", keepalive: 0s"), "4: credentials[0].keepalive: expected 1ms to 87600h, got 0"},
       {one(good + ", assumed_lifetime: 500ms"),

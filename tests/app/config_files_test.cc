@@ -4,6 +4,7 @@
 
 #include "server/app/config/config.h"
 #include "tests/app/scratch_dir.h"
+#include "tests/jose/test_keys.h"
 
 namespace token_service::app {
 namespace {
@@ -41,6 +42,41 @@ TEST(ConfigFilesTest, NamesTheLineThatNamesABadFile) {
   dir.Write("token", "abc");
   EXPECT_EQ(CheckError(file), file + ":7: credentials[0].ca_file: " + dir.Path("ca.pem") +
                                   ": No such file or directory");
+}
+
+TEST(ConfigFilesTest, RefusesAClientKeyThatCannotSign) {
+  const ScratchDir dir;
+  dir.Write("token", "abc");
+  dir.Write("ca.pem", "");
+  const std::string file =
+      dir.Write("x.yaml", std::string(kConfig) + R"(    client_auth: private_key_jwt
+    client_key_file: key.pem
+    client_assertion_algorithm: ES256
+)");
+  const std::string at = file + ":9: credentials[0].client_key_file: " + dir.Path("key.pem");
+  EXPECT_EQ(CheckError(file), at + ": No such file or directory");
+  const std::pair<std::string, std::string> wrong[] = {
+      {"", "holds no private key in PEM form"},
+      {std::string(70'000, 'x'), "is longer than 65536 bytes"},
+      {testing::NewRsaKey().private_pem, "holds an RSA key, with which ES256 cannot be signed"},
+      {testing::MismatchedEcKey(), "holds a private key that does not work"},
+      {testing::WithPassphrase(testing::NewEcKey()), "holds a key that needs a passphrase"},
+  };
+  for (const auto& [text, what] : wrong) {
+    dir.Write("key.pem", text);
+    EXPECT_EQ(CheckError(file), at + ": " + what);
+  }
+  dir.Write("key.pem", testing::NewEcKey().private_pem);
+  EXPECT_EQ(CheckError(file), "");
+}
+
+TEST(ConfigFilesTest, TriesOutAKeyThatOnlyTheDefaultsName) {
+  const ScratchDir dir;
+  dir.Write("key.pem", "hush");
+  const std::string file =
+      dir.Write("x.yaml", "data_dir: data\ndefaults: {client_key_file: key.pem}\n");
+  EXPECT_EQ(CheckError(file), file + ":2: defaults.client_key_file: " + dir.Path("key.pem") +
+                                  ": holds no private key in PEM form");
 }
 
 TEST(ConfigFilesTest, RefusesADataDirThatIsAFile) {

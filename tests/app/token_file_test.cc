@@ -32,7 +32,7 @@ TEST(TokenFileTest, TakesTheLongestTokenAndNoLonger) {
             absl::InvalidArgumentError(path + ": is too large for a token"));
   dir.Write("t", std::string(1 << 20, ' '));
   EXPECT_EQ(ReadTokenFile(path).status(),
-            absl::InvalidArgumentError(path + ": is too large for a token"));
+            absl::InvalidArgumentError(path + ": is longer than 65536 bytes"));
 }
 
 TEST(TokenFileTest, RefusesEmptyAndUnprintableNamingOnlyTheFile) {

@@ -24,6 +24,9 @@ TEST(CredentialInputTest, TakesWhatIsWellFormed) {
   with_secret.client_auth = "client_secret_basic";
   with_secret.client_secret = Sec("hush");
   EXPECT_FALSE(CheckProfile(with_secret).has_value());
+  CredentialProfile with_key = Good();
+  with_key.client_auth = "private_key_jwt";
+  EXPECT_FALSE(CheckProfile(with_key).has_value());
   EXPECT_FALSE(CheckRefreshToken(Sec(std::string(16384, '~'))).has_value());
   EXPECT_FALSE(CheckName("support-inbox").has_value());
 }
@@ -47,6 +50,11 @@ TEST(CredentialInputTest, NamesTheFieldThatIsWrong) {
       {"client_auth", [](auto& p) { p.client_auth = "magic"; }},
       {"client_secret", [](auto& p) { p.client_auth = "client_secret_post"; }},
       {"client_secret", [](auto& p) { p.client_secret = Sec("hush"); }},
+      {"client_secret",
+       [](auto& p) {
+         p.client_auth = "private_key_jwt";
+         p.client_secret = Sec("hush");
+       }},
   };
   for (const auto& c : cases) {
     CredentialProfile profile = Good();
@@ -68,15 +76,17 @@ TEST(CredentialInputTest, ABadSecretIsNotQuoted) {
   }
 }
 
-TEST(CredentialInputTest, AChangeToNoClientAuthForgetsTheSecret) {
-  CredentialProfile profile = Good();
-  profile.client_auth = "client_secret_post";
-  profile.client_secret = Sec("hush");
-  ProfileChange change;
-  change.client_auth = "none";
-  change.ApplyTo(profile);
-  EXPECT_TRUE(profile.client_secret.empty());
-  EXPECT_FALSE(CheckProfile(profile).has_value());
+TEST(CredentialInputTest, AChangeToAClientAuthWithoutSecretForgetsTheSecret) {
+  for (const char* auth : {"none", "private_key_jwt"}) {
+    CredentialProfile profile = Good();
+    profile.client_auth = "client_secret_post";
+    profile.client_secret = Sec("hush");
+    ProfileChange change;
+    change.client_auth = auth;
+    change.ApplyTo(profile);
+    EXPECT_TRUE(profile.client_secret.empty()) << auth;
+    EXPECT_FALSE(CheckProfile(profile).has_value()) << auth;
+  }
 }
 
 }  // namespace

@@ -95,7 +95,9 @@ class FakeSettings final : public SettingsSource {
   bool Declares(std::string_view name) const override { return name == "declared"; }
   std::string DefaultTokenEndpoint() const override { return kUrl; }
   std::string DefaultScope() const override { return "by-default"; }
+  bool HasDefaultClientKey() const override { return client_key; }
 
+  bool client_key = false;
   RefreshMode refresh = RefreshMode::kEager;
 };
 
@@ -203,6 +205,34 @@ TEST_F(CredentialRegistryTest, WhatTheOperatorLeavesOutComesFromTheDefaults) {
   ASSERT_TRUE(result.status.has_value());
   EXPECT_EQ(result.status->settings->token_endpoint, kUrl);
   EXPECT_EQ(result.status->settings->scope, "by-default");
+}
+
+TEST_F(CredentialRegistryTest, PrivateKeyJwtNeedsAKeyOfTheConfiguration) {
+  NewCredential wanted = New("inbox", "R1");
+  wanted.profile.client_auth = "private_key_jwt";
+  std::optional<Refusal> refusal;
+  registry_.Create(std::move(wanted), [&](CredentialRegistry::Outcome outcome) {
+    refusal = std::get<Refusal>(std::move(outcome));
+  });
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->reason, Reason::kInvalidRequest);
+  EXPECT_EQ(refusal->field, "client_auth");
+  EXPECT_EQ(refusal->message,
+            "client_auth: private_key_jwt needs client_key_file in the configuration's defaults");
+
+  EXPECT_EQ(Create("inbox", "R1"), "ok");
+  ProfileChange change;
+  change.client_auth = "private_key_jwt";
+  Result updated;
+  registry_.Update("inbox", std::move(change), updated.Done());
+  EXPECT_EQ(updated.text, "INVALID_REQUEST");
+
+  settings_.client_key = true;
+  wanted = New("outbox", "R2");
+  wanted.profile.client_auth = "private_key_jwt";
+  Result created;
+  registry_.Create(std::move(wanted), created.Done());
+  EXPECT_EQ(created.text, "ok");
 }
 
 TEST_F(CredentialRegistryTest, ATakenNameIsRefused) {

@@ -238,6 +238,68 @@ TEST_F(RefresherTest, AnUnusableAnswerIsQuarantinedBeforeAnythingElse) {
   EXPECT_TRUE(Record().doubt_since.has_value());
 }
 
+// ---- several client secrets
+
+TEST_F(RefresherTest, ARefusedClientSecretEndsItsAttemptAndTheNextHasAnother) {
+  settings_.client_secrets.emplace_back(std::string_view("new"));
+  settings_.client_secrets.emplace_back(std::string_view("old"));
+  std::vector<std::string> attempts;
+  provider_.Next([&]() -> broker::ExchangeOutcome {
+    attempts.push_back(Record().attempt->id);
+    return broker::ClientRefused{"HTTP 401, invalid_client", /*another_secret=*/true};
+  });
+  provider_.Meanwhile([&] {
+    const CredentialRecord record = Record();
+    attempts.push_back(record.attempt->id);
+    EXPECT_EQ(record.standing, Standing::kUsable);
+    EXPECT_FALSE(record.doubt_since.has_value());
+  });
+  EXPECT_EQ(As<Refreshed>(Refresh()).token->generation, 1);
+  ASSERT_EQ(attempts.size(), 2u);
+  EXPECT_NE(attempts[0], attempts[1]);
+  EXPECT_EQ(provider_.count(), 2u);
+  EXPECT_EQ(Record().consecutive_failures, 0u);
+}
+
+TEST_F(RefresherTest, TheNextSecretsAttemptHasAllItsTime) {
+  settings_.client_secrets.emplace_back(std::string_view("new"));
+  settings_.client_secrets.emplace_back(std::string_view("old"));
+  provider_.Next([&]() -> broker::ExchangeOutcome {
+    clock_.Advance(absl::Seconds(29));  // Longer than an attempt may wait before it is sent.
+    return broker::ClientRefused{"", /*another_secret=*/true};
+  });
+  provider_.Meanwhile([&] { EXPECT_EQ(Record().attempt->begun, clock_.WallNow()); });
+  As<Refreshed>(Refresh());
+}
+
+TEST_F(RefresherTest, WhenTheLastSecretIsRefusedTheClientIs) {
+  settings_.client_secrets.emplace_back(std::string_view("new"));
+  settings_.client_secrets.emplace_back(std::string_view("old"));
+  provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
+  provider_.Next(ClientRejected());
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kClientRejected);
+  EXPECT_EQ(Record().standing, Standing::kClientRejected);
+  EXPECT_FALSE(Record().attempt.has_value());
+}
+
+TEST_F(RefresherTest, ThereAreNoMorePostsThanSecrets) {
+  settings_.client_secrets.emplace_back(std::string_view("new"));
+  settings_.client_secrets.emplace_back(std::string_view("old"));
+  for (int i = 0; i < 5; ++i) provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kUnspent);
+  EXPECT_EQ(provider_.count(), 2u);
+}
+
+TEST_F(RefresherTest, ARefusalThatCouldNotBeRecordedReadsAsDoubt) {
+  settings_.client_secrets.emplace_back(std::string_view("new"));
+  settings_.client_secrets.emplace_back(std::string_view("old"));
+  As<Refreshed>(Refresh());  // The provider has been seen to rotate.
+  store_.Fail(Call::kConclude, 1);
+  provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(provider_.count(), 2u);
+}
+
 // ---- the store
 
 TEST_F(RefresherTest, WithoutAnAttemptOnRecordNothingIsSent) {

@@ -1,12 +1,14 @@
 """With oidc-provider as the judge: its reuse detection sees every refresh token that is presented twice."""
 
 import contextlib
+import pathlib
 import time
 
 import pytest
 
 from harness.load import Load
 from harness.oidc_provider import OidcProvider
+from harness.operator import Operator
 from test_crash import Refused, assert_an_answer_was_lost, outcome, seeded
 
 
@@ -30,11 +32,55 @@ def provider(start_provider):
     return start_provider()
 
 
-@pytest.mark.parametrize("client", ["public", "basic", "post"])
-def test_each_way_of_client_authentication(provider, start_server, client):
-    server = start_server([provider.credential("default", client)])
-    assert server.api.get().token_type == "Bearer"
+CLIENTS = ["public", "basic", "post", "ES256", "RS256", "PS256"]
+
+
+def test_each_way_of_client_authentication(provider, start_server):
+    server = start_server([provider.credential(client.lower(), client, min_refresh_interval="1ms")
+                           for client in CLIENTS])
+    for client in CLIENTS:
+        first = server.api.get(client.lower())
+        assert first.token_type == "Bearer"
+        # An assertion is good for one request: the provider remembers every jti.
+        second = server.api.get(client.lower(), rejected_generation=first.generation)
+        assert second.generation > first.generation
     assert not provider.events("error")
+
+
+def test_a_client_secret_is_replaced_without_a_gap(provider, start_server):
+    not_yet = provider.directory / "new-secret"
+    not_yet.write_text("sentinel-new-secret")
+    server = start_server([provider.credential(
+        "default", "basic", client_secret_files=[str(not_yet), str(provider.secret_file)],
+        min_refresh_interval="1ms")])
+    first = server.api.get()
+    assert [event["error"] for event in provider.events("error")] == ["invalid_client"]
+    assert [event["secret"] for event in server.events("client secret refused")] == [1]
+    assert [event["secret"] for event in server.events("client secret taken")] == [2]
+    # From then on the one that was taken.
+    assert server.api.get(rejected_generation=first.generation).generation > first.generation
+    assert len(provider.events("error")) == 1
+    assert not provider.events("revoked")
+    assert "sentinel-new-secret" not in server.logs()
+
+
+def test_a_key_of_the_defaults_is_for_credentials_made_by_rpc(provider, start_server):
+    made = provider.credential("inbox", "ES256")
+    server = start_server([], defaults={"token_endpoint": made["token_endpoint"],
+                                        "client_key_file": made["client_key_file"], "client_key_id": "own"})
+    Operator(server.api).create(
+        "inbox", client_id="ES256", client_auth="private_key_jwt",
+        refresh_token=pathlib.Path(made["refresh_token_file"]).read_text())
+    assert server.api.get("inbox").token_type == "Bearer"
+    assert not provider.events("error")
+
+
+def test_a_client_that_signs_with_an_unknown_key_is_rejected(provider, start_server):
+    credential = provider.credential("default", "RS256", client_key_file=str(provider.key_file("PS256")))
+    server = start_server([credential])
+    assert isinstance(outcome(server), Refused)
+    assert [event["error"] for event in provider.events("error")] == ["invalid_client"]
+    assert not provider.events("revoked")
 
 
 @pytest.mark.long

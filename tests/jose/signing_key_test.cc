@@ -64,7 +64,15 @@ TEST(SigningKey, RefusesWhatIsNoKeyOrTooWeak) {
   EXPECT_EQ(ErrorOf(NewEcKey("secp256k1").private_pem),
             "holds an EC key on another curve than P-256");
   EXPECT_EQ(ErrorOf(NewEd25519Key().private_pem), "holds a key that is neither RSA nor EC");
-  EXPECT_EQ(ErrorOf(testing::MismatchedEcKey()), "holds a private key that does not work");
+}
+
+TEST(SigningKey, FindsOutThatAKeysHalvesDoNotBelongTogether) {
+  const auto mismatched = Read(testing::MismatchedEcKey());
+  ASSERT_TRUE(mismatched.ok()) << mismatched.status();
+  EXPECT_EQ(mismatched->TryOut().message(), "holds a private key that does not work");
+  EXPECT_TRUE(Read(NewEcKey().private_pem)->TryOut().ok());
+  EXPECT_TRUE(Read(NewRsaKey().private_pem, "RS256")->TryOut().ok());
+  EXPECT_TRUE(Read(NewRsaKey().private_pem, "PS256")->TryOut().ok());
 }
 
 TEST(SigningKey, RefusesAnAlgorithmThatIsNotTheKeys) {

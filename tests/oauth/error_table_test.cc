@@ -39,6 +39,7 @@ TEST(ErrorTable, JudgesEveryCodeUnderEveryStatus) {
       {"server_error",              {outage,  outage,  outage,  outage,  outage,  outage,  outage,  throttled, outage, outage}},
       {"invalid_target",            {target,  target,  target,  target,  target,  target,  target,  throttled, outage, outage}},
       {"invalid_client",            {refused, refused, refused, refused, refused, refused, refused, throttled, outage, outage}},
+      {"incorrect_client_credentials", {refused, refused, refused, refused, refused, refused, refused, throttled, outage, outage}},
       {"unauthorized_client",       {refused, refused, refused, refused, refused, refused, refused, throttled, outage, outage}},
       {"invalid_scope",             {refused, refused, refused, refused, refused, refused, refused, throttled, outage, outage}},
       {"invalid_request",           {refused, refused, refused, refused, refused, refused, refused, throttled, outage, outage}},

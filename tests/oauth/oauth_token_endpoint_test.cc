@@ -28,7 +28,7 @@ class OAuthTokenEndpointTest : public ::testing::Test {
     settings_.client_id = "client";
     settings_.token_endpoint = "https://provider.test/token";
     settings_.client_auth = broker::ClientAuth::kClientSecretPost;
-    settings_.client_secret = Secret(std::string_view("sentinel-client-secret"));
+    settings_.client_secrets.emplace_back(std::string_view("sentinel-client-secret"));
     settings_.dead_grant_errors = {"gone"};
   }
 

@@ -14,18 +14,17 @@ broker::CredentialSettings Settings(broker::ClientAuth auth) {
   settings.client_id = "client 1";
   settings.token_endpoint = "https://provider.test/token";
   settings.client_auth = auth;
-  settings.client_secret = Secret(std::string_view("s:e+c%ret"));
   settings.ca_file = "/etc/ca.pem";
   return settings;
 }
 
-const Secret& RefreshToken() {
-  static const Secret token(std::string_view("rt/1=="));
-  return token;
+http::HttpRequest MakeRequest(const broker::CredentialSettings& settings) {
+  return MakeTokenRequest(settings, Secret(std::string_view("rt/1==")),
+                          Secret(std::string_view("s:e+c%ret")));
 }
 
 TEST(TokenRequest, GoesToTheEndpointAsAFormAndAsksForJson) {
-  const auto request = MakeTokenRequest(Settings(broker::ClientAuth::kNone), RefreshToken());
+  const auto request = MakeRequest(Settings(broker::ClientAuth::kNone));
   EXPECT_EQ(request.url, "https://provider.test/token");
   EXPECT_EQ(request.ca_file, "/etc/ca.pem");
   EXPECT_THAT(request.headers, Contains(Pair("Content-Type", "application/x-www-form-urlencoded")));
@@ -33,15 +32,14 @@ TEST(TokenRequest, GoesToTheEndpointAsAFormAndAsksForJson) {
 }
 
 TEST(TokenRequest, NamesTheClientWhenItDoesNotAuthenticate) {
-  const auto request = MakeTokenRequest(Settings(broker::ClientAuth::kNone), RefreshToken());
+  const auto request = MakeRequest(Settings(broker::ClientAuth::kNone));
   EXPECT_EQ(request.body.Reveal(),
             "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D&client_id=client%201");
   EXPECT_TRUE(request.authorization.empty());
 }
 
 TEST(TokenRequest, PutsTheClientSecretIntoTheBody) {
-  const auto request =
-      MakeTokenRequest(Settings(broker::ClientAuth::kClientSecretPost), RefreshToken());
+  const auto request = MakeRequest(Settings(broker::ClientAuth::kClientSecretPost));
   EXPECT_EQ(request.body.Reveal(),
             "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D&client_id=client%201"
             "&client_secret=s%3Ae%2Bc%25ret");
@@ -49,17 +47,26 @@ TEST(TokenRequest, PutsTheClientSecretIntoTheBody) {
 }
 
 TEST(TokenRequest, PutsTheClientIntoTheHeaderAndNotTwice) {
-  const auto request =
-      MakeTokenRequest(Settings(broker::ClientAuth::kClientSecretBasic), RefreshToken());
+  const auto request = MakeRequest(Settings(broker::ClientAuth::kClientSecretBasic));
   // base64("client%201:s%3Ae%2Bc%25ret")
   EXPECT_EQ(request.authorization.Reveal(), "Basic Y2xpZW50JTIwMTpzJTNBZSUyQmMlMjVyZXQ=");
   EXPECT_EQ(request.body.Reveal(), "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D");
 }
 
+TEST(TokenRequest, PutsAClientAssertionIntoTheBody) {
+  const auto request = MakeRequest(Settings(broker::ClientAuth::kPrivateKeyJwt));
+  EXPECT_EQ(
+      request.body.Reveal(),
+      "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D&client_id=client%201"
+      "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+      "&client_assertion=s%3Ae%2Bc%25ret");
+  EXPECT_TRUE(request.authorization.empty());
+}
+
 TEST(TokenRequest, SendsAScopeOnlyWhenThereIsOne) {
   auto settings = Settings(broker::ClientAuth::kClientSecretBasic);
   settings.scope = "tickets:read tickets:write";
-  EXPECT_EQ(MakeTokenRequest(settings, RefreshToken()).body.Reveal(),
+  EXPECT_EQ(MakeRequest(settings).body.Reveal(),
             "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D"
             "&scope=tickets%3Aread%20tickets%3Awrite");
 }
@@ -70,7 +77,7 @@ TEST(TokenRequest, AddsExtraParametersButNeverANameTwice) {
                                {"grant_type", "password"},
                                {"client_id", "client 1"},
                                {"audience", "again"}};
-  EXPECT_EQ(MakeTokenRequest(settings, RefreshToken()).body.Reveal(),
+  EXPECT_EQ(MakeRequest(settings).body.Reveal(),
             "grant_type=refresh_token&refresh_token=rt%2F1%3D%3D"
             "&audience=https%3A%2F%2Fapi.test&client_id=client%201");
 }

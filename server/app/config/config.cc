@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/app/config/client_key_file.h"
 #include "server/app/config/config.pb.h"
 #include "server/app/config/source.h"
 #include "server/app/config/tls.h"
@@ -39,6 +40,9 @@ broker::CredentialSettings CredentialDefaults::ToSettings() const {
   settings.token_endpoint = token_endpoint;
   settings.scope = scope;
   settings.client_auth = client_auth;
+  settings.client_key.key_id = client_key_id;
+  settings.client_key.algorithm = client_assertion_algorithm;
+  settings.client_key.audience = client_assertion_audience;
   settings.ca_file = ca_file;
   settings.extra_parameters = extra_parameters;
   settings.dead_grant_errors = dead_grant_errors;
@@ -69,18 +73,30 @@ absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name) {
   return ParseConfig(text, file_name);
 }
 
+absl::Status CheckNamedFile(const NamedFile& file) {
+  const auto look = [&file] {
+    switch (file.holds) {
+      case NamedFile::Holds::kToken:
+        return ReadTokenFile(file.path).status();
+      case NamedFile::Holds::kClientKey:
+        return ReadClientKeyFile(file.path, file.algorithm).status();
+      case NamedFile::Holds::kAnything:
+        break;
+    }
+    return CheckReadable(file.path);
+  };
+  const absl::Status status = look();
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(file.where, ": ", status.message()));
+}
+
 absl::Status CheckConfigFiles(const ServerConfig& config) {
   if (config.tls.has_value()) {
     const auto certificate = tls::ReadServerCertificate(*config.tls);
     if (!certificate.ok()) return PlaceTlsError(certificate.status(), config);
   }
   for (const NamedFile& file : config.files) {
-    const absl::Status status =
-        file.holds_token ? ReadTokenFile(file.path).status() : CheckReadable(file.path);
-    if (!status.ok()) {
-      return absl::Status(status.code(),
-                          absl::StrCat(file.where, ": ", std::string(status.message())));
-    }
+    if (const absl::Status status = CheckNamedFile(file); !status.ok()) return status;
   }
   return CheckDataDir(config.data_dir);
 }

@@ -23,7 +23,11 @@ struct CredentialDefaults {
   std::string token_endpoint;  // Checked; empty: each credential names its own.
   std::string scope;
   broker::ClientAuth client_auth = broker::ClientAuth::kNone;
-  std::string client_secret_file;
+  std::vector<std::string> client_secret_files;  // In the order their secrets are tried.
+  std::string client_key_file;
+  std::string client_key_id;
+  std::string client_assertion_algorithm;
+  std::string client_assertion_audience;
   std::string ca_file;
   std::vector<std::pair<std::string, std::string>> extra_parameters;  // Sorted by name.
   std::vector<std::string> dead_grant_errors;
@@ -34,15 +38,16 @@ struct CredentialDefaults {
   absl::Duration idle_after = absl::Hours(24);
   absl::Duration keepalive = absl::Hours(168);
 
-  // Without name, purpose, client_id and client_secret.
+  // Without name, purpose, client_id, and the secrets and the key that are in files.
   broker::CredentialSettings ToSettings() const;
 };
 
 // A credential of the file.
 struct DeclaredCredential {
-  broker::CredentialSettings settings;  // All but client_secret, which is in a file.
+  broker::CredentialSettings settings;  // All but client_secrets and the client_key's PEM.
   std::string refresh_token_file;
-  std::string client_secret_file;  // Empty when settings.client_auth is kNone.
+  std::vector<std::string> client_secret_files;  // Empty unless settings.client_auth wants them.
+  std::string client_key_file;                   // Likewise.
 };
 
 struct Caller {
@@ -71,7 +76,8 @@ struct LogSettings {
 struct NamedFile {
   std::string where;  // For people: `/etc/x.yaml:12: tls.certificate_file`, `--refresh_token_file`.
   std::string path;
-  bool holds_token = false;  // Read by ReadTokenFile.
+  enum class Holds { kAnything, kToken, kClientKey } holds = Holds::kAnything;
+  std::string algorithm = {};  // What the key is to sign with; empty: as its type has it.
 };
 
 // A configuration that has been checked. Paths are ready to open: those in a file were relative to
@@ -103,9 +109,13 @@ absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, std::string_view
 // name.
 absl::StatusOr<ServerConfig> LoadConfig(const std::string& file_name);
 
+// Whether the file can be read and holds what it should. One line that begins with where it is
+// named. Blocks.
+absl::Status CheckNamedFile(const NamedFile& file);
+
 // What can be checked of the world without starting: every named file can be read, token files hold
-// a token, certificate and key belong together, data_dir is a directory or can be made. The first
-// problem, one line. Blocks.
+// a token, keys can sign, certificate and key belong together, data_dir is a directory or can be
+// made. The first problem, one line. Blocks.
 absl::Status CheckConfigFiles(const ServerConfig& config);
 
 }  // namespace token_service::app

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/app/config/limits.h"
+#include "server/app/config/spelling.h"
 #include "server/broker/token_endpoint_url.h"
+#include "server/jose/signing_key.h"
 
 namespace token_service::app {
 namespace {
@@ -16,8 +18,12 @@ constexpr absl::Duration kLongest = absl::Hours(24 * 3650);
 constexpr absl::Duration kShortest = absl::Milliseconds(1);
 
 // What the request says by itself (RFC 6749 section 6).
-constexpr std::array<std::string_view, 5> kOwnParameters = {"grant_type", "refresh_token",
-                                                            "client_id", "client_secret", "scope"};
+constexpr std::array<std::string_view, 7> kOwnParameters = {
+    "grant_type",       "refresh_token",        "client_id", "client_secret", "scope",
+    "client_assertion", "client_assertion_type"};
+
+// While one is being replaced two are enough; each more is one more refused request a restart.
+constexpr int kMaxSecrets = 4;
 
 broker::ClientAuth ClientAuthOf(token::config::ClientAuth from) {
   switch (from) {
@@ -25,6 +31,8 @@ broker::ClientAuth ClientAuthOf(token::config::ClientAuth from) {
       return broker::ClientAuth::kClientSecretPost;
     case token::config::CLIENT_AUTH_CLIENT_SECRET_BASIC:
       return broker::ClientAuth::kClientSecretBasic;
+    case token::config::CLIENT_AUTH_PRIVATE_KEY_JWT:
+      return broker::ClientAuth::kPrivateKeyJwt;
     default:
       return broker::ClientAuth::kNone;
   }
@@ -48,6 +56,8 @@ class Reader {
                          : broker::RefreshMode::kEager;
     }
     if (absl::Status s = ReadFiles(into); !s.ok()) return s;
+    if (absl::Status s = ReadSecretFiles(into); !s.ok()) return s;
+    if (absl::Status s = ReadAssertion(into); !s.ok()) return s;
     if (absl::Status s = ReadDurations(into); !s.ok()) return s;
     if (absl::Status s = ReadDeadGrantErrors(into); !s.ok()) return s;
     return ReadExtraParameters(into);
@@ -71,14 +81,74 @@ class Reader {
       const char* name;
       std::string& out;
     } files[] = {
-        {from_.has_client_secret_file(), from_.client_secret_file(), "client_secret_file",
-         into.client_secret_file},
+        {from_.has_client_key_file(), from_.client_key_file(), "client_key_file",
+         into.client_key_file},
         {from_.has_ca_file(), from_.ca_file(), "ca_file", into.ca_file},
     };
     for (const auto& file : files) {
       if (!file.given) continue;
       if (file.path.empty()) return source_.Error(Key(file.name), "must not be empty");
       file.out = source_.Resolve(file.path);
+    }
+    return absl::OkStatus();
+  }
+
+  // One file, or a list of them; either replaces whatever the defaults have.
+  absl::Status ReadSecretFiles(CredentialDefaults& into) {
+    const bool list = source_.Has(Key("client_secret_files"));
+    if (list && from_.has_client_secret_file()) {
+      return source_.Error(Key("client_secret_files"),
+                           "client_secret_file is given as well; one of the two");
+    }
+    if (from_.has_client_secret_file()) {
+      if (from_.client_secret_file().empty()) {
+        return source_.Error(Key("client_secret_file"), "must not be empty");
+      }
+      into.client_secret_files = {source_.Resolve(from_.client_secret_file())};
+    }
+    if (!list) return absl::OkStatus();
+    const int count = from_.client_secret_files_size();
+    if (count == 0) return source_.Error(Key("client_secret_files"), "names no file");
+    if (count > kMaxSecrets) {
+      return source_.Error(Key("client_secret_files"),
+                           absl::StrCat("names more than ", kMaxSecrets, " files"));
+    }
+    into.client_secret_files.clear();
+    for (int i = 0; i < count; ++i) {
+      const std::string at = absl::StrCat(Key("client_secret_files"), "[", i, "]");
+      const std::string path = source_.Resolve(from_.client_secret_files(i));
+      if (path.empty()) return source_.Error(at, "must not be empty");
+      if (std::count(into.client_secret_files.begin(), into.client_secret_files.end(), path) > 0) {
+        return source_.Error(at, "the same file twice");
+      }
+      into.client_secret_files.push_back(path);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadAssertion(CredentialDefaults& into) {
+    const struct {
+      bool given;
+      const std::string& text;
+      const char* name;
+      std::string& out;
+    } words[] = {
+        {from_.has_client_key_id(), from_.client_key_id(), "client_key_id", into.client_key_id},
+        {from_.has_client_assertion_algorithm(), from_.client_assertion_algorithm(),
+         "client_assertion_algorithm", into.client_assertion_algorithm},
+        {from_.has_client_assertion_audience(), from_.client_assertion_audience(),
+         "client_assertion_audience", into.client_assertion_audience},
+    };
+    for (const auto& word : words) {
+      if (!word.given) continue;
+      if (word.text.empty()) return source_.Error(Key(word.name), "must not be empty");
+      word.out = word.text;
+    }
+    if (from_.has_client_assertion_algorithm() &&
+        !jose::IsSigningAlgorithm(from_.client_assertion_algorithm())) {
+      return source_.Error(Key("client_assertion_algorithm"),
+                           absl::StrCat("expected RS256, PS256 or ES256, got ",
+                                        QuoteForError(from_.client_assertion_algorithm())));
     }
     return absl::OkStatus();
   }

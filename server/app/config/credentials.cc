@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "server/app/config/credential_keys.h"
 #include "server/app/config/spelling.h"
+#include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
 
 namespace token_service::app {
@@ -18,22 +19,57 @@ namespace {
 
 constexpr char kNameRule[] = "expected up to 63 of a-z 0-9 . _ -, the first a letter or digit";
 
+// That the credential has what its client_auth takes, and nothing of its own that it does not. The
+// defaults may have more, for those who need it: `whole` is rid of that.
+absl::Status CheckProof(const token::config::Credential& from, const std::string& key,
+                        const ConfigSource& source, CredentialDefaults& whole) {
+  const bool takes_secret = broker::TakesSecret(whole.client_auth);
+  const bool takes_key = whole.client_auth == broker::ClientAuth::kPrivateKeyJwt;
+  const struct {
+    bool useless;
+    const char* name;
+    const char* wants;
+  } given[] = {
+      {from.has_client_secret_file() && !takes_secret, "client_secret_file",
+       "client_secret_post or client_secret_basic"},
+      {from.client_secret_files_size() > 0 && !takes_secret, "client_secret_files",
+       "client_secret_post or client_secret_basic"},
+      {from.has_client_key_file() && !takes_key, "client_key_file", "private_key_jwt"},
+      {from.has_client_key_id() && !takes_key, "client_key_id", "private_key_jwt"},
+      {from.has_client_assertion_algorithm() && !takes_key, "client_assertion_algorithm",
+       "private_key_jwt"},
+      {from.has_client_assertion_audience() && !takes_key, "client_assertion_audience",
+       "private_key_jwt"},
+  };
+  for (const auto& [useless, name, wants] : given) {
+    if (!useless) continue;
+    const std::string auth(broker::ClientAuthName(whole.client_auth));
+    return source.Error(absl::StrCat(key, ".", name),
+                        absl::StrFormat("client_auth is %s; set %s", auth, wants));
+  }
+  if (takes_secret && whole.client_secret_files.empty()) {
+    return source.Error(key + ".client_secret_file", "is required by client_auth");
+  }
+  if (takes_key && whole.client_key_file.empty()) {
+    return source.Error(key + ".client_key_file", "is required by client_auth");
+  }
+  if (!takes_secret) whole.client_secret_files.clear();
+  if (!takes_key) {
+    whole.client_key_file.clear();
+    whole.client_key_id.clear();
+    whole.client_assertion_algorithm.clear();
+    whole.client_assertion_audience.clear();
+  }
+  return absl::OkStatus();
+}
+
 // What must agree once a credential's own keys and the defaults are put together.
 absl::Status CheckWhole(const token::config::Credential& from, const std::string& key,
                         const ConfigSource& source, CredentialDefaults& whole) {
   if (whole.token_endpoint.empty()) {
     return source.Error(key + ".token_endpoint", "is required, here or in defaults");
   }
-  if (whole.client_auth == broker::ClientAuth::kNone) {
-    if (from.has_client_secret_file()) {
-      return source.Error(key + ".client_secret_file",
-                          "client_auth is none; set client_secret_post or client_secret_basic");
-    }
-    whole.client_secret_file.clear();  // The defaults', for those who need it.
-  } else if (whole.client_secret_file.empty()) {
-    return source.Error(key + ".client_secret_file", "is required by client_auth");
-  }
-  return absl::OkStatus();
+  return CheckProof(from, key, source, whole);
 }
 
 absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credential& from,
@@ -60,15 +96,32 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
   declared.settings.client_id = from.client_id();
   declared.settings.managed_by_config = true;
   declared.refresh_token_file = source.Resolve(from.refresh_token_file());
-  declared.client_secret_file = whole.client_secret_file;
+  declared.client_secret_files = whole.client_secret_files;
+  declared.client_key_file = whole.client_key_file;
 
-  const auto named = [&](const char* name, const std::string& path, bool holds_token) {
-    if (!path.empty())
-      config.files.push_back({source.Where(absl::StrCat(key, ".", name)), path, holds_token});
+  using Holds = NamedFile::Holds;
+  // Where the credential does not name it, the defaults do.
+  const auto named = [&](const std::string& name, const std::string& path, Holds holds) {
+    if (path.empty()) return;
+    const std::string at = absl::StrCat(key, ".", name);
+    config.files.push_back({.where = source.Where(source.Has(at) ? at : "defaults." + name),
+                            .path = path,
+                            .holds = holds,
+                            .algorithm = whole.client_assertion_algorithm});
   };
-  named("refresh_token_file", declared.refresh_token_file, true);
-  named("client_secret_file", declared.client_secret_file, true);
-  named("ca_file", declared.settings.ca_file, false);
+  named("refresh_token_file", declared.refresh_token_file, Holds::kToken);
+  const bool list = from.client_secret_files_size() > 0 ||
+                    (!from.has_client_secret_file() && source.Has("defaults.client_secret_files"));
+  for (size_t i = 0; i < declared.client_secret_files.size(); ++i) {
+    named(list ? absl::StrCat("client_secret_files[", i, "]") : "client_secret_file",
+          declared.client_secret_files[i], Holds::kToken);
+  }
+  // Where it is the defaults' own, it is named there, once.
+  if (declared.client_key_file != config.defaults.client_key_file ||
+      whole.client_assertion_algorithm != config.defaults.client_assertion_algorithm) {
+    named("client_key_file", declared.client_key_file, Holds::kClientKey);
+  }
+  named("ca_file", declared.settings.ca_file, Holds::kAnything);
   return declared;
 }
 
@@ -79,6 +132,13 @@ absl::Status ReadCredentials(const token::config::ConfigFile& file, const Config
   if (absl::Status s = ReadCredentialKeys(file.defaults(), "defaults", source, config.defaults);
       !s.ok()) {
     return s;
+  }
+  // Credentials made by RPC may want it.
+  if (!config.defaults.client_key_file.empty()) {
+    config.files.push_back({.where = source.Where("defaults.client_key_file"),
+                            .path = config.defaults.client_key_file,
+                            .holds = NamedFile::Holds::kClientKey,
+                            .algorithm = config.defaults.client_assertion_algorithm});
   }
   std::set<std::string> names;
   std::map<std::string, std::string> owners;  // refresh_token_file → credential.

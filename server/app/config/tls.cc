@@ -28,7 +28,7 @@ absl::Status ReadTls(const token::config::ConfigFile& file, const ConfigSource& 
     if (!k.named) continue;
     if (k.path.empty()) return source.Error(k.key, "must not be empty");
     k.out = source.Resolve(k.path);
-    config.files.push_back({source.Where(k.key), k.out, false});
+    config.files.push_back({source.Where(k.key), k.out});
   }
   config.tls = files;
   return absl::OkStatus();

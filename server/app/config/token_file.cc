@@ -54,7 +54,7 @@ absl::Status CheckReadable(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Secret> ReadTokenFile(const std::string& path) {
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   const absl::StatusOr<int> fd = OpenRegular(path);
   if (!fd.ok()) return fd.status();
   const absl::Cleanup close_file = [&] { close(*fd); };
@@ -69,9 +69,14 @@ absl::StatusOr<Secret> ReadTokenFile(const std::string& path) {
     if (got == 0) break;
     size += static_cast<size_t>(got);
   }
-  if (size > kMaxFile) return Invalid(path, "is too large for a token");
+  if (size > kMaxFile) return Invalid(path, "is longer than 65536 bytes");
+  return Secret(std::string_view(bytes.data(), size));
+}
 
-  std::string_view token(bytes.data(), size);
+absl::StatusOr<Secret> ReadTokenFile(const std::string& path) {
+  const absl::StatusOr<Secret> whole = ReadSecretFile(path);
+  if (!whole.ok()) return whole.status();
+  std::string_view token = whole->Reveal();
   token.remove_prefix(std::min(token.find_first_not_of(kSpace), token.size()));
   token = token.substr(0, token.find_last_not_of(kSpace) + 1);
   if (token.empty()) return Invalid(path, "is empty");

@@ -15,6 +15,9 @@ namespace token_service::app {
 // anybody. Any thread that may block.
 absl::StatusOr<Secret> ReadTokenFile(const std::string& path);
 
+// The whole of a file of at most 64 KiB; otherwise as ReadTokenFile.
+absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
+
 // OK when this is a regular file that this process may read; the errors of ReadTokenFile. Reads
 // nothing.
 absl::Status CheckReadable(const std::string& path);

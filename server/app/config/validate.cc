@@ -79,7 +79,7 @@ absl::Status ReadFile(bool named, const std::string& path, const std::string& ke
   if (!named) return absl::OkStatus();
   if (path.empty()) return source.Error(key, "must not be empty");
   out = source.Resolve(path);
-  config.files.push_back({source.Where(key), out, false});
+  config.files.push_back({source.Where(key), out});
   return absl::OkStatus();
 }
 

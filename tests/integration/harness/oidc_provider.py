@@ -50,18 +50,35 @@ class OidcProvider:
         self.issuer, self._control = facts["issuer"], facts["control"]
         self._secret_file = directory / "client-secret"
         self._secret_file.write_text(facts["secret"])
+        self._keys = facts["keys"]  # By algorithm, which is the client's name as well.
 
     def credential(self, name: str, client: str, **more) -> dict:
-        """Mints a grant for the client `public`, `basic` or `post`; an entry for token-server."""
+        """Mints a grant for the client `public`, `basic`, `post`, `ES256`, `RS256` or `PS256`; an entry for token-server."""
         minted = http.ask(self._control + "/credentials", {"client": client})
         path = self.directory / f"refresh-token-{name}"
         path.write_text(minted["refresh_token"])
         entry = {"name": name, "client_id": client, "token_endpoint": self.issuer + "/token",
-                 "refresh_token_file": str(path), **more}
-        if client != "public":
+                 "refresh_token_file": str(path)}
+        if client in self._keys:
+            entry["client_auth"] = "private_key_jwt"
+            entry["client_key_file"] = str(self.key_file(client))
+            entry["client_key_id"] = "own"
+            if client == "PS256":
+                entry["client_assertion_algorithm"] = client
+        elif client != "public":
             entry["client_auth"] = f"client_secret_{client}"
-            entry["client_secret_file"] = str(self._secret_file)
-        return entry
+            if "client_secret_files" not in more:
+                entry["client_secret_file"] = str(self._secret_file)
+        return {**entry, **more}
+
+    @property
+    def secret_file(self) -> pathlib.Path:
+        return self._secret_file
+
+    def key_file(self, client: str) -> pathlib.Path:
+        path = self.directory / f"client-key-{client}.pem"
+        path.write_text(self._keys[client])
+        return path
 
     def events(self, kind: str | None = None) -> list[dict]:
         events = http.ask(self._control + "/events")

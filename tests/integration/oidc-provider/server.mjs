@@ -6,6 +6,7 @@
 //   POST /credentials {client}  mints a grant; answers {refresh_token, grant}
 //   GET  /events                all that happened, in order
 //   POST /delay {ms}            holds the answers of later token requests back by so long, after the work is done
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 import { MemoryAdapter } from './memory_adapter.mjs';
@@ -19,6 +20,14 @@ const listen = (server) =>
 const front = createServer();
 const issuer = await listen(front);
 
+// Clients of private_key_jwt, one an algorithm. The key with the right kid is not the first of its set.
+const keyPair = (alg) =>
+  alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
+const signers = Object.fromEntries(['ES256', 'RS256', 'PS256'].map((alg) => [alg, { own: keyPair(alg), other: keyPair(alg) }]));
+const publicJwk = (pair, kid) => ({ ...pair.publicKey.export({ format: 'jwk' }), kid, use: 'sig' });
+const signerPems = Object.fromEntries(Object.entries(signers).map(
+  ([alg, { own }]) => [alg, own.privateKey.export({ type: 'pkcs8', format: 'pem' })]));
+
 const redirects = { redirect_uris: ['https://client.example.org/callback'], response_types: ['code'] };
 const grants = { grant_types: ['authorization_code', 'refresh_token'] };
 const provider = new Provider(issuer, {
@@ -29,6 +38,9 @@ const provider = new Provider(issuer, {
       ...redirects, ...grants },
     { client_id: 'post', client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_post',
       ...redirects, ...grants },
+    ...Object.entries(signers).map(([alg, { own, other }]) => ({
+      client_id: alg, token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: alg,
+      jwks: { keys: [publicJwk(other, 'other'), publicJwk(own, 'own')] }, ...redirects, ...grants })),
   ],
   cookies: { keys: ['only for this test'] },
   scopes: ['openid', 'offline_access'],
@@ -81,4 +93,4 @@ const control = createServer((request, response) => {
   });
 });
 
-console.log(JSON.stringify({ issuer, control: await listen(control), secret: CLIENT_SECRET }));
+console.log(JSON.stringify({ issuer, control: await listen(control), secret: CLIENT_SECRET, keys: signerPems }));
