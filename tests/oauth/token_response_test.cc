@@ -229,6 +229,32 @@ TEST(TokenResponse, TakesTokensOfSixteenKibibytesAndNoMore) {
       Parse(R"({"access_token":"a","refresh_token":")" + longest + "x\"}")));
 }
 
+// Deeper than that the parser's time grows with the square of the depth.
+TEST(TokenResponse, TakesAnswersNestedThirtyTwoDeepAndNoMore) {
+  const auto nested = [](const std::string& member, size_t depth) {
+    const size_t lists = depth - 1;  // The answer itself is one.
+    return R"({"access_token":"a",")" + member + "\":" + std::string(lists, '[') +
+           std::string(lists, ']') + "}";
+  };
+  for (const std::string member : {"scope", "unknown"}) {
+    EXPECT_EQ(Grant(nested(member, 32)).access_token.Reveal(), "a");
+    EXPECT_TRUE(std::holds_alternative<Unusable>(Parse(nested(member, 33))));
+  }
+  // In a string they are no brackets.
+  const std::string brackets(100, '[');
+  EXPECT_EQ(Grant(R"({"access_token":"\"\\)" + brackets + "\"}").access_token.Reveal(),
+            "\"\\" + brackets);
+  EXPECT_EQ(Grant("{'access_token':'\"" + brackets + "'}").access_token.Reveal(), "\"" + brackets);
+}
+
+TEST(TokenResponse, HalfASurrogatePairCostsOnlyItsMember) {
+  EXPECT_EQ(Grant(R"({"access_token":"a","note":"cut \ud83d"})").access_token.Reveal(), "a");
+  EXPECT_EQ(Grant(R"({"access_token":"a","note":"\uDE00\uD83D"})").access_token.Reveal(), "a");
+  EXPECT_TRUE(std::holds_alternative<Unusable>(Parse(R"({"access_token":"a\ud83d"})")));
+  // A backslash, and then letters.
+  EXPECT_EQ(Grant(R"({"access_token":"\\ud83d"})").access_token.Reveal(), R"(\ud83d)");
+}
+
 TEST(TokenResponse, ReadsAnError) {
   const TokenResponse response =
       Parse(R"({"error":"invalid_grant","error_description":"r\u00e9voqu\u00e9"})");
