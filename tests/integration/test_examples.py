@@ -3,6 +3,7 @@
 import http.server
 import os
 import re
+import shutil
 import subprocess
 import threading
 
@@ -10,6 +11,7 @@ import pytest
 
 from harness import examples
 from harness.certificates import Authority
+from harness.tools import ROOT
 
 
 @pytest.fixture(scope="module", params=examples.LANGUAGES)
@@ -116,3 +118,17 @@ def test_it_has_to_show_its_certificate(example, start, authority, tmp_path):
                          "TLS_PRIVATE_KEY_FILE": str(stranger.private_key_file)})
     # Each library has another word for a connection that the server ended.
     assert done.returncode == 1 and done.stdout == "" and re.search("(?i)unavailable|cancel", done.stderr)
+
+
+def test_the_commands_that_make_stubs(tmp_path):
+    """Every ```sh block of docs/clients.md, in the order of the page."""
+    shutil.copytree(ROOT / "proto", tmp_path / "proto")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / "clients.md").read_text(), re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["bash", "-c", "set -eu\n" + "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120, env={**os.environ, "PATH": examples.path_with_generators()})
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in tmp_path.rglob("*token_service*")}
+    assert {"token_service.pb.go", "token_service_grpc.pb.go", "token_service_pb2.py", "token_service_pb2_grpc.py",
+            "token_service_pb.js"} <= made
+    by_protoc, by_buf = (tmp_path / each / "token" / "v1" / "token_service_pb.js" for each in ("gen", "gen-by-buf"))
+    assert by_protoc.read_text() == by_buf.read_text()

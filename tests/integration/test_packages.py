@@ -1,9 +1,11 @@
 """The Debian packages: what is in them, and their life on a machine. systemd does not run where they are installed."""
 
 import gzip
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -232,3 +234,41 @@ def test_the_unit_waits_longer_than_the_drain_and_is_fed_often_enough():
     drain = re.search(r"`drain_timeout` \| `(\d+)s`", (ROOT / "docs/configuration.md").read_text()).group(1)
     assert int(value["TimeoutStopSec"].removesuffix("s")) > int(drain) + 5
     assert value["Type"] == "notify" and value["LimitCORE"] == "0"
+
+
+def test_every_block_of_the_operations_page_works(root, packages, start_sandbox):
+    """On an installed package, with a stand-in for systemctl and the sandbox for a provider that punishes reuse."""
+    need("sqlite3", "package sqlite3")
+    sandbox = start_sandbox(ttl="4s")
+    for name, tokens in (("refresh-token", sandbox.refresh_token_file), ("new-refresh-token", sandbox.mint("new")),
+                         ("another-refresh-token", sandbox.mint("another"))):
+        shutil.copy(tokens, root.path("/root") / name)
+    for name in ("token-server", "token-client"):
+        shutil.copy(packages[name], root.path("/root"))
+    shutil.copy(ROOT / "tests/integration/harness/systemctl_stand_in", root.path("/usr/local/bin/systemctl"))
+    # The network is for the registry's lists; all that these packages need is here.
+    text = (ROOT / "docs" / "operations.md").read_text().replace("apt-get install -y", "dpkg --force-unsafe-io --force-confold --no-triggers --install")
+    script = ["set -eu", "cd /root", "unset TOKEN_SERVER"]
+    for number, match in enumerate(re.finditer(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)):
+        block = match.group(1).replace("my-client", "sandbox")
+        script.append(f"echo '--- block {number}' >&2\n{block}")
+        if number == 0:
+            script.append(f"sed -i 's#https://api.socialboards.com/token#{sandbox.token_endpoint}#' {CONFIG}")
+        if ".backup" in block:
+            # Time goes by after the backup: its access token expires, its refresh token is used up. To present that
+            # one would be the end of the grant.
+            script.append("""
+                generation() { token-client get --format=json | sed 's/.*"generation":"\\([0-9]*\\)".*/\\1/'; }
+                at_backup=$(generation)
+                until [ "$(generation)" -gt $((at_backup + 1)) ]; do sleep 0.1; done""")
+        script.append("cd /root")
+    try:
+        root.run("bash", "-c", "\n".join(script), PATH="/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        stats = {each["name"]: each for each in sandbox.stats()["credentials"]}
+        assert all(each["reuse_detected"] == 0 for each in stats.values())
+        token = root.run("token-client", "get", f"--server=unix:{DATA}/operator.sock").strip()
+        assert sandbox.buy_tickets(token)[0] == 200
+    finally:
+        pid_file = root.path("/var/tmp/token-server.pid")
+        if pid_file.exists():
+            os.kill(int(pid_file.read_text()), signal.SIGKILL)

@@ -11,6 +11,8 @@ _PLACE = WORK / "examples"
 _GO_TOOLS = ["google.golang.org/protobuf/cmd/protoc-gen-go@v1.33.0",
              "google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0"]
 
+_BUF = "@bufbuild/buf@1.50.0"
+
 
 def _run(*command, cwd: pathlib.Path, **environment: str) -> None:
     done = subprocess.run([str(each) for each in command], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
@@ -79,6 +81,19 @@ def _java() -> list[str]:
     _fetch(directory / "fetched", (directory / "pom.xml").read_text(), [maven, "-q", "-B", "package"], cwd=directory)
     _run(maven, "-q", "-B", "-o", "package", cwd=directory)
     return [java, "-XX:TieredStopAtLevel=1", "-cp", f"{directory}/target/classes:{directory}/target/lib/*", "Example"]
+
+
+def path_with_generators() -> str:
+    """PATH with what the commands of docs/clients.md ask to be installed."""
+    for language in ("go", "python", "node"):
+        build(language)
+    buf = _PLACE / "buf"
+    buf.mkdir(exist_ok=True)
+    _fetch(buf / "fetched", _BUF, [need("npm", "package npm"), "install", f"--prefix={buf}", "--no-package-lock",
+                                   "--no-audit", "--no-fund", "--loglevel=error", _BUF], cwd=buf)
+    modules = "node_modules/.bin"
+    return ":".join(map(str, (_PLACE / "go-tools", _PLACE / "venv" / "bin", _PLACE / "examples" / "node" / modules,
+                              buf / modules, os.environ["PATH"])))
 
 
 LANGUAGES = {"go": _go, "python": _python, "node": _node, "java": _java}
