@@ -1,0 +1,65 @@
+#include "token_service/call_credentials.h"
+
+#include <memory>
+
+#include "absl/time/clock.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/create_channel.h"
+#include "gtest/gtest.h"
+#include "tests/client/fake_token_service.h"
+
+namespace token_service::client {
+namespace {
+
+using token_service::testing::FakeTokenService;
+using token_service::testing::TokenOfGeneration;
+
+// The API is another token service, for want of a simpler one; its transport counts as secure.
+class CallCredentialsTest : public ::testing::Test {
+ protected:
+  CallCredentialsTest()
+      : api_("127.0.0.1:0", grpc::experimental::LocalServerCredentials(LOCAL_TCP)) {
+    api_.AnswerWith(TokenOfGeneration(9));
+    TokenSourceOptions options;
+    options.channel.server = server_.address();
+    source_ = *TokenSource::Open(options);
+  }
+
+  grpc::Status CallApi() {
+    const auto channel = grpc::CreateChannel(
+        api_.address(),
+        grpc::CompositeChannelCredentials(grpc::experimental::LocalCredentials(LOCAL_TCP),
+                                          MakeCallCredentials(source_)));
+    const auto stub = token::v1::TokenService::NewStub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(30)));
+    token::v1::GetAccessTokenResponse response;
+    return stub->GetAccessToken(&context, {}, &response);
+  }
+
+  FakeTokenService server_;
+  FakeTokenService api_;
+  std::shared_ptr<TokenSource> source_;
+};
+
+TEST_F(CallCredentialsTest, EachCallCarriesTheCurrentToken) {
+  server_.Push(TokenOfGeneration(1));
+  ASSERT_TRUE(source_->Get(absl::Seconds(30)).ok());
+  const grpc::Status status = CallApi();
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(api_.last_authorization(), "Bearer token-1");
+
+  server_.Push(TokenOfGeneration(2));
+  while (source_->Current()->generation() != 2) absl::SleepFor(absl::Milliseconds(1));
+  ASSERT_TRUE(CallApi().ok());
+  EXPECT_EQ(api_.last_authorization(), "Bearer token-2");
+}
+
+TEST_F(CallCredentialsTest, WithoutATokenTheCallFailsAndSaysWhy) {
+  const grpc::Status status = CallApi();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(api_.gets(), 0);
+}
+
+}  // namespace
+}  // namespace token_service::client
