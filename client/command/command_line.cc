@@ -42,6 +42,14 @@ std::vector<std::string> ForParser(const std::vector<std::string>& arguments) {
   return parsed;
 }
 
+// Without the value, which may be a secret that went astray; CLI11 would repeat it.
+std::string Unexpected(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument.starts_with("-")) return "unknown flag " + argument.substr(0, argument.find('='));
+  }
+  return "an argument that is not expected";
+}
+
 }  // namespace
 
 int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
@@ -79,6 +87,10 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   } catch (const CLI::Success& help) {
     app.exit(help, out, err);
     return kExitOk;
+  } catch (const CLI::ExtrasError&) {
+    err << "token-client: " << Unexpected(app.remaining(/*recurse=*/true))
+        << " (token-client --help tells more)\n";
+    return kExitUsage;
   } catch (const CLI::ParseError& error) {
     err << "token-client: " << error.what() << " (token-client --help tells more)\n";
     return kExitUsage;

@@ -15,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 using token_service::testing::FakeTokenService;
 using token_service::testing::StatusWithReason;
 
@@ -45,6 +46,15 @@ class CommandLineTest : public ::testing::Test {
   std::ostringstream out_;
   std::ostringstream err_;
 };
+
+TEST_F(CommandLineTest, AStraySecretIsNotRepeated) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"get", "--refresh_token=hush"}, {"get", "--refresh_token", "hush"}, {"get", "hush"}}) {
+    EXPECT_EQ(Run(arguments), 2);
+    EXPECT_EQ(err_.str().find("hush"), std::string::npos) << err_.str();
+    EXPECT_THAT(err_.str(), StartsWith("token-client: "));
+  }
+}
 
 TEST_F(CommandLineTest, GetPrintsTheTokenAlone) {
   EXPECT_EQ(RunAtServer({"get"}), 0);
