@@ -94,7 +94,7 @@ absl::Status CredentialCatalog::Reconcile() {
   std::vector<std::string> dropped;
   absl::Status listed = store_.ForEach([&](CredentialRecord record) {
     if (record.profile.managed_by_config && !declared_.contains(record.name) &&
-        record.standing != Standing::kDisabled) {
+        record.standing != Standing::kDisabled && record.standing != Standing::kUnreadable) {
       dropped.push_back(record.name);
     }
   });
@@ -117,6 +117,8 @@ absl::Status CredentialCatalog::Declare(const DeclaredCredential& declared) {
   const absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (absl::IsNotFound(record.status())) return CreateFromFile(declared);
   if (!record.ok()) return record.status();
+  // Its row stays as it is, for whoever looks into it.
+  if (record->standing == Standing::kUnreadable) return absl::OkStatus();
   const absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
   if (token.ok()) {
     if (const auto adopted = AdoptFromFile(name, *token); !adopted.ok()) return adopted.status();

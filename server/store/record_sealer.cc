@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "server/store/sealed_pair.h"
 #include "server/telemetry/log.h"
@@ -21,6 +22,17 @@ constexpr std::string_view kSeed = "seed";
 constexpr std::string_view kClientSecret = "client_secret";
 constexpr std::string_view kAccessToken = "access_token";
 constexpr std::string_view kEvidence = "evidence";
+
+// Purpose is for people only. Each part after its length: no two profiles give the same.
+std::string ClientSecretOf(const CredentialProfile& profile) {
+  std::string field(kClientSecret);
+  for (const std::string& part :
+       {profile.client_id, profile.token_endpoint, profile.scope, profile.client_auth}) {
+    absl::StrAppend(&field, " ", part.size(), ":", part);
+  }
+  absl::StrAppend(&field, profile.managed_by_config ? " declared" : " made");
+  return field;
+}
 
 // Where the refresh token may have been sealed for, the likeliest first. The last differs from the
 // one before it only after a rotation.
@@ -68,7 +80,7 @@ CredentialRecord RecordSealer::Seal(const CredentialRecord& record) const {
 CredentialProfile RecordSealer::Seal(std::string_view name,
                                      const CredentialProfile& profile) const {
   CredentialProfile sealed = profile.Copy();
-  sealed.client_secret = SealField(name, kClientSecret, 0, profile.client_secret);
+  sealed.client_secret = SealField(name, ClientSecretOf(profile), 0, profile.client_secret);
   return sealed;
 }
 
@@ -121,7 +133,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
   put(OpenRefreshToken(record), kRefreshToken, record.refresh_token);
   put(sealer_.Open({record.name, kSeed, 0}, SplitPair(record.seed.Reveal()).seed), kSeed,
       record.seed);
-  put(sealer_.Open({record.name, kClientSecret, 0}, record.profile.client_secret.Reveal()),
+  const std::string client_secret = ClientSecretOf(record.profile);
+  put(sealer_.Open({record.name, client_secret, 0}, record.profile.client_secret.Reveal()),
       kClientSecret, record.profile.client_secret);
   if (record.token.has_value()) {
     put(sealer_.Open({record.name, kAccessToken, record.generation}, record.token->value.Reveal()),
@@ -161,7 +174,9 @@ absl::StatusOr<bool> RecordSealer::Reseal(CredentialRecord& sealed) const {
   values.push_back(
       {{{sealed.name, kSeed, 0}}, SplitPair(sealed.seed.Reveal()).seed, &sealed.seed, {}});
   Secret& client_secret = sealed.profile.client_secret;
-  values.push_back({{{sealed.name, kClientSecret, 0}}, client_secret.Reveal(), &client_secret, {}});
+  const std::string client_secret_field = ClientSecretOf(sealed.profile);
+  values.push_back(
+      {{{sealed.name, client_secret_field, 0}}, client_secret.Reveal(), &client_secret, {}});
   if (sealed.token.has_value()) {
     Secret& token = sealed.token->value;
     values.push_back(

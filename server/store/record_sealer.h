@@ -19,6 +19,9 @@ namespace token_service::store {
 //   next seed, client secret:                       generation 0 evidence: the generation its
 //   attempt began with
 //
+// The client secret's place includes the profile that it belongs to, so that whoever can write to
+// the database and has no key cannot send secrets elsewhere: the credential does not open any more.
+//
 // Empty values are sealed like any other. Immutable; any thread.
 class RecordSealer {
  public:

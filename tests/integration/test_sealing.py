@@ -51,6 +51,7 @@ DAMAGE = {
     "changed-key-id": f"refresh_token = {flipped('refresh_token', '4')}",
     "changed-last": f"access_token = {flipped('access_token', 'length(access_token)')}",
     "cut": "refresh_token = substr(refresh_token, 1, length(refresh_token) - 1)",
+    "elsewhere": "token_endpoint = 'https://127.0.0.1:1/token'",
     "emptied": "refresh_token = x''",
     "moved-generation": "generation = generation + 1",
     "of-another": "refresh_token = (SELECT refresh_token FROM credentials WHERE name = 'whole')",
@@ -84,6 +85,10 @@ def test_damage_disables_one_credential_and_the_rest_serves(start_sandbox, make_
     assert server.api.get("whole").generation == 1
     assert state(operator.refresh("whole")) == "ACTIVE"
     assert sandbox.stats()["token_requests"] == spent + 1, "a damaged credential reached the provider"
+    server.stop()
+    server.configure([sandbox.credential("another", "another")], sealing=keyring.config)  # They are not declared now.
+    server.start()
+    assert Operator(server.api).names() == [sorted([*names, "another"])]
     server.stop()
     after = edit(server)
     assert {name: after[name] for name in DAMAGE} == {name: damaged[name] for name in DAMAGE}

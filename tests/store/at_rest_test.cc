@@ -122,6 +122,11 @@ TEST_F(AtRest, AnotherGenerationDoesNotOpen) {
   EXPECT_EQ(StandingNow(), Standing::kUnreadable);
 }
 
+TEST_F(AtRest, ACredentialThatWasPointedElsewhereDoesNotOpen) {
+  Tamper("UPDATE credentials SET token_endpoint='https://elsewhere.example.com/token'");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
 TEST_F(AtRest, AnEmptiedFieldDoesNotOpen) {
   Tamper("UPDATE credentials SET seed=x''");
   EXPECT_EQ(StandingNow(), Standing::kUnreadable);
