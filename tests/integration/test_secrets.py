@@ -24,6 +24,7 @@ from harness.secret_search import SecretSearch
 from harness.tools import program
 
 AUTHS = ("none", "client_secret_post", "client_secret_basic")
+FILE_AUTHS = ("private_key_jwt", "two_secrets")  # For declared credentials only.
 
 
 @pytest.fixture
@@ -48,12 +49,13 @@ class Drive:
         self.authority = Authority(directory / "authority")
         pair = self.authority.issue_server()
         self.pem = pair.private_key_file
+        self.client_key = self.authority.issue("client-key").private_key_file
         self.audit_file = directory / "audit.log"
         self.metrics = f"127.0.0.1:{free_port()}"
         self.keyring = Keyring(directory / "keyring").write("first")
         self.socket = f"unix:{directory}/s"
         self.server = make_server(
-            [self.declared(f"declared-{auth.replace('_', '-')}", auth) for auth in AUTHS],
+            [self.declared(f"declared-{auth.replace('_', '-')}", auth) for auth in (*AUTHS, *FILE_AUTHS)],
             listen=[self.socket, "127.0.0.1:0"], sealing=self.keyring.config,
             tls={"certificate_file": str(pair.certificate_file), "private_key_file": str(pair.private_key_file),
                  "client_ca_file": str(self.authority.file)},
@@ -77,7 +79,14 @@ class Drive:
     def declared(self, name: str, auth: str) -> dict:
         entry = {"name": name, "client_id": name, "token_endpoint": self.provider.token_endpoint, "client_auth": auth,
                  "refresh_token_file": self.file(f"{name}.token", self.provider.grant(name) + "\n")}
-        if auth != "none":
+        if auth == "private_key_jwt":
+            entry["client_key_file"] = str(self.client_key)
+        elif auth == "two_secrets":
+            self.provider.misbehave(name, "client")  # The first is refused.
+            entry["client_auth"] = "client_secret_post"
+            entry["client_secret_files"] = [self.file(f"{name}.{i}", self.provider.secret("client secret"))
+                                            for i in range(2)]
+        elif auth != "none":
             entry["client_secret_file"] = self.file(f"{name}.secret", self.provider.secret("client secret"))
         return entry
 
@@ -146,9 +155,9 @@ class Drive:
         for name, key in self.keyring.keys.items():
             every[key] = f"key {name}"
             every[base64.b64decode(key)] = f"key {name}"
-        pem = "".join(self.pem.read_text().splitlines()[1:-1])
-        every[pem] = "private key"
-        every[base64.b64decode(pem)] = "private key"
+        for path in (self.pem, self.client_key):
+            pem = "".join(path.read_text().splitlines()[1:-1])
+            every[pem] = every[base64.b64decode(pem)[32:]] = f"private key {path.name}"  # Not what every key begins with.
         return self.search.finds(every)
 
 
@@ -160,7 +169,7 @@ def drive(provider, make_server, tmp_path):
 
 
 def ways_of_callers(drive: Drive) -> None:
-    for auth in AUTHS:
+    for auth in (*AUTHS, *FILE_AUTHS):
         name = f"declared-{auth.replace('_', '-')}"
         token = drive.get(name)
         assert token is not None and token.generation == 1, drive.server.logs()

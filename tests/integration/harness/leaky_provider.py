@@ -60,6 +60,8 @@ class LeakyProvider:
             plan = self._plans[client_id]
             fault = plan.popleft() if plan else None
             sent = form["refresh_token"]
+            if "client_assertion" in form:
+                self.secrets[form["client_assertion"].split(".")[2]] = "client assertion"
             if fault is None and sent != self._grants.get(client_id):
                 fault = "dead"
             access, refresh = self.secret("access token"), self.secret("refresh token")
