@@ -18,6 +18,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -112,9 +113,9 @@ double RotateForARound(CredentialStore& store, bool alone) {
     Require(record.status());
     uint64_t generation = record->generation;
     while (absl::Now() - begun < kRound) {
-      if (alone) mutex.Lock();
+      std::optional<absl::MutexLock> by_itself;
+      if (alone) by_itself.emplace(&mutex);
       Rotate(store, name, generation++);
-      if (alone) mutex.Unlock();
       ++done[static_cast<size_t>(thread)];
     }
   });
