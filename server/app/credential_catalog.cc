@@ -68,121 +68,179 @@ bool Same(const CredentialProfile& a, const CredentialProfile& b) {
          a.managed_by_config == b.managed_by_config;
 }
 
+std::string WhereIs(const ServerConfig& config, const std::string& path) {
+  for (const NamedFile& file : config.files) {
+    if (file.path == path) return file.where + ": ";
+  }
+  return "";
+}
+
+absl::Status Unusable(const ServerConfig& config, const std::string& path,
+                      const absl::Status& why) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(WhereIs(config, path), std::string(why.message())));
+}
+
+// Reads what a client proves itself with, for one configuration.
+class ProofReader {
+ public:
+  explicit ProofReader(const ServerConfig& config) : config_(config) {}
+
+  absl::Status Read(const DeclaredCredential& declared, CredentialSettings& settings) {
+    for (const std::string& path : declared.client_secret_files) {
+      absl::StatusOr<Secret> secret = ReadTokenFile(path);
+      if (!secret.ok()) return Unusable(config_, path, secret.status());
+      // The same secret twice is not worth a second refusal.
+      const auto& known = settings.client_secrets;
+      if (std::find(known.begin(), known.end(), *secret) == known.end()) {
+        settings.client_secrets.push_back(*std::move(secret));
+      }
+    }
+    if (declared.client_key_file.empty()) return absl::OkStatus();
+    absl::StatusOr<Secret> key = Key(declared.client_key_file, settings.client_key.algorithm);
+    if (!key.ok()) return key.status();
+    settings.client_key.pem = *std::move(key);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Secret> DefaultKey() {
+    const CredentialDefaults& defaults = config_.defaults;
+    if (defaults.client_key_file.empty()) return Secret();
+    return Key(defaults.client_key_file, defaults.client_assertion_algorithm);
+  }
+
+ private:
+  absl::StatusOr<Secret> Key(const std::string& path, const std::string& algorithm) {
+    Secret& known = keys_[{path, algorithm}];
+    if (known.empty()) {
+      absl::StatusOr<Secret> read = ReadClientKeyFile(path, algorithm);
+      if (!read.ok()) return Unusable(config_, path, read.status());
+      known = *std::move(read);
+    }
+    return known.Copy();
+  }
+
+  const ServerConfig& config_;
+  // By path and algorithm: many credentials share one, and trying it out takes a while.
+  std::map<std::pair<std::string, std::string>, Secret> keys_;
+};
+
 }  // namespace
 
-CredentialCatalog::CredentialCatalog(const ServerConfig& config, broker::CredentialStore& store,
-                                     const Clock& clock)
-    : config_(config), store_(store), clock_(clock) {}
+// ---- reading
 
-absl::Status CredentialCatalog::Reconcile() {
-  for (const NamedFile& file : config_.files) {
+absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::Read(
+    const ServerConfig& config) {
+  for (const NamedFile& file : config.files) {
     if (file.holds != NamedFile::Holds::kAnything) continue;
     if (const absl::Status readable = CheckNamedFile(file); !readable.ok()) {
       return absl::InvalidArgumentError(readable.message());
     }
   }
-  keys_.clear();
-  if (!config_.defaults.client_key_file.empty()) {
-    absl::StatusOr<Secret> key =
-        KeyOf(config_.defaults.client_key_file, config_.defaults.client_assertion_algorithm);
-    if (!key.ok()) return key.status();
-    default_key_ = *std::move(key);
-  }
-  for (const DeclaredCredential& declared : config_.credentials) {
-    if (absl::Status status = Declare(declared); !status.ok()) return status;
-  }
-  std::vector<std::string> dropped;
-  absl::Status listed = store_.ForEach([&](CredentialRecord record) {
-    if (record.profile.managed_by_config && !declared_.contains(record.name) &&
-        record.standing != Standing::kDisabled && record.standing != Standing::kUnreadable) {
-      dropped.push_back(record.name);
+  ProofReader proofs(config);
+  absl::StatusOr<Secret> default_key = proofs.DefaultKey();
+  if (!default_key.ok()) return default_key.status();
+  Declarations read{
+      .defaults = config.defaults, .default_key = *std::move(default_key), .credentials = {}};
+  for (const DeclaredCredential& declared : config.credentials) {
+    const std::string& name = declared.settings.name;
+    CredentialSettings settings = CopyOf(declared.settings);
+    settings.managed_by_config = true;
+    if (absl::Status status = proofs.Read(declared, settings); !status.ok()) return status;
+    const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+    if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
+    absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
+    if (!token.ok() && !record.ok()) {
+      return Unusable(config, declared.refresh_token_file, token.status());
     }
-  });
-  for (const std::string& name : dropped) {
-    if (!listed.ok()) break;
-    listed = store_.SetStanding(name, Standing::kDisabled);
-    Log(Level::kWarning, "credential disabled: the configuration does not declare it any more",
-        {{"credential", name}});
+    if (!token.ok()) {
+      // The file has done its work; what the store holds is newer anyway.
+      Log(Level::kWarning, "refresh_token_file cannot be used; going on with the stored one",
+          {{"credential", name}, {"error", std::string(token.status().message())}});
+    }
+    read.credentials.emplace(
+        name, Declared{.settings = std::make_shared<const CredentialSettings>(std::move(settings)),
+                       .refresh_token = std::move(token),
+                       .stored = record.ok()});
   }
-  return listed;
+  return read;
 }
 
-absl::Status CredentialCatalog::Declare(const DeclaredCredential& declared) {
-  const std::string& name = declared.settings.name;
-  CredentialSettings settings = CopyOf(declared.settings);
-  settings.managed_by_config = true;
-  if (absl::Status status = ReadProof(declared, settings); !status.ok()) return status;
-  declared_[name] = std::make_shared<const CredentialSettings>(std::move(settings));
+// ---- putting in force
 
+absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(Declarations next) {
+  std::vector<std::string> created;
+  absl::Status status = CreateAll(next, created);
+  absl::StatusOr<Taken> taken = status.ok() ? Align(next) : absl::StatusOr<Taken>(status);
+  if (!taken.ok()) {
+    // Nobody has heard of them yet.
+    for (const std::string& name : created) store_.Delete(name).IgnoreError();
+    return taken;
+  }
+  for (auto& [name, declared] : next.credentials) declared.refresh_token = Secret();
+  auto in_force = std::make_shared<const Declarations>(std::move(next));
+  absl::MutexLock lock(&mutex_);
+  std::swap(in_force_, in_force);
+  return taken;
+}
+
+absl::Status CredentialCatalog::CreateAll(const Declarations& next,
+                                          std::vector<std::string>& created) {
+  for (const auto& [name, declared] : next.credentials) {
+    if (declared.stored) continue;
+    CredentialRecord record;
+    record.name = name;
+    record.profile = ProfileOf(*declared.settings);
+    record.refresh_token = declared.refresh_token->Copy();
+    record.seed = declared.refresh_token->Copy();
+    record.create_time = clock_.WallNow();
+    if (absl::Status status = store_.Create(record); !status.ok()) return status;
+    created.push_back(name);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::Align(const Declarations& next) {
+  Taken taken;
+  for (const auto& [name, declared] : next.credentials) {
+    if (!declared.stored) continue;
+    if (absl::Status status = AlignOne(name, declared, taken); !status.ok()) return status;
+  }
+  absl::Status status =
+      store_.ForEach([&](CredentialRecord record) { taken.stored.push_back(std::move(record)); });
+  for (CredentialRecord& record : taken.stored) {
+    if (!status.ok()) break;
+    if (!record.profile.managed_by_config || next.credentials.contains(record.name) ||
+        record.standing == Standing::kDisabled || record.standing == Standing::kUnreadable) {
+      continue;
+    }
+    status = store_.SetStanding(record.name, Standing::kDisabled);
+    Log(Level::kWarning, "credential disabled: the configuration does not declare it any more",
+        {{"credential", record.name}});
+  }
+  if (!status.ok()) return status;
+  return taken;
+}
+
+absl::Status CredentialCatalog::AlignOne(const std::string& name, const Declared& declared,
+                                         Taken& taken) {
   const absl::StatusOr<CredentialRecord> record = store_.Load(name);
-  if (absl::IsNotFound(record.status())) return CreateFromFile(declared);
   if (!record.ok()) return record.status();
   // Its row stays as it is, for whoever looks into it.
   if (record->standing == Standing::kUnreadable) return absl::OkStatus();
-  const absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
-  if (token.ok()) {
-    if (const auto adopted = AdoptFromFile(name, *token); !adopted.ok()) return adopted.status();
-  } else {
-    // The file has done its work; what the store holds is newer anyway.
-    Log(Level::kWarning, "refresh_token_file cannot be used; going on with the stored one",
-        {{"credential", name}, {"error", std::string(token.status().message())}});
+  if (declared.refresh_token.ok()) {
+    const absl::StatusOr<bool> adopted = AdoptFromFile(name, *declared.refresh_token);
+    if (!adopted.ok()) return adopted.status();
+    if (*adopted) taken.adopted.push_back(name);
   }
   if (record->standing == Standing::kDisabled) {
     if (absl::Status enabled = store_.SetStanding(name, Standing::kUsable); !enabled.ok()) {
       return enabled;
     }
   }
-  const CredentialProfile profile = ProfileOf(declared.settings);
+  const CredentialProfile profile = ProfileOf(*declared.settings);
   if (Same(profile, record->profile)) return absl::OkStatus();
   return store_.UpdateProfile(name, profile);
-}
-
-absl::Status CredentialCatalog::ReadProof(const DeclaredCredential& declared,
-                                          CredentialSettings& settings) {
-  for (const std::string& path : declared.client_secret_files) {
-    absl::StatusOr<Secret> secret = ReadTokenFile(path);
-    if (!secret.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(WhereIs(path), secret.status().message()));
-    }
-    // The same secret twice is not worth a second refusal.
-    const auto& known = settings.client_secrets;
-    if (std::find(known.begin(), known.end(), *secret) == known.end()) {
-      settings.client_secrets.push_back(*std::move(secret));
-    }
-  }
-  if (declared.client_key_file.empty()) return absl::OkStatus();
-  absl::StatusOr<Secret> key = KeyOf(declared.client_key_file, settings.client_key.algorithm);
-  if (!key.ok()) return key.status();
-  settings.client_key.pem = *std::move(key);
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Secret> CredentialCatalog::KeyOf(const std::string& path,
-                                                const std::string& algorithm) {
-  Secret& known = keys_[{path, algorithm}];
-  if (known.empty()) {
-    absl::StatusOr<Secret> read = ReadClientKeyFile(path, algorithm);
-    if (!read.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(WhereIs(path), read.status().message()));
-    }
-    known = *std::move(read);
-  }
-  return known.Copy();
-}
-
-absl::Status CredentialCatalog::CreateFromFile(const DeclaredCredential& declared) {
-  const absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
-  if (!token.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(WhereIs(declared.refresh_token_file), token.status().message()));
-  }
-  CredentialRecord record;
-  record.name = declared.settings.name;
-  record.profile = ProfileOf(declared.settings);
-  record.refresh_token = token->Copy();
-  record.seed = token->Copy();
-  record.create_time = clock_.WallNow();
-  return store_.Create(record);
 }
 
 absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
@@ -196,11 +254,20 @@ absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
   return true;
 }
 
+// ---- SettingsSource
+
+std::shared_ptr<const CredentialCatalog::Declarations> CredentialCatalog::InForce() const {
+  absl::MutexLock lock(&mutex_);
+  return in_force_;
+}
+
 broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialRecord& record) const {
-  if (const auto declared = declared_.find(record.name); declared != declared_.end()) {
-    return declared->second;
+  const std::shared_ptr<const Declarations> in_force = InForce();
+  if (const auto declared = in_force->credentials.find(record.name);
+      declared != in_force->credentials.end()) {
+    return declared->second.settings;
   }
-  CredentialSettings settings = config_.defaults.ToSettings();
+  CredentialSettings settings = in_force->defaults.ToSettings();
   settings.name = record.name;
   settings.purpose = record.profile.purpose;
   settings.client_id = record.profile.client_id;
@@ -210,16 +277,21 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   if (!record.profile.client_secret.empty()) {
     settings.client_secrets.push_back(record.profile.client_secret.Copy());
   }
-  settings.client_key.pem = default_key_.Copy();
+  settings.client_key.pem = in_force->default_key.Copy();
   settings.managed_by_config = record.profile.managed_by_config;
   return std::make_shared<const CredentialSettings>(std::move(settings));
 }
 
-std::string CredentialCatalog::WhereIs(const std::string& path) const {
-  for (const NamedFile& file : config_.files) {
-    if (file.path == path) return file.where + ": ";
-  }
-  return "";
+bool CredentialCatalog::Declares(std::string_view name) const {
+  return InForce()->credentials.contains(name);
 }
+
+std::string CredentialCatalog::DefaultTokenEndpoint() const {
+  return InForce()->defaults.token_endpoint;
+}
+
+std::string CredentialCatalog::DefaultScope() const { return InForce()->defaults.scope; }
+
+bool CredentialCatalog::HasDefaultClientKey() const { return !InForce()->default_key.empty(); }
 
 }  // namespace token_service::app

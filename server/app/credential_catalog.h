@@ -2,12 +2,15 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/app/config/config.h"
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
@@ -20,38 +23,54 @@ namespace token_service::app {
 // stored credential its settings. What is not of SettingsSource blocks; one thread at a time.
 class CredentialCatalog final : public broker::SettingsSource {
  public:
-  CredentialCatalog(const ServerConfig& config, broker::CredentialStore& store, const Clock& clock);
+  CredentialCatalog(broker::CredentialStore& store, const Clock& clock)
+      : store_(store), clock_(clock) {}
 
-  // Creates what is declared and not stored, adopts token files that changed, disables what is
-  // declared no more. INVALID_ARGUMENT: a file that the configuration names cannot be used; one
-  // line. Other codes: the store's.
-  absl::Status Reconcile();
+  // What a configuration says of credentials, and what is in the files that it names for them.
+  struct Declared {
+    broker::CredentialSettingsPtr settings;
+    absl::StatusOr<Secret> refresh_token;
+    bool stored = false;
+  };
+  struct Declarations {
+    CredentialDefaults defaults;
+    Secret default_key;  // PEM; empty: none.
+    std::map<std::string, Declared, std::less<>> credentials;
+  };
+  // INVALID_ARGUMENT: a file cannot be used; one line. What the store holds needs no refresh token
+  // any more: its file may be gone. Changes nothing.
+  absl::StatusOr<Declarations> Read(const ServerConfig& config);
 
-  broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
-  bool Declares(std::string_view name) const override { return declared_.contains(name); }
-  std::string DefaultTokenEndpoint() const override { return config_.defaults.token_endpoint; }
-  std::string DefaultScope() const override { return config_.defaults.scope; }
-  bool HasDefaultClientKey() const override { return !default_key_.empty(); }
+  // From now on they are what is declared: creates what is not stored, adopts refresh tokens whose
+  // file changed, disables what is declared no more. An error of the store leaves what was declared
+  // before in force.
+  struct Taken {
+    std::vector<broker::CredentialRecord> stored;  // All there is now.
+    std::vector<std::string> adopted;              // Have another refresh token now.
+  };
+  absl::StatusOr<Taken> PutInForce(Declarations next);
 
   // Takes a refresh token over from its file. The store's own, rotated token is never overwritten
   // by a file that says what it said before. True: it was news.
   absl::StatusOr<bool> AdoptFromFile(const std::string& name, const Secret& refresh_token);
 
- private:
-  absl::Status Declare(const DeclaredCredential& declared);
-  // The client's secrets or its key, from their files.
-  absl::Status ReadProof(const DeclaredCredential& declared, broker::CredentialSettings& settings);
-  absl::StatusOr<Secret> KeyOf(const std::string& path, const std::string& algorithm);
-  absl::Status CreateFromFile(const DeclaredCredential& declared);
-  std::string WhereIs(const std::string& path) const;
+  broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
+  bool Declares(std::string_view name) const override;
+  std::string DefaultTokenEndpoint() const override;
+  std::string DefaultScope() const override;
+  bool HasDefaultClientKey() const override;
 
-  const ServerConfig& config_;
+ private:
+  absl::Status CreateAll(const Declarations& next, std::vector<std::string>& created);
+  absl::StatusOr<Taken> Align(const Declarations& next);
+  absl::Status AlignOne(const std::string& name, const Declared& declared, Taken& taken);
+  std::shared_ptr<const Declarations> InForce() const;
+
   broker::CredentialStore& store_;
   const Clock& clock_;
-  std::map<std::string, broker::CredentialSettingsPtr, std::less<>> declared_;
-  Secret default_key_;  // PEM; empty: none.
-  // By path and algorithm: many credentials share one, and trying it out takes a while.
-  std::map<std::pair<std::string, std::string>, Secret> keys_;
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const Declarations> in_force_ ABSL_GUARDED_BY(mutex_) =
+      std::make_shared<const Declarations>();
 };
 
 }  // namespace token_service::app

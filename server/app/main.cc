@@ -61,22 +61,22 @@ int NextSignal(const sigset_t& signals, absl::Duration wait) {
   return std::max(sigtimedwait(&signals, nullptr, &timeout), 0);
 }
 
-// Reloads at each SIGHUP, until it is told to end.
-void ServeUntilSignal(const sigset_t& signals, TokenServer& server, Watchdog& watchdog,
-                      const ServiceNotifier& notifier) {
+// Reloads at each SIGHUP, until it is told to end. Those that come during a reload are one.
+void ServeUntilSignal(const sigset_t& signals, const CommandLine& line, TokenServer& server,
+                      Watchdog& watchdog, const ServiceNotifier& notifier) {
   for (;;) {
     const int signal = NextSignal(signals, watchdog.interval());
     watchdog.MainThreadIsHere();
     if (signal == 0) continue;
     if (signal != SIGHUP) return;
     notifier.Reloading();
-    server.Reload();
+    server.Reload(ConfigFromCommandLine(line));
     notifier.Ready();
   }
 }
 
-int Serve(ServerConfig config, const ServiceNotifier& notifier) {
-  const sigset_t signals = BlockSignals();
+int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& notifier,
+          const sigset_t& signals) {
   // Beyond the drain itself, for what comes before and after it.
   const absl::Duration stop_time = config.limits.drain_timeout + absl::Seconds(30);
   telemetry::ConfigureLog(config.log.level, config.log.format);
@@ -94,7 +94,7 @@ int Serve(ServerConfig config, const ServiceNotifier& notifier) {
     (*server)->KeepBeating(watchdog.interval(), [&watchdog] { watchdog.TimerThreadIsHere(); });
   }
   notifier.Ready();
-  ServeUntilSignal(signals, **server, watchdog, notifier);
+  ServeUntilSignal(signals, line, **server, watchdog, notifier);
   watchdog.MainThreadIsDraining();
   notifier.Stopping(stop_time);
   return (*server)->Drain() ? 0 : kRuntimeError;
@@ -113,6 +113,10 @@ int Main(const std::vector<std::string>& arguments) {
     std::puts("token-server " TOKEN_SERVICE_VERSION);
     return 0;
   }
+  // Before the first look at the configuration: who changes it while we start says so by SIGHUP.
+  sigset_t signals;
+  sigemptyset(&signals);
+  if (line->command == Command::kServe) signals = BlockSignals();
   absl::StatusOr<ServerConfig> config = ConfigFromCommandLine(*line);
   if (!config.ok()) return Fail(config.status(), kUsageError);
   if (line->command == Command::kRekey) {
@@ -123,7 +127,7 @@ int Main(const std::vector<std::string>& arguments) {
     const absl::Status checked = CheckConfigFiles(*config);
     return checked.ok() ? 0 : Fail(checked, kUsageError);
   }
-  return Serve(*std::move(config), *notifier);
+  return Serve(*line, *std::move(config), *notifier, signals);
 }
 
 }  // namespace

@@ -6,12 +6,11 @@
 
 namespace token_service::app {
 
-TokenFilePoller::TokenFilePoller(
-    std::vector<std::pair<std::string, std::string>> credential_and_path, OnToken on_token)
-    : on_token_(std::move(on_token)) {
-  files_.reserve(credential_and_path.size());
-  for (auto& [credential, path] : credential_and_path) {
-    files_.emplace_back(std::move(credential), TokenFileWatch(std::move(path)));
+TokenFilePoller::TokenFilePoller(Files files, OnToken on_token)
+    : files_(std::move(files)), on_token_(std::move(on_token)) {
+  watches_.reserve(files_.size());
+  for (const auto& [credential, path] : files_) {
+    watches_.emplace_back(credential, TokenFileWatch(path));
   }
   thread_ = std::thread([this] { Run(); });
 }
@@ -44,7 +43,7 @@ void TokenFilePoller::Run() {
 }
 
 void TokenFilePoller::LookAtAll() {
-  for (auto& [credential, watch] : files_) {
+  for (auto& [credential, watch] : watches_) {
     const absl::StatusOr<std::optional<Secret>> news = watch.Check();
     if (!news.ok()) {
       telemetry::Log(telemetry::Level::kWarning, "refresh_token_file cannot be used",

@@ -22,9 +22,12 @@ class TokenFilePoller {
   // Two looks make a change known: within 10 s.
   static constexpr absl::Duration kInterval = absl::Seconds(4);
 
-  TokenFilePoller(std::vector<std::pair<std::string, std::string>> credential_and_path,
-                  OnToken on_token);
+  using Files = std::vector<std::pair<std::string, std::string>>;  // Credential and path.
+
+  TokenFilePoller(Files files, OnToken on_token);
   ~TokenFilePoller();
+
+  const Files& files() const { return files_; }
 
   // Looks at once, twice.
   void Poke();
@@ -33,8 +36,9 @@ class TokenFilePoller {
   void Run();
   void LookAtAll();
 
+  const Files files_;
   const OnToken on_token_;
-  std::vector<std::pair<std::string, TokenFileWatch>> files_;  // The thread's own.
+  std::vector<std::pair<std::string, TokenFileWatch>> watches_;  // The thread's own.
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool poked_ ABSL_GUARDED_BY(mutex_) = false;

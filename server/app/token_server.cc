@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/app/config/tls.h"
+#include "server/app/policy.h"
 #include "server/authz/caller_identity.h"
 #include "server/base/secret_memory.h"
 #include "server/http/curl_transport.h"
@@ -41,19 +42,6 @@ std::string PlaintextIdentity(const Address& address) {
                            : std::string(authz::kAnonymous);
 }
 
-// The configuration's own warnings tell what is so without `callers`.
-absl::StatusOr<authz::AccessPolicy> PolicyOf(const ServerConfig& config) {
-  if (!config.callers.has_value()) return authz::AccessPolicy::AllowWithoutTls();
-  std::vector<authz::AccessPolicy::Entry> entries;
-  for (const Caller& caller : *config.callers) {
-    authz::Rights rights{.all_credentials = caller.all_credentials,
-                         .is_operator = caller.is_operator};
-    rights.credentials.insert(caller.credentials.begin(), caller.credentials.end());
-    entries.push_back({.identity = caller.identity, .rights = std::move(rights)});
-  }
-  return authz::AccessPolicy::Create(std::move(entries));
-}
-
 // Once: it does not get better.
 void TellOfUnlockedSecrets() {
   static std::atomic<bool> told = false;
@@ -75,6 +63,7 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig con
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   server->WatchTokenFiles();
   server->WatchHealth();
+  server->reloads_.SetTaken(SystemClock().WallNow());
   return server;
 }
 
@@ -97,8 +86,8 @@ absl::Status TokenServer::OpenStore() {
     return absl::FailedPreconditionError(store.status().message());
   }
   store_ = *std::move(store);
-  catalog_ = std::make_unique<CredentialCatalog>(config_, *store_, SystemClock());
-  return catalog_->Reconcile();
+  catalog_ = std::make_unique<CredentialCatalog>(*store_, SystemClock());
+  return absl::OkStatus();
 }
 
 absl::Status TokenServer::WireBroker() {
@@ -135,13 +124,13 @@ absl::Status TokenServer::WireBroker() {
 }
 
 absl::Status TokenServer::LoadCredentials() {
-  int64_t count = 0;
-  const absl::Status status = store_->ForEach([&](broker::CredentialRecord record) {
-    ++count;
-    scheduler_->Add(catalog_->SettingsOf(record), record);
-  });
-  Log(Level::kInfo, "credentials loaded", {{"count", count}});
-  return status;
+  absl::StatusOr<CredentialCatalog::Declarations> declared = catalog_->Read(config_);
+  if (!declared.ok()) return declared.status();
+  const auto taken = catalog_->PutInForce(*std::move(declared));
+  if (!taken.ok()) return taken.status();
+  registry_->TakeUp(taken->stored);
+  Log(Level::kInfo, "credentials loaded", {{"count", taken->stored.size()}});
+  return absl::OkStatus();
 }
 
 absl::Status TokenServer::MakePolicy() {
@@ -190,16 +179,23 @@ void TokenServer::WatchTokenFiles() {
   for (const DeclaredCredential& declared : config_.credentials) {
     files.emplace_back(declared.settings.name, declared.refresh_token_file);
   }
+  if (token_files_ != nullptr && files == token_files_->files()) return;
   token_files_ = std::make_unique<TokenFilePoller>(
       std::move(files), [this](const std::string& credential, const Secret& token) {
-        const absl::StatusOr<bool> news = catalog_->AdoptFromFile(credential, token);
-        if (!news.ok()) {
-          Log(Level::kError, "refresh token of a file not stored",
-              {{"credential", credential}, {"error", std::string(news.status().message())}});
-        } else if (*news) {
-          scheduler_->OnGrantReplaced(credential);
-        }
+        registrar_->Run([this, credential, token = token.Copy()] { Adopt(credential, token); });
       });
+}
+
+// On the registrar's thread, like all changes.
+void TokenServer::Adopt(const std::string& credential, const Secret& refresh_token) {
+  if (!catalog_->Declares(credential)) return;
+  const absl::StatusOr<bool> news = catalog_->AdoptFromFile(credential, refresh_token);
+  if (!news.ok()) {
+    Log(Level::kError, "refresh token of a file not stored",
+        {{"credential", credential}, {"error", std::string(news.status().message())}});
+  } else if (*news) {
+    scheduler_->OnGrantReplaced(credential);
+  }
 }
 
 // Not ready while an answer of the provider is in memory only: another instance should not be
@@ -222,12 +218,6 @@ void TokenServer::BeatAfter(absl::Duration interval) {
     beat_();
     BeatAfter(interval);
   });
-}
-
-void TokenServer::Reload() {
-  if (token_files_ != nullptr) token_files_->Poke();
-  if (certificate_ != nullptr) certificate_->Poke();
-  store::ReloadKeyring(StoreFiles(), *store_);
 }
 
 bool TokenServer::Drain() {

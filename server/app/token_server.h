@@ -22,6 +22,7 @@
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
 #include "server/store/open_credential_store.h"
+#include "server/telemetry/reload_metrics.h"
 #include "server/tls/reloading_certificate.h"
 
 namespace token_service::app {
@@ -35,8 +36,10 @@ class TokenServer {
 
   ~TokenServer();
 
-  // SIGHUP: looks at the refresh token files, the certificate and the keyring now.
-  void Reload();
+  // SIGHUP: serves by `next` from now on, calls in flight undisturbed; or, when any of it cannot be
+  // used, by what is in force, and logs why. What only a start can change is logged too. Looks at
+  // the files of refresh tokens and certificates and at the keyring either way. Blocks.
+  void Reload(absl::StatusOr<ServerConfig> next);
 
   // Calls `beat` again and again on the thread of the timers, each time after that thread has had
   // the scheduler's lock. `beat` must not block and must be usable until the server is gone. Once.
@@ -57,10 +60,15 @@ class TokenServer {
   absl::Status Listen();
   store::StoreOptions StoreFiles() const;
   void WatchTokenFiles();
+  void Adopt(const std::string& credential, const Secret& refresh_token);
+  absl::Status TryReload(ServerConfig wanted);
+  absl::Status ReloadCredentials(const ServerConfig& next);
+  void SetSocketModes();
   void WatchHealth();
   void BeatAfter(absl::Duration interval);
 
-  const ServerConfig config_;
+  ServerConfig config_;  // In force; the main thread's.
+  telemetry::ReloadMetrics reloads_;
   std::atomic<bool> draining_ = false;
 
   absl::AnyInvocable<void()> beat_;  // The timer thread's, from KeepBeating on.

@@ -26,6 +26,8 @@ struct ClientKey {
   std::string audience;   // `aud`; empty: the token endpoint.
 
   ClientKey Copy() const { return {pem.Copy(), key_id, algorithm, audience}; }
+
+  friend bool operator==(const ClientKey&, const ClientKey&) = default;
 };
 
 // What the operator decided about a credential. Immutable; a change makes a new one.
@@ -49,6 +51,8 @@ struct CredentialSettings {
   absl::Duration idle_after = absl::Hours(24);
   absl::Duration keepalive = absl::Hours(168);
   bool managed_by_config = false;
+
+  friend bool operator==(const CredentialSettings&, const CredentialSettings&) = default;
 };
 
 using CredentialSettingsPtr = std::shared_ptr<const CredentialSettings>;

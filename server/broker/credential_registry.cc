@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/base/absl_view.h"
 #include "server/broker/client_auth.h"
 #include "server/telemetry/log.h"
 
@@ -111,9 +112,7 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
   absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (!record.ok()) return FromStore(record.status(), name);
   if (settings_.Declares(name)) return MakeRefusal(Reason::kManagedByConfig);
-  if (record->standing == Standing::kDisabled || record->standing == Standing::kUnreadable) {
-    return MakeRefusal(Reason::kCredentialDisabled);
-  }
+  if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
   change.ApplyTo(record->profile);
   FillIn(record->profile);
   if (std::optional<Refusal> refusal = Check(record->profile); refusal.has_value()) {
@@ -140,9 +139,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
   const absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (!record.ok()) return FromStore(record.status(), name);
   // It would not be usable: the store would take a new grant for the end of what disabled it.
-  if (record->standing == Standing::kDisabled || record->standing == Standing::kUnreadable) {
-    return MakeRefusal(Reason::kCredentialDisabled);
-  }
+  if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
   const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
   if (!stored.ok()) return FromStore(stored, name);
   LogChange("refresh token replaced", name);
@@ -189,6 +186,45 @@ void CredentialRegistry::RefuseWaiting() {
       }
     }
   });
+}
+
+// ---- what is declared
+
+bool CredentialRegistry::Departing(std::string_view name) const {
+  return departing_.contains(AbslView(name));
+}
+
+void CredentialRegistry::TakeUp(const std::vector<CredentialRecord>& stored) {
+  for (const CredentialRecord& record : stored) TakeUpOne(record);
+}
+
+void CredentialRegistry::TakeUpOne(const CredentialRecord& record) {
+  const std::string& name = record.name;
+  CredentialSettingsPtr settings = settings_.SettingsOf(record);
+  const std::optional<CredentialStatus> known = scheduler_.Status(name);
+  if (!known.has_value()) {
+    scheduler_.Add(std::move(settings), record);
+    if (!Usable(record)) scheduler_.Disable(name);
+    return;
+  }
+  const bool enabled = known->state != CredentialState::kDisabled;
+  if (enabled && !Usable(record)) {
+    scheduler_.Disable(name);
+  } else if (!enabled && Usable(record)) {
+    scheduler_.Enable(std::move(settings), record);
+    LogChange("credential enabled: the configuration declares it again", name);
+  } else if (*settings != *known->settings) {
+    scheduler_.Update(std::move(settings));
+    LogChange("credential's settings changed", name);
+  }
+}
+
+// A dropped one may have been exchanged, or have died, after it was marked.
+bool CredentialRegistry::Usable(const CredentialRecord& record) const {
+  if (record.standing == Standing::kDisabled || record.standing == Standing::kUnreadable) {
+    return false;
+  }
+  return !record.profile.managed_by_config || settings_.Declares(record.name);
 }
 
 // ---- look

@@ -47,6 +47,14 @@ class CredentialRegistry {
   // As RefreshScheduler::List.
   std::vector<CredentialStatus> List(std::string_view after, size_t most) const;
 
+  // ---- When what is declared has changed: on the executor, in one task with the change.
+
+  // Whether a credential of this name was deleted and is still in the air.
+  bool Departing(std::string_view name) const;
+  // Brings the scheduler in line with what is stored and declared: serves what is new or declared
+  // again, hands on settings that changed, disables what is declared no more.
+  void TakeUp(const std::vector<CredentialRecord>& stored);
+
   // Refuses creations that still wait for a flight to land.
   void RefuseWaiting();
 
@@ -63,6 +71,8 @@ class CredentialRegistry {
   Outcome ReplaceNow(const std::string& name, const Secret& refresh_token);
   std::optional<Refusal> DeleteNow(const std::string& name);
   void OnLanded(const std::string& name);
+  void TakeUpOne(const CredentialRecord& record);
+  bool Usable(const CredentialRecord& record) const;
   // As it is now, after a change.
   Outcome StatusOf(const std::string& name) const;
   // What is wrong with it, by itself or in this configuration.

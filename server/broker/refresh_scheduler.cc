@@ -27,7 +27,8 @@ RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenC
       executor_(executor),
       timers_(timers),
       clock_(clock),
-      endpoints_(std::make_unique<Endpoints>(options_.breaker)) {}
+      endpoints_(std::make_unique<Endpoints>(options_.breaker)),
+      per_endpoint_(options_.per_endpoint) {}
 
 RefreshScheduler::~RefreshScheduler() = default;
 
@@ -126,6 +127,43 @@ void RefreshScheduler::RemoveLocked(EntryPtr entry, absl::AnyInvocable<void()>& 
   }
   cache_.Remove(entry->settings->name);
   entries_.erase(entry->settings->name);
+}
+
+void RefreshScheduler::Disable(std::string_view name) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(name);
+    if (entry == nullptr) return;
+    entry->disabled = true;
+    entry->forced = false;
+    WithdrawLocked(*entry);
+    if (!entry->running()) {
+      WakeLocked(*entry);
+      RestLocked(*entry, clock_.Now());
+    }
+    effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, clock_.Now()));
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::Enable(CredentialSettingsPtr settings, const CredentialRecord& record) {
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(record.name);
+    if (entry != nullptr && (entry->running() || entry->unpersisted.has_value())) {
+      // What lands is newer than the record.
+      entry->disabled = false;
+      entry->settings = std::move(settings);
+      if (auto* const running = std::get_if<Entry::Running>(&entry->state)) {
+        running->outdated = true;
+      }
+      return;
+    }
+  }
+  Remove(record.name);
+  Add(std::move(settings), record);
 }
 
 void RefreshScheduler::OnGrantReplaced(std::string_view name) {
@@ -267,6 +305,7 @@ RefreshScheduler::Entry* RefreshScheduler::FindLocked(std::string_view name) con
 
 RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
   if (entry.unpersisted.has_value()) return {entry.facts.retry_at.value_or(now), Why::kRetry};
+  if (entry.disabled) return {MonotonicTime::Never(), Why::kNever};
   if (entry.held_elsewhere) return {entry.facts.retry_at.value_or(now), Why::kRetry};
   if (const auto asked = cache_.LastAsked(entry.settings->name); asked.has_value()) {
     entry.facts.last_asked = std::max(asked, entry.facts.last_asked);
@@ -343,7 +382,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   const EntryPtr entry = queue.front().entry;
   bool probe = false;
   if (!entry->forced) {
-    if (endpoint.running >= options_.per_endpoint) return false;
+    if (endpoint.running >= per_endpoint_) return false;
     if (!endpoints_->MayStart(endpoint, options_.workers - running_)) return false;
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
     // nothing back, and a plan ahead may have been brought forward.)
@@ -474,10 +513,13 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     } else {
       const bool withdraw = entry->Apply(
           result, {.options = options_, .now = now, .wall = clock_.WallNow(), .random = random_});
-      if (withdraw) WithdrawLocked(*entry);
+      if (withdraw || entry->disabled) WithdrawLocked(*entry);
       if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-      if (entry->replaced && !entry->unpersisted.has_value()) {
+      if (entry->disabled) {
+        RestLocked(*entry, now);
+        effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
+      } else if (entry->replaced && !entry->unpersisted.has_value()) {
         entry->replaced = false;
         EnqueueLocked(*entry, /*wanted=*/true);
       } else {
@@ -525,6 +567,16 @@ void RefreshScheduler::WithdrawLocked(Entry& entry) {
   cache_.Withdraw(entry.settings->name);
   entry.facts.token = nullptr;
   entry.facts.rejected = false;
+}
+
+void RefreshScheduler::SetPerEndpoint(int most) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    per_endpoint_ = most;
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
 }
 
 // ---- the end

@@ -72,6 +72,11 @@ class RefreshScheduler {
   // this credential is in the air any more, perhaps before this returns, without locks held: only
   // then may the name be given to another, lest it be served what belongs to this one.
   void Remove(std::string_view name, absl::AnyInvocable<void()> landed = nullptr);
+  // Taken out of the configuration: waiters and watchers are told so, and nothing is handed out or
+  // begun any more. What is in the air lands and is stored: it may hold the next refresh token.
+  void Disable(std::string_view name);
+  // Undoes that.
+  void Enable(CredentialSettingsPtr settings, const CredentialRecord& record);
   // The store holds a new refresh token: exchanges it at once. The current token serves until it
   // lands.
   void OnGrantReplaced(std::string_view name);
@@ -92,6 +97,9 @@ class RefreshScheduler {
   std::optional<CredentialStatus> Status(std::string_view name) const;
   // Of the first `most` whose names come after `after`, in order of name.
   std::vector<CredentialStatus> List(std::string_view after, size_t most) const;
+
+  // Of Options::per_endpoint; flights under way go on.
+  void SetPerEndpoint(int most);
 
   // Answers that are in memory only, because the store would not take them. The one to page on.
   int unpersisted() const { return refresher_.unpersisted(); }
@@ -155,6 +163,7 @@ class RefreshScheduler {
   // Resting entries by when they are due.
   absl::btree_set<std::pair<absl::Duration, Entry*>> due_ ABSL_GUARDED_BY(mutex_);
   const std::unique_ptr<Endpoints> endpoints_ ABSL_PT_GUARDED_BY(mutex_);
+  int per_endpoint_ ABSL_GUARDED_BY(mutex_);
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<TimerQueue::TimerId> timer_ ABSL_GUARDED_BY(mutex_);

@@ -38,6 +38,7 @@ void RefreshScheduler::Entry::EndClientRejection(MonotonicTime now) {
 }
 
 std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
+  if (disabled) return MakeRefusal(Reason::kCredentialDisabled);
   switch (facts.standing) {
     case Standing::kUsable:
       return std::nullopt;
@@ -63,6 +64,10 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
                           .last_error_reason = last_error_reason,
                           .consecutive_failures = failures,
                           .unpersisted = unpersisted.has_value()};
+  if (disabled) {
+    status.state = CredentialState::kDisabled;
+    return status;
+  }
   switch (facts.standing) {
     case Standing::kRefreshTokenRejected:
       status.state = CredentialState::kNeedsReauthorization;

@@ -35,6 +35,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   bool running() const { return std::holds_alternative<Running>(state); }
   // Nothing is tried any more until somebody changes something.
   bool dead() const {
+    if (disabled) return true;
     return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
   }
   // The provider did not do its work the last time, and what comes is no replay at once.
@@ -89,6 +90,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // A new refresh token came while the old one was out or its answer not stored: it is exchanged as
   // soon as that is over.
   bool replaced = false;
+  bool disabled = false;  // Taken out of the configuration while we serve.
   bool removed = false;
   absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.
 };

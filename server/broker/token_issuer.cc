@@ -22,7 +22,8 @@ TokenIssuer::TokenIssuer(Options options, TokenCache& cache, RefreshScheduler& s
       cache_(cache),
       scheduler_(scheduler),
       timers_(timers),
-      clock_(clock) {}
+      clock_(clock),
+      max_waiting_(options_.max_waiting) {}
 
 TokenIssuer::Verdict TokenIssuer::Judge(const TokenCache::Found& found, const TokenRequest& request,
                                         MonotonicTime now) {
@@ -126,7 +127,7 @@ void TokenIssuer::Seek(Parked parked) {
 std::optional<Refusal> TokenIssuer::Park(const Parked& parked) {
   absl::MutexLock lock(&mutex_);
   if (shutting_down_) return MakeRefusal(Reason::kShuttingDown);
-  if (waiting_ >= options_.max_waiting) {
+  if (waiting_ >= max_waiting_) {
     return MakeRefusal(Reason::kOverloaded, absl::Seconds(1));
   }
   parked_[parked.request.credential].emplace(parked.waiter, parked);
@@ -238,6 +239,11 @@ void TokenIssuer::RefuseWaiting() {
       AnswerOr(parked, MakeRefusal(Reason::kShuttingDown));
     }
   }
+}
+
+void TokenIssuer::SetMaxWaiting(size_t most) {
+  absl::MutexLock lock(&mutex_);
+  max_waiting_ = most;
 }
 
 size_t TokenIssuer::waiting() const {

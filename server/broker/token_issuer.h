@@ -68,6 +68,9 @@ class TokenIssuer final : public RefreshListener {
   // Refuses all who still wait.
   void RefuseWaiting();
 
+  // From now on; whoever waits already goes on waiting.
+  void SetMaxWaiting(size_t most);
+
   size_t waiting() const;
 
   void OnSettled(const std::string& credential, const std::optional<Refusal>& refusal) override;
@@ -111,6 +114,7 @@ class TokenIssuer final : public RefreshListener {
   const Clock& clock_;
 
   mutable absl::Mutex mutex_;
+  size_t max_waiting_ ABSL_GUARDED_BY(mutex_);
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -7,13 +7,13 @@
 namespace token_service::broker {
 
 TokenWatchers::TokenWatchers(Options options, TokenCache& cache, const Clock& clock)
-    : options_(options), cache_(cache), clock_(clock) {}
+    : cache_(cache), clock_(clock), max_watchers_(options.max_watchers) {}
 
 std::optional<Refusal> TokenWatchers::Add(std::string_view credential,
                                           std::shared_ptr<Watcher> watcher) {
   absl::MutexLock lock(&mutex_);
   if (shutting_down_) return MakeRefusal(Reason::kShuttingDown);
-  if (count_ >= options_.max_watchers) {
+  if (count_ >= max_watchers_) {
     return MakeRefusal(Reason::kOverloaded, absl::Seconds(1));
   }
   watchers_[AbslView(credential)].insert(std::move(watcher));
@@ -94,6 +94,11 @@ std::vector<std::shared_ptr<TokenWatchers::Watcher>> TokenWatchers::Of(
   const auto group = watchers_.find(credential);
   if (group == watchers_.end()) return {};
   return {group->second.begin(), group->second.end()};
+}
+
+void TokenWatchers::SetMaxWatchers(size_t most) {
+  absl::MutexLock lock(&mutex_);
+  max_watchers_ = most;
 }
 
 size_t TokenWatchers::count() const {

@@ -52,6 +52,9 @@ class TokenWatchers final : public RefreshListener {
   // Ends all, now and from now on.
   void Shutdown();
 
+  // From now on; whoever watches already goes on watching.
+  void SetMaxWatchers(size_t most);
+
   size_t count() const;
 
   void OnSettled(const std::string& credential, const std::optional<Refusal>& refusal) override;
@@ -63,11 +66,11 @@ class TokenWatchers final : public RefreshListener {
   std::vector<std::shared_ptr<Watcher>> Of(const std::string& credential) const;
   void EndAll(const std::string& credential, const Refusal& refusal);
 
-  const Options options_;
   TokenCache& cache_;
   const Clock& clock_;
 
   mutable absl::Mutex mutex_;
+  size_t max_watchers_ ABSL_GUARDED_BY(mutex_);
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, Group> watchers_ ABSL_GUARDED_BY(mutex_);

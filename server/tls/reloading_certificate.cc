@@ -34,8 +34,8 @@ absl::StatusOr<std::unique_ptr<ReloadingCertificate>> ReloadingCertificate::Crea
 
 ReloadingCertificate::ReloadingCertificate(CertificateFiles files, absl::Duration interval,
                                            ServerCertificate first)
-    : files_(std::move(files)),
-      interval_(interval),
+    : interval_(interval),
+      files_(std::move(files)),
       current_(std::make_shared<const ServerCertificate>(std::move(first))),
       thread_([this] { Run(); }) {}
 
@@ -72,19 +72,26 @@ void ReloadingCertificate::Run() {
   }
 }
 
-absl::StatusOr<std::unique_ptr<ServerCertificate>> ReloadingCertificate::ReadAnother() const {
-  absl::StatusOr<ServerCertificate> read = ReadServerCertificate(files_);
+CertificateFiles ReloadingCertificate::files() const {
+  absl::MutexLock lock(&mutex_);
+  return files_;
+}
+
+absl::StatusOr<std::unique_ptr<ServerCertificate>> ReloadingCertificate::ReadOther(
+    const CertificateFiles& files) const {
+  absl::StatusOr<ServerCertificate> read = ReadServerCertificate(files);
   if (!read.ok()) return read.status();
   if (*read == *Current()) return nullptr;
   if (Expired(*read)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("certificate_file: ", files_.certificate_file, ": has expired"));
+        absl::StrCat("certificate_file: ", files.certificate_file, ": has expired"));
   }
   return std::make_unique<ServerCertificate>(*std::move(read));
 }
 
 void ReloadingCertificate::Look() {
-  absl::StatusOr<std::unique_ptr<ServerCertificate>> another = ReadAnother();
+  const CertificateFiles files = this->files();
+  absl::StatusOr<std::unique_ptr<ServerCertificate>> another = ReadOther(files);
   if (!another.ok()) {
     candidate_.reset();
     if (std::exchange(error_, another.status()) == another.status()) return;
@@ -102,13 +109,28 @@ void ReloadingCertificate::Look() {
     return;
   }
   candidate_.reset();
-  const absl::Time expire_time = (*another)->expire_time;
+  Swap(files, *std::move(another));
+}
+
+void ReloadingCertificate::Replace(CertificateFiles files,
+                                   std::unique_ptr<ServerCertificate> read) {
   {
     absl::MutexLock lock(&mutex_);
-    current_ = *std::move(another);
+    files_ = files;
+  }
+  if (read != nullptr) Swap(files, std::move(read));
+}
+
+void ReloadingCertificate::Swap(const CertificateFiles& files,
+                                std::unique_ptr<ServerCertificate> next) {
+  const absl::Time expire_time = next->expire_time;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (files != files_) return;
+    current_ = std::move(next);
   }
   Log(Level::kInfo, "certificate replaced",
-      {{"file", files_.certificate_file}, {"expire_time", expire_time}});
+      {{"file", files.certificate_file}, {"expire_time", expire_time}});
 }
 
 }  // namespace token_service::tls

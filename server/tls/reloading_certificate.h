@@ -31,19 +31,26 @@ class ReloadingCertificate {
   // Looks at once, twice. Any thread.
   void Poke();
 
+  // Reads other files, to be handed to Replace; null: they hold what is current. The errors of
+  // ReadServerCertificate, and INVALID_ARGUMENT for a certificate that has expired. Blocks.
+  absl::StatusOr<std::unique_ptr<ServerCertificate>> ReadOther(const CertificateFiles& files) const;
+  // From now on these files are looked at, and `read` (null: nothing new) is what they hold. Any
+  // thread.
+  void Replace(CertificateFiles files, std::unique_ptr<ServerCertificate> read);
+
  private:
   ReloadingCertificate(CertificateFiles files, absl::Duration interval, ServerCertificate first);
 
   void Run();
   void Look();
-  // Null: what is on disk is to be left alone.
-  absl::StatusOr<std::unique_ptr<ServerCertificate>> ReadAnother() const;
-
-  const CertificateFiles files_;
+  CertificateFiles files() const;
+  // Not when other files are to be looked at by now.
+  void Swap(const CertificateFiles& files, std::unique_ptr<ServerCertificate> next);
   const absl::Duration interval_;
   std::unique_ptr<ServerCertificate> candidate_;  // The thread's own: seen once.
   absl::Status error_;                            // The thread's own: already logged.
   mutable absl::Mutex mutex_;
+  CertificateFiles files_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ServerCertificate> current_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool poked_ ABSL_GUARDED_BY(mutex_) = false;

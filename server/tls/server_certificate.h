@@ -13,6 +13,8 @@ struct CertificateFiles {
   std::string certificate_file;  // The server's, then those that lead to its root.
   std::string private_key_file;  // Without a passphrase.
   std::string client_ca_file;    // Who vouches for clients. Empty: they present no certificates.
+
+  friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
 };
 
 // What a TLS server shows and whom it trusts, as PEM. The key belongs to the certificate: made by

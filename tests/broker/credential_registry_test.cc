@@ -92,13 +92,14 @@ class FakeSettings final : public SettingsSource {
     settings.refresh = refresh;
     return std::make_shared<const CredentialSettings>(std::move(settings));
   }
-  bool Declares(std::string_view name) const override { return name == "declared"; }
+  bool Declares(std::string_view name) const override { return name == declared; }
   std::string DefaultTokenEndpoint() const override { return kUrl; }
   std::string DefaultScope() const override { return "by-default"; }
   bool HasDefaultClientKey() const override { return client_key; }
 
   bool client_key = false;
   RefreshMode refresh = RefreshMode::kEager;
+  std::string declared = "declared";
 };
 
 class Caller final : public TokenIssuer::Waiter {
@@ -379,6 +380,81 @@ TEST_F(CredentialRegistryTest, AnOperatorsRefreshBringsANewTokenThoughTheOldIsGo
   flights_.RunAll();
   EXPECT_EQ(caller.outcome(), "access of R1");
   EXPECT_EQ(registry_.Get("inbox")->generation, 2u);
+}
+
+// ---- what is declared
+
+class DeclarationsTest : public CredentialRegistryTest {
+ protected:
+  DeclarationsTest() {
+    CredentialRecord record;
+    record.name = "declared";
+    record.profile = {.client_id = "client",
+                      .token_endpoint = kUrl,
+                      .client_auth = "none",
+                      .managed_by_config = true};
+    record.refresh_token = Sec("R1");
+    EXPECT_TRUE(store_.Create(record).ok());
+    TakeUp();
+    flights_.RunAll();
+  }
+
+  void TakeUp() {
+    std::vector<CredentialRecord> stored;
+    EXPECT_TRUE(
+        store_.ForEach([&](CredentialRecord record) { stored.push_back(std::move(record)); }).ok());
+    registry_.TakeUp(stored);
+  }
+  CredentialState State() { return registry_.Get("declared")->state; }
+};
+
+TEST_F(DeclarationsTest, WhatIsStoredIsServed) { EXPECT_EQ(Token("declared"), "access of R1"); }
+
+TEST_F(DeclarationsTest, OneThatIsDroppedIsNobodysAndCanOnlyBeDeleted) {
+  settings_.declared = "";
+  TakeUp();
+  EXPECT_EQ(State(), CredentialState::kDisabled);
+  EXPECT_EQ(Token("declared"), "none");
+  EXPECT_EQ(Replace("declared", "R2"), "CREDENTIAL_DISABLED");
+  EXPECT_EQ(Delete("declared"), "ok");
+  EXPECT_EQ(Token("declared"), "no credential");
+}
+
+TEST_F(DeclarationsTest, EvenIfItsGrantIsDead) {
+  provider_.dead = "R2";
+  EXPECT_EQ(Replace("declared", "R2"), "ok");
+  flights_.RunAll();
+  ASSERT_EQ(State(), CredentialState::kNeedsReauthorization);
+  settings_.declared = "";
+  TakeUp();
+  EXPECT_EQ(State(), CredentialState::kDisabled);
+  EXPECT_EQ(Replace("declared", "R3"), "CREDENTIAL_DISABLED");
+}
+
+TEST_F(DeclarationsTest, DeclaredAgainItIsServedAgain) {
+  settings_.declared = "";
+  TakeUp();
+  settings_.declared = "declared";
+  TakeUp();
+  EXPECT_EQ(State(), CredentialState::kActive);
+  EXPECT_EQ(Token("declared"), "access of R1");
+}
+
+TEST_F(DeclarationsTest, SettingsThatChangedAreHandedOn) {
+  EXPECT_EQ(Create("made", "R5"), "ok");
+  settings_.refresh = RefreshMode::kOnDemand;
+  TakeUp();
+  EXPECT_EQ(registry_.Get("declared")->settings->refresh, RefreshMode::kOnDemand);
+  EXPECT_EQ(registry_.Get("made")->settings->refresh, RefreshMode::kOnDemand);
+}
+
+TEST_F(DeclarationsTest, ANameThatIsStillInTheAirIsKnownToBe) {
+  Result deleted;
+  EXPECT_EQ(Create("made", "old"), "ok");
+  provider_.during = [&] { registry_.Delete("made", deleted.Deleted()); };
+  flights_.RunAll();
+  EXPECT_EQ(deleted.text, "ok");
+  EXPECT_FALSE(registry_.Departing("made")) << "it has landed";
 }
 
 }  // namespace

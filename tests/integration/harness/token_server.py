@@ -29,13 +29,22 @@ class TokenServer:
 
     def launch(self, *flags: str) -> Process:
         """Starts the program without waiting for anything."""
-        process = Process([program("token-server"), f"--config={self.config_file}", *flags],
-                          self.directory / f"token-server-{len(self.runs)}")
+        return self._launch(f"--config={self.config_file}", *flags)
+
+    def _launch(self, *flags: str) -> Process:
+        process = Process([program("token-server"), *flags], self.directory / f"token-server-{len(self.runs)}")
         self.runs.append(process)
         return process
 
     def start(self) -> "TokenServer":
-        self.process = self.launch()
+        return self._start(self.launch())
+
+    def start_with_flags(self, *flags: str) -> "TokenServer":
+        """Without the file."""
+        return self._start(self._launch("--listen=127.0.0.1:0", *flags))
+
+    def _start(self, process: Process) -> "TokenServer":
+        self.process = process
         self.address = eventually(self._serving, 30, "token-server serves")
         self._api = Api(self.address)
         return self
