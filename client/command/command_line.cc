@@ -9,6 +9,7 @@
 #include "client/command/exec_command.h"
 #include "client/command/exit_code.h"
 #include "client/command/get_command.h"
+#include "client/command/health_command.h"
 #include "client/command/list_credentials_command.h"
 #include "client/command/named_credential_command.h"
 #include "client/command/watch_command.h"
@@ -69,6 +70,7 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   add(app, std::make_unique<GetCommand>());
   add(app, std::make_unique<WatchCommand>());
   add(app, std::make_unique<ExecCommand>());
+  add(app, std::make_unique<HealthCommand>());
 
   using Named = NamedCredentialCommand;
   using Write = WriteCredentialCommand;

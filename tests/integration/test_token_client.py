@@ -66,3 +66,39 @@ def test_wrong_usage_is_exit_2():
 def test_help_is_exit_0():
     done = client("--help")
     assert done.returncode == 0 and "--server" in done.stdout
+
+
+def test_health_is_the_server_s_own_word(start_sandbox, start_server):
+    sandbox = start_sandbox(latency="5s")
+    # Whom `callers` does not name may ask too: a probe has no certificate.
+    server = start_server([sandbox.credential(refresh="on_demand")], callers=[{"identity": "nobody"}])
+    at = f"--server={server.address}"
+    done = client("health", at)
+    assert (done.returncode, done.stdout) == (0, "SERVING\n"), done.stderr
+    server.kill()
+    done = client("health", at)
+    assert done.returncode == 1 and done.stdout == "" and "UNAVAILABLE" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_health_of_a_server_that_is_not_ready(tmp_path):
+    """A server that says NOT_SERVING, and one that knows no such service."""
+    import concurrent.futures
+    import grpc
+    from harness.protos import message
+    for status, expected in ((2, "NOT_SERVING\n"), (None, "")):
+        def check(_, context, status=status):
+            if status is None:
+                context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+            return message("grpc.health.v1.HealthCheckResponse")(status=status)
+        handlers = {"Check": grpc.unary_unary_rpc_method_handler(
+            check, request_deserializer=message("grpc.health.v1.HealthCheckRequest").FromString,
+            response_serializer=lambda response: response.SerializeToString())}
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers),))
+        path = tmp_path / f"health-{status}"
+        server.add_insecure_port(f"unix:{path}")
+        server.start()
+        done = client("health", f"--server=unix:{path}")
+        server.stop(None)
+        assert (done.returncode, done.stdout) == (1, expected), done.stderr

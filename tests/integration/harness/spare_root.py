@@ -51,6 +51,12 @@ class SpareRoot:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    def make_read_only(self) -> None:
+        """All but what is mounted below it."""
+        done = subprocess.run(["nsenter", f"--target={self._holder.pid}", "--mount", "mount", "-o", "remount,ro,bind",
+                               str(self._root)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
     def close(self) -> None:
         self._holder.kill()
         self._holder.communicate()
