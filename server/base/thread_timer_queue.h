@@ -11,7 +11,8 @@
 
 namespace token_service {
 
-// A TimerQueue with one thread of its own.
+// A TimerQueue with one thread of its own. It sleeps on CLOCK_BOOTTIME (timerfd): Abseil's waits
+// end by the wall clock, and one that is set back an hour would make every timer an hour late.
 class ThreadTimerQueue final : public TimerQueue {
  public:
   explicit ThreadTimerQueue(const Clock& clock = SystemClock());
@@ -25,10 +26,13 @@ class ThreadTimerQueue final : public TimerQueue {
   using Key = std::pair<absl::Duration, TimerId>;
 
   void Run();
+  // Ends the thread's sleep, this one or the next, after `wait`; infinite: not at all.
+  void WakeAfter(absl::Duration wait);
+  void Sleep() const;
 
   const Clock& clock_;
+  const int timer_fd_;
   absl::Mutex mutex_;
-  absl::CondVar changed_;
   TimerId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<Key, absl::AnyInvocable<void()>> pending_ ABSL_GUARDED_BY(mutex_);

@@ -10,11 +10,19 @@ namespace {
 
 constexpr double kRefreshAt = 0.80;
 constexpr double kRefreshJitter = 0.05;
+// By how much the wall clocks of replicas may differ, or one be corrected by those who keep it.
+constexpr absl::Duration kWallSkew = absl::Minutes(1);
 
 }  // namespace
 
 absl::Duration PreferredValidity(absl::Duration lifetime) {
   return std::min(absl::Seconds(60), lifetime / 10);
+}
+
+std::optional<MonotonicTime> FromWall(absl::Time time, const Clock& clock) {
+  const absl::Duration age = clock.WallNow() - time;
+  if (age < -kWallSkew) return std::nullopt;
+  return clock.Now() - std::max(age, absl::ZeroDuration());
 }
 
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
@@ -39,9 +47,9 @@ AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
                                const Clock& clock, absl::BitGenRef random) {
-  const absl::Duration age = std::max(clock.WallNow() - stored.issued, absl::ZeroDuration());
-  return MakeAccessToken(credential, generation, stored, min_refresh_interval, clock.Now() - age,
-                         random);
+  const absl::Duration lifetime = std::max(stored.expires - stored.issued, absl::ZeroDuration());
+  const MonotonicTime issued = FromWall(stored.issued, clock).value_or(clock.Now() - lifetime);
+  return MakeAccessToken(credential, generation, stored, min_refresh_interval, issued, random);
 }
 
 }  // namespace token_service::broker

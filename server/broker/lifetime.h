@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/random/bit_gen_ref.h"
@@ -14,9 +15,14 @@ namespace token_service::broker {
 // is less.
 absl::Duration PreferredValidity(absl::Duration lifetime);
 
+// When a moment of the wall clock was, on the clock of this process. Nullopt: it lies ahead, so the
+// wall clock was set back since, and nobody knows how long ago it was. (Replicas' clocks may differ
+// a little.)
+std::optional<MonotonicTime> FromWall(absl::Time time, const Clock& clock);
+
 // The snapshot of a stored token, its wall times carried over to the monotonic clock. Wall clocks
-// jump: the token is never taken to live longer than its lifetime from now. Draws when to refresh
-// it. `min_refresh_interval`: as configured.
+// jump: one that was set back says nothing of the token's age, so it counts as expired. Draws when
+// to refresh it. `min_refresh_interval`: as configured.
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
                                const Clock& clock, absl::BitGenRef random);

@@ -12,6 +12,13 @@ namespace token_service::broker {
 
 using Why = RefreshPlan::Why;
 
+namespace {
+
+// More than any replay window.
+constexpr absl::Duration kLongAgo = absl::Hours(24);
+
+}  // namespace
+
 // What is to be done once the lock is released.
 struct RefreshScheduler::Effects {
   std::vector<absl::AnyInvocable<void()>> flights;
@@ -36,8 +43,9 @@ RefreshScheduler::~RefreshScheduler() = default;
 
 void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecord& record) {
   const MonotonicTime now = clock_.Now();
+  // Under a wall clock that was set back, any replay window is over.
   const auto from_wall = [&](absl::Time time) {
-    return now - std::max(clock_.WallNow() - time, absl::ZeroDuration());
+    return FromWall(time, clock_).value_or(now - kLongAgo);
   };
   auto entry = std::make_shared<Entry>(std::move(settings));
   RefreshFacts& facts = entry->facts;

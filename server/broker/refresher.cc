@@ -252,7 +252,7 @@ RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
                                        .time = clock_.WallNow(),
                                        .body = std::move(malformed.body)},
                      .rotates = flight.record.rotates,
-                     .doubt_since = FromWall(doubt)});
+                     .doubt_since = DoubtSince(doubt)});
 }
 
 RefreshResult Refresher::Quarantine(Unpersisted pending) {
@@ -304,7 +304,7 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
        {"detail", failed.detail}});
 
   RefreshResult result{.rotates = record.rotates};
-  if (record.doubt_since.has_value()) result.doubt_since = FromWall(*record.doubt_since);
+  if (record.doubt_since.has_value()) result.doubt_since = DoubtSince(*record.doubt_since);
   if (conclusion.in_doubt && !result.doubt_since.has_value()) result.doubt_since = flight.begun;
   if (conclusion.definite) result.doubt_since.reset();
   result.outcome = std::move(failed);
@@ -323,7 +323,7 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});
   RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
-  if (record.doubt_since.has_value()) result.doubt_since = FromWall(*record.doubt_since);
+  if (record.doubt_since.has_value()) result.doubt_since = DoubtSince(*record.doubt_since);
   return result;
 }
 
@@ -339,8 +339,9 @@ std::string Refresher::NewAttemptId() {
                       absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16));
 }
 
-MonotonicTime Refresher::FromWall(absl::Time time) const {
-  return clock_.Now() - std::max(clock_.WallNow() - time, absl::ZeroDuration());
+MonotonicTime Refresher::DoubtSince(absl::Time time) const {
+  // Under a wall clock that was set back, any replay window is over.
+  return FromWall(time, clock_).value_or(clock_.Now() - absl::Hours(24));
 }
 
 }  // namespace token_service::broker

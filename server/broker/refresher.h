@@ -73,7 +73,7 @@ class Refresher {
   // Pins what could not be stored.
   void Pin(Unpersisted& pending);
   std::string NewAttemptId();
-  MonotonicTime FromWall(absl::Time time) const;
+  MonotonicTime DoubtSince(absl::Time time) const;
 
   const Options options_;
   RotationStore& store_;

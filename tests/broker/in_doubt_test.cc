@@ -238,5 +238,19 @@ TEST_F(DoubtTest, AWallClockThatJumpsMakesTheWindowNeitherLongerNorShorter) {
   EXPECT_EQ(Get().outcome(), "token 2");
 }
 
+TEST_F(DoubtTest, AWallClockSetBackOverARestartOpensNoWindow) {
+  StartWithOldToken();
+  provider_.Next(Lost());
+  provider_.Next(Lost());
+  GetFresher();
+  Run();
+  clock_.Advance(absl::Minutes(1));
+  clock_.JumpWall(-absl::Minutes(3));
+  const size_t posts = provider_.count();
+  Start();
+  Run();
+  EXPECT_EQ(provider_.count(), posts) << "the access token is good for minutes yet";
+}
+
 }  // namespace
 }  // namespace token_service::testing

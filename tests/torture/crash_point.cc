@@ -42,9 +42,8 @@ class CrashPlan {
     Trace(point, credential, value);
     if (point != point_ || passings_left_.fetch_sub(1) != 1) return;
     Trace(signal_ == SIGKILL ? "killed-here" : "stopped-here", credential, value);
-    kill(getpid(), signal_);
-    // The signal takes a moment to reach this thread, which is to get no further.
-    if (signal_ == SIGKILL) pause();
+    // Sent to this thread, which gets no further.
+    raise(signal_);
   }
 
  private:

@@ -1,0 +1,119 @@
+"""Somebody sets the wall clock; the process is suspended. No token is handed out past its end, and no storm follows."""
+
+import os
+import pathlib
+import signal
+import struct
+import time
+
+import pytest
+
+from harness import process
+from harness.load import Load
+from harness.process import eventually
+from harness.tools import BIN
+from harness.token_server import TokenServer
+
+HOUR = 3600
+
+
+class WallClock:
+    """That of the servers started after it (tests/torture/shifted_clock.c)."""
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        if not self.path.exists():
+            self.path.write_bytes(bytes(8))
+        with open(self.path, "r+b") as file:
+            file.write(struct.pack("q", seconds))
+
+
+@pytest.fixture
+def clock(tmp_path, monkeypatch):
+    it = WallClock(tmp_path / "clock")
+    shim = BIN / "shifted_clock.so"
+    assert shim.exists(), f"{shim} is not there: build it"
+    environment = {**os.environ, "LD_PRELOAD": str(shim), "TORTURE_CLOCK": str(it.path)}
+
+    def launch(server, *flags):
+        run = process.Process([str(BIN / "token-server"), f"--config={server.config_file}", *flags],
+                              server.directory / f"token-server-{len(server.runs)}", environment)
+        server.runs.append(run)
+        return run
+    monkeypatch.setattr(TokenServer, "launch", launch)
+    return it
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, start_server, clock, jump):
+    sandbox = start_sandbox(ttl="3s")
+    server = start_server([sandbox.credential()])
+    watch = server.api.watch()
+    assert next(watch).generation == 1
+    clock.set(jump)
+    started = time.monotonic()
+    for generation in (2, 3, 4):  # Without anybody asking: the timers go by another clock.
+        token = next(watch)
+        assert token.generation == generation and 0 < token.expires_in <= 3
+        assert sandbox.buy_tickets(token.access_token)[0] == 200
+    elapsed = time.monotonic() - started
+    assert sandbox.stats()["token_requests"] <= 2 + elapsed / 2.2, "a refresh at 80 % of 3 s, and no more"
+    watch.cancel()
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_a_wall_clock_set_over_a_restart_costs_a_refresh_each_and_no_more(start_sandbox, make_server, clock, jump):
+    sandbox = start_sandbox(ttl="1h")
+    names = [f"name-{i}" for i in range(20)]
+    server = make_server([sandbox.credential(name, minted=name) for name in names]).start()
+    before = {name: server.api.get(name).access_token for name in names}
+    requests = sandbox.stats()["token_requests"]
+    assert server.stop() == 0
+    clock.set(jump)
+    server.start()
+    for name in names:
+        token = server.api.get(name)
+        # Forward: it has expired, as far as can be told. Back: nobody can tell.
+        assert token.access_token != before[name] and token.expires_in <= HOUR
+    with Load(server.address, threads=2, credential=names[0]) as load:
+        time.sleep(1)
+    load.assert_untroubled()
+    assert sandbox.stats()["token_requests"] == requests + len(names)
+
+
+def test_a_process_stopped_for_longer_than_a_lifetime_hands_out_nothing_spent(start_sandbox, start_server):
+    sandbox = start_sandbox(ttl="2s")
+    server = start_server([sandbox.credential()])
+    server.api.get()
+    requests = sandbox.stats()["token_requests"]
+    server.process.signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    under_way = [server.api.get_future() for _ in range(8)]
+    server.process.signal(signal.SIGCONT)
+    for call in under_way:
+        answer = call.result(timeout=20)
+        assert sandbox.buy_tickets(answer.access_token)[0] == 200
+    assert sandbox.stats()["token_requests"] - requests <= 3
+    assert sandbox.stats_of()["reuse_detected"] == 0
+
+
+def test_an_attempt_begun_before_a_long_stop_is_not_sent_after_it(start_sandbox, make_server, monkeypatch):
+    """Stopped between begin and exchange for longer than an attempt may wait: another replica might have taken over."""
+    sandbox = start_sandbox(ttl="1h")
+    monkeypatch.setattr("harness.token_server.program", lambda name: str(BIN / "token-server-torture"))
+    monkeypatch.setenv("TORTURE_CRASH", "after-begin:1:stop")
+    server = make_server([sandbox.credential()])
+    server.process = server.launch()
+
+    def stopped():
+        return "\nState:\tT" in pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+    eventually(stopped, 30, "it stopped itself")
+    time.sleep(10.2)
+    server.process.signal(signal.SIGCONT)
+    eventually(lambda: [event for event in server.events("refresh failed") if "too long ago" in event["detail"]], 20,
+               "the attempt is given up")
+    eventually(lambda: server.events("token refreshed"), 20, "the next one is sent")
+    assert sandbox.stats()["token_requests"] == 1
