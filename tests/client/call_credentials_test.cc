@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/time/clock.h"
+#include "gmock/gmock.h"
 #include "grpcpp/client_context.h"
 #include "grpcpp/create_channel.h"
 #include "gtest/gtest.h"
@@ -12,6 +13,7 @@ namespace token_service::client {
 namespace {
 
 using token_service::testing::FakeTokenService;
+using token_service::testing::StatusWithReason;
 using token_service::testing::TokenOfGeneration;
 
 // The API is another token service, for want of a simpler one; its transport counts as secure.
@@ -56,8 +58,14 @@ TEST_F(CallCredentialsTest, EachCallCarriesTheCurrentToken) {
 }
 
 TEST_F(CallCredentialsTest, WithoutATokenTheCallFailsAndSaysWhy) {
+  server_.EndWatches(StatusWithReason(grpc::StatusCode::PERMISSION_DENIED, "not yours",
+                                      "CREDENTIAL_NOT_PERMITTED"));
+  while (source_->Current().error().reason != ErrorReason::kCredentialNotPermitted) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
   const grpc::Status status = CallApi();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(status.error_message(), ::testing::HasSubstr("CREDENTIAL_NOT_PERMITTED: not yours"));
   EXPECT_EQ(api_.gets(), 0);
 }
 

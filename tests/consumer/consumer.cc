@@ -3,6 +3,7 @@
 #include <token_service/channel.h>
 #include <token_service/credential_client.h>
 #include <token_service/token_client.h>
+#include <token_service/token_source.h>
 
 #include <iostream>
 
@@ -19,5 +20,13 @@ int main(int argc, char** argv) {
     std::cout << error->reason_name << "\n";
     return 1;
   }
-  std::cout << std::get<token::v1::GetAccessTokenResponse>(answer).access_token() << "\n";
+  const auto& token = std::get<token::v1::GetAccessTokenResponse>(answer).access_token();
+  client::TokenSourceOptions options;
+  options.channel.server = argv[1];
+  options.credential = request.credential();
+  const auto source = client::TokenSource::Open(options);
+  if (!source.ok()) return 2;
+  const client::TokenOrError kept = (*source)->Get(absl::Seconds(10));
+  if (!kept.ok() || kept->Reveal() != token) return 3;
+  std::cout << token << "\n";
 }

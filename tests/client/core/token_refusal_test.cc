@@ -10,6 +10,37 @@ namespace {
 using client::ErrorReason;
 using client::TokenError;
 
+TEST(TokenErrorTest, ARefusalIsTheServersOwnAndDoesNotPassByItself) {
+  using grpc::StatusCode;
+  const struct {
+    StatusCode code;
+    ErrorReason reason;
+    bool retry;
+    bool refusal;
+  } cases[] = {
+      {StatusCode::PERMISSION_DENIED, ErrorReason::kCredentialNotPermitted, false, true},
+      {StatusCode::NOT_FOUND, ErrorReason::kCredentialNotFound, false, true},
+      {StatusCode::UNAUTHENTICATED, ErrorReason::kCallerUnknown, false, true},
+      {StatusCode::FAILED_PRECONDITION, ErrorReason::kRefreshTokenRejected, false, true},
+      {StatusCode::INVALID_ARGUMENT, ErrorReason::kCredentialRequired, false, true},
+      {StatusCode::ABORTED, ErrorReason::kOther, false, true},
+      {StatusCode::FAILED_PRECONDITION, ErrorReason::kOther, true, false},
+      {StatusCode::UNAVAILABLE, ErrorReason::kProviderUnavailable, true, false},
+      {StatusCode::UNAVAILABLE, ErrorReason::kShuttingDown, false, false},
+      {StatusCode::RESOURCE_EXHAUSTED, ErrorReason::kOverloaded, true, false},
+      {StatusCode::PERMISSION_DENIED, ErrorReason::kNone, false, false},
+      {StatusCode::UNIMPLEMENTED, ErrorReason::kNone, false, false},
+      {StatusCode::UNAVAILABLE, ErrorReason::kTokenExpired, false, false},
+      {StatusCode::FAILED_PRECONDITION, ErrorReason::kForked, false, false},
+      {StatusCode::CANCELLED, ErrorReason::kClosed, false, false},
+  };
+  for (const auto& [code, reason, retry, refusal] : cases) {
+    TokenError error = Refused(code, reason);
+    if (retry) error.retry_delay = absl::Seconds(1);
+    EXPECT_EQ(IsRefusal(error), refusal) << code << " " << static_cast<int>(reason);
+  }
+}
+
 TEST_F(KeeperTest, WhatTheServerTakesAwayIsGoneAtOnce) {
   const ErrorReason reasons[] = {ErrorReason::kCredentialNotFound,
                                  ErrorReason::kCredentialNotPermitted,
