@@ -169,16 +169,17 @@ def test_a_needed_key_taken_out_is_named_at_reload_and_at_start(start_sandbox, s
     assert 'token-server: the keyring lacks key "first", which 1 credential needs' in process.stderr().splitlines()
 
 
-@pytest.mark.parametrize("text", ["", "first AAAA\n", "no-base64 !!!\n", "a\n"])
-def test_a_bad_keyring_at_reload_changes_nothing(start_sandbox, start_server, keyring, text):
+def test_a_bad_keyring_at_reload_changes_nothing(start_sandbox, start_server, keyring):
     sandbox = start_sandbox(ttl="1s")
     server = start_server([sandbox.credential()], sealing=keyring.config)
     generation = server.api.get().generation
-    keyring.write_text(text)
-
-    refused = reload_keys(server)
-
-    assert refused["level"] == "error" and str(keyring.path) in refused["error"]
+    for text in ("", "first AAAA\n", "no-base64 !!!\n", "a\n", f"first {new_key()}\n"):
+        keyring.write_text(text)
+        refused = reload_keys(server)
+        assert refused["level"] == "error" and ("first" in refused["error"] or str(keyring.path) in refused["error"])
+    keyring.path.unlink()
+    assert "No such file" in reload_keys(server)["error"]
+    generation = max(generation, server.api.get().generation)
     eventually(lambda: server.api.get().generation > generation, 30, "it goes on")
 
 
