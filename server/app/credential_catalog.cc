@@ -9,6 +9,7 @@
 #include "server/app/config/client_key_file.h"
 #include "server/app/config/token_file.h"
 #include "server/broker/client_auth.h"
+#include "server/broker/credential_name.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
@@ -206,8 +207,15 @@ absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::Align(const Declarat
     if (!declared.stored) continue;
     if (absl::Status status = AlignOne(name, declared, taken); !status.ok()) return status;
   }
-  absl::Status status =
-      store_.ForEach([&](CredentialRecord record) { taken.stored.push_back(std::move(record)); });
+  absl::Status status = store_.ForEach([&](CredentialRecord record) {
+    if (broker::IsCredentialName(record.name)) {
+      taken.stored.push_back(std::move(record));
+      return;
+    }
+    // Put there by hand. Nobody could ask for it, and not every answer can hold its name.
+    Log(Level::kError, "passed over: a stored credential's name is none",
+        {{"credential", record.name}});
+  });
   for (CredentialRecord& record : taken.stored) {
     if (!status.ok()) break;
     if (!record.profile.managed_by_config || next.credentials.contains(record.name) ||

@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "server/store/sealed_pair.h"
 #include "server/telemetry/log.h"
+#include "server/telemetry/utf8.h"
 
 namespace token_service::store {
 namespace {
@@ -22,6 +23,15 @@ constexpr std::string_view kSeed = "seed";
 constexpr std::string_view kClientSecret = "client_secret";
 constexpr std::string_view kAccessToken = "access_token";
 constexpr std::string_view kEvidence = "evidence";
+
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = telemetry::Utf8Length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
 
 // Purpose is for people only. Each part after its length: no two profiles give the same.
 std::string ClientSecretOf(const CredentialProfile& profile) {
@@ -121,6 +131,15 @@ void RecordSealer::Open(CredentialRecord& record) const {
   if (record.standing == broker::Standing::kUnreadable) {
     error = absl::DataLossError("the stored word is none of ours");
     unopened = "standing";
+  }
+  for (std::string* const text :
+       {&record.profile.purpose, &record.profile.client_id, &record.profile.token_endpoint,
+        &record.profile.scope, &record.last_error_reason}) {
+    if (IsUtf8(*text)) continue;
+    // No answer that holds it could be read.
+    text->clear();
+    error = absl::DataLossError("a text is not UTF-8");
+    unopened = "text";
   }
   const auto put = [&](absl::StatusOr<Secret> opened, std::string_view field, Secret& into) {
     if (opened.ok()) {

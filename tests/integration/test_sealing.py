@@ -54,6 +54,7 @@ DAMAGE = {
     "elsewhere": "token_endpoint = 'https://127.0.0.1:1/token'",
     "emptied": "refresh_token = x''",
     "moved-generation": "generation = generation + 1",
+    "no-text": "purpose = CAST(x'ff41' AS TEXT)",
     "of-another": "refresh_token = (SELECT refresh_token FROM credentials WHERE name = 'whole')",
     "of-another-field": "refresh_token = access_token",
     "standing": "standing = 'splendid'",
@@ -92,6 +93,27 @@ def test_damage_disables_one_credential_and_the_rest_serves(start_sandbox, make_
     server.stop()
     after = edit(server)
     assert {name: after[name] for name in DAMAGE} == {name: damaged[name] for name in DAMAGE}
+
+
+def test_a_row_under_a_name_that_is_none_is_passed_over(start_sandbox, make_server):
+    sandbox = start_sandbox(ttl="1h")
+    credentials = [sandbox.credential(name, name) for name in ("control", "garbled", "whole")]
+    server = make_server(credentials).start()
+    for credential in credentials:
+        server.api.get(credential["name"])
+    server.stop()
+    edit(server, "UPDATE credentials SET name = 'two' || char(10) || 'lines' WHERE name = 'control'")
+    database = sqlite3.connect(server.data_dir / "credentials.db")
+    with database:
+        database.execute("UPDATE credentials SET name = CAST(x'ff41' AS TEXT) WHERE name = 'garbled'")
+    database.close()
+    server.configure(credentials[2:])
+
+    server.start()
+
+    assert server.api.get("whole").generation == 1
+    assert Operator(server.api).names() == [["whole"]]
+    assert len(server.events("passed over: a stored credential's name is none")) == 2
 
 
 # ---- files: each is one line on stderr and exit code 1, and nothing is made worse
