@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from harness.api import Api
 from harness.process import eventually
 
 
@@ -60,12 +61,14 @@ def test_nothing_is_said_when_it_cannot_serve(manager, make_server, start_sandbo
         manager.any(0)
 
 
-def test_ready_means_serving_and_stopping_asks_for_time(manager, start_sandbox, make_server):
-    server = make_server([start_sandbox().credential()], limits={"drain_timeout": "100s"})
-    server.launch()
+def test_ready_means_serving_and_stopping_asks_for_time(manager, start_sandbox, make_server, tmp_path):
+    server = make_server([start_sandbox().credential()], listen=[f"unix:{tmp_path}/s"],
+                         limits={"drain_timeout": "100s"})
+    server.process = server.launch()
     assert manager.next()["READY"] == "1"
-    server.process = server.runs[-1]
-    assert server.events("serving")
+    api = Api(f"unix:{tmp_path}/s")
+    assert api.health("token.v1.TokenService") == 1
+    api.close()
     server.process.signal(signal.SIGTERM)
     stopping = manager.next()
     assert stopping["STOPPING"] == "1" and int(stopping["EXTEND_TIMEOUT_USEC"]) > 100_000_000
