@@ -116,7 +116,7 @@ def test_a_long_drain_is_no_hang(manager, monkeypatch, start_sandbox, start_serv
     server.terminate()
     while "STOPPING" not in manager.any():
         pass
-    for _ in range(5):
+    for _ in range(2):
         assert manager.any() == {"WATCHDOG": "1"}
     assert waiting.result().generation == 1
 
