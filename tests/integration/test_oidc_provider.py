@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import signal
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.load import Load
 from harness.oidc_provider import OidcProvider
 from harness.operator import Operator
+from harness.process import eventually
 from test_crash import Refused, assert_an_answer_was_lost, outcome, seeded
 
 
@@ -76,10 +78,15 @@ def test_a_key_of_the_defaults_is_for_credentials_made_by_rpc(provider, start_se
 
 
 def test_a_client_that_signs_with_an_unknown_key_is_rejected(provider, start_server):
-    credential = provider.credential("default", "RS256", client_key_file=str(provider.key_file("PS256")))
-    server = start_server([credential])
+    key = provider.directory / "key.pem"
+    key.write_text(provider.key_file("PS256").read_text())
+    server = start_server([provider.credential("default", "RS256", client_key_file=str(key))])
     assert isinstance(outcome(server), Refused)
     assert [event["error"] for event in provider.events("error")] == ["invalid_client"]
+    # The right key in its place and a reload: the refresh token, which nobody has spent, is presented again.
+    key.write_text(provider.key_file("RS256").read_text())
+    server.process.signal(signal.SIGHUP)
+    eventually(lambda: not isinstance(outcome(server), Refused), 30, "a token, with the right key")
     assert not provider.events("revoked")
 
 
