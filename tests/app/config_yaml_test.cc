@@ -174,6 +174,28 @@ TEST(YamlToProtoTest, RefusesAliasesThatUnfoldIntoTooMuch) {
   EXPECT_TRUE(ErrorOf(text).ends_with(": too many values")) << ErrorOf(text);
 }
 
+TEST(YamlToProtoTest, RefusesMoreTokensThanTheParserShouldHaveToHold) {
+  for (const char* token : {"\"", "[", "x,", "{a: ", "&a ", "!a "}) {
+    std::string text;
+    while (text.size() + 16 < (4 << 20)) text += token;
+    const std::string error = ErrorOf(text);
+    EXPECT_TRUE(error == "/etc/x.yaml:1: too many values") << token << error;
+  }
+}
+
+TEST(YamlToProtoTest, RefusesWhatIsNestedTooDeeply) {
+  const auto repeated = [](std::string_view what, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += what;
+    return text;
+  };
+  for (const std::string& text :
+       {"data_dir: " + repeated("[", 100'000) + repeated("]", 100'000), repeated("[", 900'000),
+        repeated("{a: ", 100'000), repeated("- ", 1 << 20), repeated("? ", 900'000)}) {
+    EXPECT_EQ(ErrorOf(text), "/etc/x.yaml:1: malformed YAML") << text.substr(0, 20);
+  }
+}
+
 TEST(YamlToProtoTest, RefusesAnAliasOfItsOwnAncestor) {
   EXPECT_EQ(ErrorOf("listen: &a [*a]\n"), "/etc/x.yaml:1: listen[0]: expected a single value");
 }
