@@ -1,0 +1,59 @@
+// The body of a token endpoint's answer: whatever it is, a token that comes of it can be used, and
+// what is told of it is harmless.
+#include <algorithm>
+#include <string_view>
+#include <variant>
+
+#include "server/oauth/error_table.h"
+#include "server/oauth/jwt.h"
+#include "server/oauth/token_response.h"
+#include "tests/fuzz/require.h"
+
+namespace token_service::oauth {
+namespace {
+
+bool IsToken(const Secret& token) {
+  const std::string_view text = token.Reveal();
+  return !text.empty() && text.size() <= 16 * 1024 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+bool IsPrintable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+void CheckGranted(const broker::Granted& granted) {
+  REQUIRE(IsToken(granted.access_token));
+  REQUIRE(!granted.refresh_token.has_value() || IsToken(*granted.refresh_token));
+  REQUIRE(!granted.token_type.empty() && IsPrintable(granted.token_type));
+  REQUIRE(!granted.scope.has_value() || (!granted.scope->empty() && IsPrintable(*granted.scope)));
+  REQUIRE(!granted.expires_in.has_value() || (*granted.expires_in > absl::ZeroDuration() &&
+                                              *granted.expires_in <= absl::Hours(24 * 36500)));
+}
+
+void CheckError(const ErrorCode& error, size_t body_size) {
+  REQUIRE(!error.code.empty() && error.code.size() <= 128 && IsPrintable(error.code));
+  for (const int status : {200, 400, 401, 403, 429, 500}) {
+    const ErrorAnswer answer{status, error.code, std::nullopt, body_size};
+    const broker::ExchangeOutcome outcome = ClassifyError(answer, {});
+    REQUIRE(!std::holds_alternative<broker::Granted>(outcome));
+    REQUIRE(!std::holds_alternative<broker::Malformed>(outcome));
+    // Only who was definitely refused may try another secret.
+    REQUIRE(!RefusesAuthentication(answer) ||
+            std::holds_alternative<broker::ClientRefused>(outcome));
+  }
+}
+
+}  // namespace
+}  // namespace token_service::oauth
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace token_service;
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  const oauth::TokenResponse response = oauth::ParseTokenResponse(Secret(body), now);
+  if (const auto* granted = std::get_if<broker::Granted>(&response)) oauth::CheckGranted(*granted);
+  if (const auto* error = std::get_if<oauth::ErrorCode>(&response)) oauth::CheckError(*error, size);
+  (void)oauth::JwtExpiry(body);
+  return 0;
+}
