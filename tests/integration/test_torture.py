@@ -114,6 +114,7 @@ def test_a_kill_between_answer_and_commit_is_a_traced_loss(story):
 @pytest.mark.parametrize("what, tell", [
     ("although its successor was stored", lambda it: (it.flight(), it.flight("dead"))),
     ("nothing explains it", lambda it: (it.flight(committed=False), it.flight("dead"))),
+    ("nothing explains it", lambda it: (it.flight(committed=False), it.flight("dead"), it.end("killed later"))),
     ("a whole answer taken for: in doubt", lambda it: it.flight("in doubt")),
     ("a spent refresh token taken for: unspent", lambda it: it.flight("unspent", cut="reset after")),
     ("a replay outside the rule", lambda it: (it.flight("in doubt", cut="reset after"), setattr(it, "time", it.time + 30),

@@ -125,27 +125,29 @@ class Judge:
     def _judge_loss(self, line: Exchange) -> None:
         lost = line.consumer
         flight = self.flight_of(lost)
-        how = self._how(lost, flight)
+        # A process that presents the old token itself was not killed with the new one in its hands.
+        lived_on = self.flight_of(line).run is flight.run
+        how = self._how(lost, flight, lived_on)
         if how is None:
             return self._violation(line, f"lost, and nothing explains it: {flight.outcome}, last at {flight.last_point}, "
                                          f"run ended by {flight.run.ending or 'nothing'}")
         self.verdict.losses.append(
             Loss(line.credential, self._provider.grants[line.credential].kind.name, how, line.at - lost.at))
 
-    def _how(self, lost: Exchange, flight: Flight) -> str | None:
+    def _how(self, lost: Exchange, flight: Flight, lived_on: bool) -> str | None:
         if flight.committed < float("inf"):
             return None
         if lost.spoilt:
             return f"answer spoilt by the provider: {lost.fault}"
         if flight.outcome == "granted":
-            if not flight.run.ending:
+            if not flight.run.ending or lived_on:
                 return None
             pinned = flight.pinned < float("inf")
             return "killed with an answer that the disk would not take" if pinned else \
                 f"killed between answer and commit ({flight.last_point})"
         if lost.wire.spoilt and flight.outcome is not None:
             return f"answer cut by the network: {lost.wire.fault}"
-        if flight.outcome is None and flight.run.ending:
+        if flight.outcome is None and flight.run.ending and not lived_on:
             return "killed before the answer was read"
         return None
 

@@ -46,6 +46,7 @@ class Proxy:
         self.kill_order: tuple[str, int] | None = None  # Where, and after how many passings.
         self.killed_at: str | None = None
         self._servers: dict[str, asyncio.Server] = {}
+        self._tasks: set[asyncio.Task] = set()
         self.ports: dict[str, int] = {}
         self._provider_port = 0
 
@@ -58,7 +59,11 @@ class Proxy:
 
     async def listen(self, name: str) -> None:
         async def connected(reader, writer):
-            await self._serve(name, reader, writer)
+            self._tasks.add(asyncio.current_task())  # The loop itself would let it be forgotten.
+            try:
+                await self._serve(name, reader, writer)
+            finally:
+                self._tasks.discard(asyncio.current_task())
         self._servers[name] = await asyncio.start_server(connected, "127.0.0.1", self.ports.get(name, 0))
         self.ports[name] = self._servers[name].sockets[0].getsockname()[1]
 
