@@ -35,6 +35,8 @@ class Admission {
   std::variant<Admitted, ApiError> Admit(grpc::CallbackServerContext& context, size_t request_bytes,
                                          std::optional<std::string_view> requested) const;
 
+  const ListenerInfo& listener() const { return listener_; }
+
  private:
   const ListenerInfo listener_;
   const authz::PolicyInForce& policy_;

@@ -4,6 +4,7 @@
 #include <google/rpc/status.pb.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/api/proto_time.h"
@@ -98,6 +99,48 @@ ApiError CredentialRequired() {
 }
 
 ApiError ShuttingDown() { return FromRefusal(MakeRefusal(Reason::kShuttingDown), ""); }
+
+std::span<const std::string_view> AllOutcomes() {
+  static const std::vector<std::string_view>* const outcomes = [] {
+    auto* all =
+        new std::vector<std::string_view>{"CALLER_UNKNOWN", "CREDENTIAL_NOT_PERMITTED",
+                                          "OPERATOR_REQUIRED", "CREDENTIAL_REQUIRED", "CANCELLED"};
+    for (int i = 0; i <= static_cast<int>(Reason::kCredentialDisabled); ++i) {
+      all->push_back(ReasonName(static_cast<Reason>(i)));
+    }
+    return all;
+  }();
+  return *outcomes;
+}
+
+std::string_view CodeName(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::OK:
+      return "OK";
+    case grpc::CANCELLED:
+      return "CANCELLED";
+    case grpc::INVALID_ARGUMENT:
+      return "INVALID_ARGUMENT";
+    case grpc::NOT_FOUND:
+      return "NOT_FOUND";
+    case grpc::ALREADY_EXISTS:
+      return "ALREADY_EXISTS";
+    case grpc::PERMISSION_DENIED:
+      return "PERMISSION_DENIED";
+    case grpc::UNAUTHENTICATED:
+      return "UNAUTHENTICATED";
+    case grpc::RESOURCE_EXHAUSTED:
+      return "RESOURCE_EXHAUSTED";
+    case grpc::FAILED_PRECONDITION:
+      return "FAILED_PRECONDITION";
+    case grpc::OUT_OF_RANGE:
+      return "OUT_OF_RANGE";
+    case grpc::UNAVAILABLE:
+      return "UNAVAILABLE";
+    default:
+      return "INTERNAL";
+  }
+}
 
 grpc::Status ToGrpcStatus(const ApiError& error) {
   google::rpc::Status status;

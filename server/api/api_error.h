@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,12 @@ ApiError CredentialNotPermitted(std::string_view credential);
 ApiError OperatorRequired(std::string_view credential);
 ApiError CredentialRequired();
 ApiError ShuttingDown();
+
+// Every reason there is, and `CANCELLED`: what metrics tell apart.
+std::span<const std::string_view> AllOutcomes();
+
+// "PERMISSION_DENIED" and so on.
+std::string_view CodeName(grpc::StatusCode code);
 
 // With google.rpc.Status in the details, which gRPC sends as `grpc-status-details-bin`.
 grpc::Status ToGrpcStatus(const ApiError& error);

@@ -32,7 +32,8 @@ void Caller::Release::operator()(grpc_auth_context* context) const {
   grpc_auth_context_release(context);
 }
 
-Caller::Caller(grpc::CallbackServerContext& context, const ListenerInfo& listener) {
+Caller::Caller(grpc::CallbackServerContext& context, const ListenerInfo& listener)
+    : kind_(listener.kind) {
   if (listener.identity.has_value()) {
     identity_ = *listener.identity;
     return;

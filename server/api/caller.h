@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/api/listener_info.h"
+#include "server/telemetry/call_observer.h"
 
 struct grpc_auth_context;
 
@@ -22,6 +23,11 @@ class Caller {
   // `listener`.
   const std::optional<std::string_view>& identity() const { return identity_; }
 
+  // As metrics and audit know it. Valid as long.
+  telemetry::CallerHandle handle() const {
+    return telemetry::CallerHandle::Of(kind_, identity_.value_or(std::string_view()));
+  }
+
  private:
   struct Release {
     void operator()(grpc_auth_context* context) const;
@@ -30,6 +36,7 @@ class Caller {
   // Of the connection. Holds the certificate's names.
   std::unique_ptr<grpc_auth_context, Release> connection_;
   std::optional<std::string_view> identity_;
+  telemetry::CallerKind kind_;
 };
 
 }  // namespace token_service::api

@@ -6,6 +6,7 @@
 
 #include "server/api/caller.h"
 #include "server/api/credential_messages.h"
+#include "server/api/operator_call.h"
 
 namespace token_service::api {
 namespace {
@@ -16,6 +17,7 @@ using broker::Reason;
 using broker::Refusal;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
+using telemetry::Method;
 using token::v1::Credential;
 
 constexpr size_t kDefaultPage = 50;
@@ -27,13 +29,12 @@ ServerUnaryReactor* FinishNow(CallbackServerContext* context, const grpc::Status
   return reactor;
 }
 
-grpc::Status Answer(const broker::CredentialRegistry::Outcome& outcome, const std::string& name,
-                    Credential& response) {
-  if (const auto* refusal = std::get_if<Refusal>(&outcome)) {
-    return ToGrpcStatus(FromRefusal(*refusal, name));
-  }
+// Fills the response, or tells what to say instead.
+std::optional<ApiError> Answer(const broker::CredentialRegistry::Outcome& outcome,
+                               const std::string& name, Credential& response) {
+  if (const auto* refusal = std::get_if<Refusal>(&outcome)) return FromRefusal(*refusal, name);
   ToProto(std::get<CredentialStatus>(outcome), response);
-  return grpc::Status::OK;
+  return std::nullopt;
 }
 
 broker::CredentialRegistry::Outcome Look(const broker::CredentialRegistry& registry,
@@ -44,38 +45,40 @@ broker::CredentialRegistry::Outcome Look(const broker::CredentialRegistry& regis
 }
 
 // Finishes a call with what became of a change. `response` lives until then.
-broker::CredentialRegistry::Done FinishWith(ServerUnaryReactor* reactor, std::string name,
-                                            Credential* response) {
-  return [reactor, name = std::move(name),
+broker::CredentialRegistry::Done FinishWith(ServerUnaryReactor* reactor, OperatorCall call,
+                                            std::string name, Credential* response) {
+  return [reactor, call = std::move(call), name = std::move(name),
           response](const broker::CredentialRegistry::Outcome& outcome) {
-    reactor->Finish(Answer(outcome, name, *response));
+    reactor->Finish(call.End(Answer(outcome, name, *response)));
   };
 }
 
 // A call that waits for a refresh. Deletes itself in OnDone.
 class RefreshCall final : public ServerUnaryReactor, public broker::TokenIssuer::Waiter {
  public:
-  RefreshCall(const CredentialServiceParts& parts, std::string name, Credential* response)
-      : parts_(parts), name_(std::move(name)), response_(response) {}
+  RefreshCall(const CredentialServiceParts& parts, OperatorCall call, std::string name,
+              Credential* response)
+      : parts_(parts), call_(std::move(call)), name_(std::move(name)), response_(response) {}
 
   // gRPC delivers no OnCancel and no OnDone before the method has returned this reactor.
   void Start() { parts_.issuer.Refresh(name_, this); }
 
   void OnAnswer(broker::TokenAnswer answer) override {
     const auto* const refusal = std::get_if<Refusal>(&answer);
-    Finish(refusal != nullptr ? ToGrpcStatus(FromRefusal(*refusal, name_))
-                              : Answer(Look(parts_.registry, name_), name_, *response_));
+    Finish(call_.End(refusal != nullptr ? FromRefusal(*refusal, name_)
+                                        : Answer(Look(parts_.registry, name_), name_, *response_)));
   }
 
   // Whoever takes the waiter out finishes the call: here, or in OnAnswer.
   void OnCancel() override {
-    if (parts_.issuer.Leave(name_, this)) Finish(grpc::Status::CANCELLED);
+    if (parts_.issuer.Leave(name_, this)) Finish(call_.EndLeft());
   }
 
   void OnDone() override { delete this; }
 
  private:
   const CredentialServiceParts& parts_;
+  const OperatorCall call_;
   const std::string name_;
   Credential* const response_;
 };
@@ -96,9 +99,11 @@ ServerUnaryReactor* CredentialServiceImpl::CreateCredential(
     CallbackServerContext* context, const token::v1::CreateCredentialRequest* request,
     Credential* response) {
   const std::string& name = request->credential().name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kCreateCredential, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  parts_.registry.Create(FromProto(request->credential()), FinishWith(reactor, name, response));
+  parts_.registry.Create(FromProto(request->credential()),
+                         FinishWith(reactor, call, name, response));
   return reactor;
 }
 
@@ -106,24 +111,26 @@ ServerUnaryReactor* CredentialServiceImpl::GetCredential(
     CallbackServerContext* context, const token::v1::GetCredentialRequest* request,
     Credential* response) {
   const std::string& name = request->name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kGetCredential, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   if (const auto wrong = broker::CheckName(name)) {
-    return FinishNow(context, ToGrpcStatus(FromRefusal(*wrong, "")));
+    return FinishNow(context, call.End(FromRefusal(*wrong, "")));
   }
-  return FinishNow(context, Answer(Look(parts_.registry, name), name, *response));
+  return FinishNow(context, call.End(Answer(Look(parts_.registry, name), name, *response)));
 }
 
 ServerUnaryReactor* CredentialServiceImpl::ListCredentials(
     CallbackServerContext* context, const token::v1::ListCredentialsRequest* request,
     token::v1::ListCredentialsResponse* response) {
-  if (const auto error = Forbids(context, "")) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kListCredentials, "");
+  if (const auto error = Forbids(context, "")) return FinishNow(context, call.End(*error));
   if (request->page_size() < 0) {
-    return FinishNow(context, ToGrpcStatus(InvalidField("page_size", "must not be negative")));
+    return FinishNow(context, call.End(InvalidField("page_size", "must not be negative")));
   }
   const std::optional<std::string> after =
       request->page_token().empty() ? std::string() : FromPageToken(request->page_token());
   if (!after.has_value()) {
-    return FinishNow(context, ToGrpcStatus(InvalidField("page_token", "not a page token")));
+    return FinishNow(context, call.End(InvalidField("page_token", "not a page token")));
   }
   const size_t page_size = request->page_size() == 0
                                ? kDefaultPage
@@ -137,21 +144,22 @@ ServerUnaryReactor* CredentialServiceImpl::ListCredentials(
     }
     ToProto(status, *response->add_credentials());
   }
-  return FinishNow(context, grpc::Status::OK);
+  return FinishNow(context, call.End(std::nullopt));
 }
 
 ServerUnaryReactor* CredentialServiceImpl::UpdateCredential(
     CallbackServerContext* context, const token::v1::UpdateCredentialRequest* request,
     Credential* response) {
   const std::string& name = request->credential().name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kUpdateCredential, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   auto change = FromProto(*request);
   if (auto* error = std::get_if<ApiError>(&change)) {
-    return FinishNow(context, ToGrpcStatus(*error));
+    return FinishNow(context, call.End(*error));
   }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   parts_.registry.Update(name, std::get<broker::ProfileChange>(std::move(change)),
-                         FinishWith(reactor, name, response));
+                         FinishWith(reactor, call, name, response));
   return reactor;
 }
 
@@ -159,10 +167,11 @@ ServerUnaryReactor* CredentialServiceImpl::ReplaceRefreshToken(
     CallbackServerContext* context, const token::v1::ReplaceRefreshTokenRequest* request,
     Credential* response) {
   const std::string& name = request->name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kReplaceRefreshToken, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   parts_.registry.ReplaceRefreshToken(name, Secret(std::string_view(request->refresh_token())),
-                                      FinishWith(reactor, name, response));
+                                      FinishWith(reactor, call, name, response));
   return reactor;
 }
 
@@ -170,24 +179,26 @@ ServerUnaryReactor* CredentialServiceImpl::RefreshCredential(
     CallbackServerContext* context, const token::v1::RefreshCredentialRequest* request,
     Credential* response) {
   const std::string& name = request->name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kRefreshCredential, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   if (const auto wrong = broker::CheckName(name)) {
-    return FinishNow(context, ToGrpcStatus(FromRefusal(*wrong, "")));
+    return FinishNow(context, call.End(FromRefusal(*wrong, "")));
   }
-  auto* const call = new RefreshCall(parts_, name, response);
-  call->Start();
-  return call;
+  auto* const waiting = new RefreshCall(parts_, call, name, response);
+  waiting->Start();
+  return waiting;
 }
 
 ServerUnaryReactor* CredentialServiceImpl::DeleteCredential(
     CallbackServerContext* context, const token::v1::DeleteCredentialRequest* request,
     google::protobuf::Empty* /*response*/) {
   const std::string& name = request->name();
-  if (const auto error = Forbids(context, name)) return FinishNow(context, ToGrpcStatus(*error));
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kDeleteCredential, name);
+  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  parts_.registry.Delete(name, [reactor, name](const std::optional<Refusal>& refusal) {
-    reactor->Finish(refusal.has_value() ? ToGrpcStatus(FromRefusal(*refusal, name))
-                                        : grpc::Status::OK);
+  parts_.registry.Delete(name, [reactor, call, name](const std::optional<Refusal>& refusal) {
+    reactor->Finish(
+        call.End(refusal.has_value() ? std::optional(FromRefusal(*refusal, name)) : std::nullopt));
   });
   return reactor;
 }

@@ -12,6 +12,7 @@
 #include "server/authz/policy_in_force.h"
 #include "server/broker/credential_registry.h"
 #include "server/broker/token_issuer.h"
+#include "server/telemetry/call_observer.h"
 
 namespace token_service::api {
 
@@ -21,6 +22,7 @@ struct CredentialServiceParts {
   broker::TokenIssuer& issuer;
   const authz::PolicyInForce& policy;
   const std::atomic<bool>& draining;
+  telemetry::CallObserver& observer;
 };
 
 // token.v1.CredentialService on gRPC's callback API, for the operators among the callers of one

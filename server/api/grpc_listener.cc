@@ -53,7 +53,8 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
     const Options& options, const TokenServiceParts& parts,
     const CredentialServiceParts& operators) {
   EnablePlugins();
-  const ListenerInfo info{.address = options.address, .identity = options.identity};
+  const ListenerInfo info{
+      .address = options.address, .identity = options.identity, .kind = options.kind};
   auto listener = std::unique_ptr<GrpcListener>(
       new GrpcListener(std::make_unique<TokenServiceImpl>(info, parts),
                        std::make_unique<CredentialServiceImpl>(info, operators)));

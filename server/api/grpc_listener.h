@@ -25,6 +25,7 @@ class GrpcListener {
     std::string address;  // As gRPC takes it: `127.0.0.1:0`, `unix:/run/x.sock`.
     // Of every caller here; nullopt: their certificates tell.
     std::optional<std::string> identity;
+    telemetry::CallerKind kind = telemetry::CallerKind::kPlaintext;
     // Null: plaintext. Outlives the listener.
     const tls::ReloadingCertificate* certificate = nullptr;
     // Enough for a refresh token and a client secret of 16 KiB each.

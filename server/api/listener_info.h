@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "server/telemetry/call_labels.h"
+
 namespace token_service::api {
 
 // How the callers of one listener are known.
@@ -11,6 +13,7 @@ struct ListenerInfo {
   // The identity of everyone who calls here: `anonymous`, `unix:<path>`. Nullopt: each caller's
   // certificate tells.
   std::optional<std::string> identity;
+  telemetry::CallerKind kind = telemetry::CallerKind::kPlaintext;
 };
 
 }  // namespace token_service::api

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/observation.h"
 #include "server/api/permission.h"
 #include "server/api/prepared_token.h"
 #include "server/api/received_request.h"
@@ -16,12 +17,15 @@ namespace {
 using broker::AccessTokenPtr;
 using broker::Refusal;
 
+constexpr auto kMethod = telemetry::Method::kGetAccessToken;
+
 // A call that waits for a flight. Deletes itself in OnDone.
 class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenIssuer::Waiter {
  public:
-  WaitingCall(const TokenServiceParts& parts, Caller caller, std::string credential,
-              grpc::ByteBuffer* response)
+  WaitingCall(const TokenServiceParts& parts, grpc::CallbackServerContext& context, Caller caller,
+              std::string credential, grpc::ByteBuffer* response)
       : parts_(parts),
+        context_(context),
         caller_(std::move(caller)),
         credential_(std::move(credential)),
         response_(response) {}
@@ -34,23 +38,32 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
     const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
     const auto* const token = std::get_if<AccessTokenPtr>(&answer);
     if (token == nullptr) {
-      return Finish(ToGrpcStatus(RefusalFor(permission, std::get<Refusal>(answer), credential_)));
+      return Refuse(RefusalFor(permission, std::get<Refusal>(answer), credential_));
     }
-    if (!permission.may_use) return Finish(ToGrpcStatus(CredentialNotPermitted(credential_)));
+    if (!permission.may_use) return Refuse(CredentialNotPermitted(credential_));
     PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response_);
+    ObserveToken(parts_, context_, caller_, telemetry::TokenSource::kRefresh, **token);
     Finish(grpc::Status::OK);
   }
 
   // Also when the deadline passes. Whoever takes the waiter out finishes the call: here, or in
   // OnAnswer.
   void OnCancel() override {
-    if (parts_.issuer.Leave(credential_, this)) Finish(grpc::Status::CANCELLED);
+    if (!parts_.issuer.Leave(credential_, this)) return;
+    ObserveLeft(parts_, context_, kMethod, caller_, credential_);
+    Finish(grpc::Status::CANCELLED);
   }
 
   void OnDone() override { delete this; }
 
  private:
+  void Refuse(const ApiError& error) {
+    ObserveRefusal(parts_, context_, kMethod, caller_, credential_, error);
+    Finish(ToGrpcStatus(error));
+  }
+
   const TokenServiceParts& parts_;
+  grpc::CallbackServerContext& context_;
   const Caller caller_;
   const std::string credential_;
   grpc::ByteBuffer* const response_;
@@ -64,6 +77,13 @@ class RefusedWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 }  // namespace
 
+grpc::Status TokenServiceImpl::Refuse(telemetry::Method method,
+                                      grpc::CallbackServerContext& context,
+                                      std::string_view requested, const ApiError& error) const {
+  ObserveRefusal(parts_, context, method, Caller(context, admission_.listener()), requested, error);
+  return ToGrpcStatus(error);
+}
+
 grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerContext* context,
                                                            const grpc::ByteBuffer* request,
                                                            grpc::ByteBuffer* response) {
@@ -73,23 +93,28 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
     return reactor;
   };
   const ReceivedRequest received(*request);
+  const auto refuse = [&](const ApiError& error) {
+    return finish(Refuse(kMethod, *context, received.credential().value_or(""), error));
+  };
   auto admitted = admission_.Admit(*context, received.size(), received.credential());
-  if (const auto* error = std::get_if<ApiError>(&admitted)) return finish(ToGrpcStatus(*error));
+  if (const auto* error = std::get_if<ApiError>(&admitted)) return refuse(*error);
   auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
   auto parsed = ToTokenRequest(*received.fields(), std::move(credential));
-  if (const auto* error = std::get_if<ApiError>(&parsed)) return finish(ToGrpcStatus(*error));
+  if (const auto* error = std::get_if<ApiError>(&parsed)) return refuse(*error);
   const auto& wanted = std::get<broker::TokenRequest>(parsed);
 
   if (const auto answer = parts_.issuer.TryGet(wanted); answer.has_value()) {
     if (const auto* token = std::get_if<AccessTokenPtr>(&*answer)) {
       PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response);
+      ObserveToken(parts_, *context, caller, telemetry::TokenSource::kCache, **token);
       return finish(grpc::Status::OK);
     }
     const Permission permission = PermissionOf(parts_.policy, caller, wanted.credential);
-    return finish(
-        ToGrpcStatus(RefusalFor(permission, std::get<Refusal>(*answer), wanted.credential)));
+    return finish(Refuse(kMethod, *context, wanted.credential,
+                         RefusalFor(permission, std::get<Refusal>(*answer), wanted.credential)));
   }
-  auto* const call = new WaitingCall(parts_, std::move(caller), wanted.credential, response);
+  auto* const call =
+      new WaitingCall(parts_, *context, std::move(caller), wanted.credential, response);
   call->Start(wanted);
   return call;
 }
@@ -102,10 +127,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* TokenServiceImpl::WatchAccessToken(
                                        ? std::optional<std::string_view>(received->credential())
                                        : std::nullopt);
   if (const auto* error = std::get_if<ApiError>(&admitted)) {
-    return new RefusedWatch(ToGrpcStatus(*error));
+    return new RefusedWatch(
+        Refuse(telemetry::Method::kWatchAccessToken, *context,
+               received.has_value() ? std::string_view(received->credential()) : "", *error));
   }
   auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
-  return WatchAccessTokenCall::Start(parts_, std::move(caller), std::move(credential));
+  return WatchAccessTokenCall::Start(parts_, *context, std::move(caller), std::move(credential));
 }
 
 }  // namespace token_service::api

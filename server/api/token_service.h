@@ -12,6 +12,7 @@
 #include "server/broker/token_cache.h"
 #include "server/broker/token_issuer.h"
 #include "server/broker/token_watchers.h"
+#include "server/telemetry/call_observer.h"
 
 namespace token_service::api {
 
@@ -23,6 +24,7 @@ struct TokenServiceParts {
   const authz::PolicyInForce& policy;
   const Clock& clock;
   const std::atomic<bool>& draining;
+  telemetry::CallObserver& observer;
 };
 
 // token.v1.TokenService on gRPC's callback API, for the callers of one listener. No method blocks:
@@ -47,6 +49,10 @@ class TokenServiceImpl final : public token::v1::TokenService::WithRawCallbackMe
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
 
  private:
+  // The status of a call that ends with an error, once it is observed.
+  grpc::Status Refuse(telemetry::Method method, grpc::CallbackServerContext& context,
+                      std::string_view requested, const ApiError& error) const;
+
   const Admission admission_;
   const TokenServiceParts parts_;
 };

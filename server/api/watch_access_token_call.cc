@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/observation.h"
 #include "server/api/permission.h"
 #include "server/api/prepared_token.h"
 
@@ -12,10 +13,17 @@ namespace token_service::api {
 using broker::AccessTokenPtr;
 using broker::Refusal;
 
-WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts, Caller caller,
-                                                  std::string credential) {
+namespace {
+
+constexpr auto kMethod = telemetry::Method::kWatchAccessToken;
+
+}  // namespace
+
+WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts,
+                                                  grpc::CallbackServerContext& context,
+                                                  Caller caller, std::string credential) {
   auto call = std::shared_ptr<WatchAccessTokenCall>(
-      new WatchAccessTokenCall(parts, std::move(caller), std::move(credential)));
+      new WatchAccessTokenCall(parts, context, std::move(caller), std::move(credential)));
   call->self_ = call;
   call->Begin();
   return call.get();
@@ -24,7 +32,7 @@ WatchAccessTokenCall* WatchAccessTokenCall::Start(const TokenServiceParts& parts
 void WatchAccessTokenCall::Begin() {
   // Before the first token is asked for, so that none falls between the two.
   if (const auto refusal = parts_.watchers.Add(credential_, self_); refusal.has_value()) {
-    return End(ToGrpcStatus(FromRefusal(*refusal, credential_)));
+    return End(FromRefusal(*refusal, credential_));
   }
   // A policy that came between the admission and this: nobody reviewed us.
   if (!MayUse()) return OnReview();
@@ -62,23 +70,23 @@ void WatchAccessTokenCall::OnToken(const AccessTokenPtr& token) {
 
 void WatchAccessTokenCall::OnEnd(const Refusal& refusal) {
   const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
-  End(ToGrpcStatus(RefusalFor(permission, refusal, credential_)));
+  End(RefusalFor(permission, refusal, credential_));
 }
 
 void WatchAccessTokenCall::OnReview() {
   if (MayUse()) return;
   Leave();
-  End(ToGrpcStatus(CredentialNotPermitted(credential_)));
+  End(CredentialNotPermitted(credential_));
 }
 
 bool WatchAccessTokenCall::MayUse() const {
   return PermissionOf(parts_.policy, caller_, credential_).may_use;
 }
 
-void WatchAccessTokenCall::End(grpc::Status status) {
+void WatchAccessTokenCall::End(ApiError why) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!end_.has_value()) end_ = std::move(status);
+    if (!end_.has_value()) end_ = std::move(why);
   }
   Proceed();
 }
@@ -86,7 +94,8 @@ void WatchAccessTokenCall::End(grpc::Status status) {
 void WatchAccessTokenCall::Proceed() {
   // No token after the permission was withdrawn, even if the review is still on its way.
   const bool may_use = MayUse();
-  std::optional<grpc::Status> end;
+  std::optional<ApiError> end;
+  AccessTokenPtr token;
   {
     absl::MutexLock lock(&mutex_);
     // A caller who left while waiting for the first token is still known to the issuer: OnAnswer
@@ -98,16 +107,21 @@ void WatchAccessTokenCall::Proceed() {
     } else if (next_ != nullptr && may_use) {
       writing_ = true;
       sent_generation_ = next_->generation;
-      PreparedToken::Of(*next_).WatchResponse(parts_.clock.Now()).Swap(&response_);
-      next_.reset();
+      token = std::move(next_);
+      PreparedToken::Of(*token).WatchResponse(parts_.clock.Now()).Swap(&response_);
     } else {
       return;
     }
   }
-  if (end.has_value()) {
-    Finish(*end);
-  } else {
+  if (!end.has_value()) {
+    ObserveToken(parts_, context_, caller_, telemetry::TokenSource::kWatch, *token);
     StartWrite(&response_);
+  } else if (end->code == grpc::CANCELLED) {
+    ObserveLeft(parts_, context_, kMethod, caller_, credential_);
+    Finish(grpc::Status::CANCELLED);
+  } else {
+    ObserveRefusal(parts_, context_, kMethod, caller_, credential_, *end);
+    Finish(ToGrpcStatus(*end));
   }
 }
 
@@ -124,7 +138,7 @@ void WatchAccessTokenCall::OnWriteDone(bool /*ok*/) {
 
 void WatchAccessTokenCall::OnCancel() {
   Leave();
-  End(grpc::Status::CANCELLED);
+  End({.code = grpc::CANCELLED});
 }
 
 void WatchAccessTokenCall::Leave() {

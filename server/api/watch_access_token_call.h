@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/api/api_error.h"
 #include "server/api/caller.h"
 #include "server/api/token_service.h"
 #include "server/broker/token_issuer.h"
@@ -23,7 +24,8 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
                                    public broker::TokenIssuer::Waiter {
  public:
   // Begins at once. gRPC calls nothing of it before it has been returned from the method.
-  static WatchAccessTokenCall* Start(const TokenServiceParts& parts, Caller caller,
+  static WatchAccessTokenCall* Start(const TokenServiceParts& parts,
+                                     grpc::CallbackServerContext& context, Caller caller,
                                      std::string credential);
 
   // broker::TokenWatchers::Watcher
@@ -40,19 +42,24 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
   void OnDone() override;
 
  private:
-  WatchAccessTokenCall(const TokenServiceParts& parts, Caller caller, std::string credential)
-      : parts_(parts), caller_(std::move(caller)), credential_(std::move(credential)) {}
+  WatchAccessTokenCall(const TokenServiceParts& parts, grpc::CallbackServerContext& context,
+                       Caller caller, std::string credential)
+      : parts_(parts),
+        context_(context),
+        caller_(std::move(caller)),
+        credential_(std::move(credential)) {}
 
   void Begin();
   bool MayUse() const;
   // Takes it out wherever it waits for tokens.
   void Leave();
-  void End(grpc::Status status);
+  void End(ApiError why);
   // Writes the newest token or finishes, if it is time for either. At most one write is out;
   // nothing follows Finish.
   void Proceed();
 
   const TokenServiceParts& parts_;
+  grpc::CallbackServerContext& context_;  // Until Finish.
   const Caller caller_;
   const std::string credential_;
   std::shared_ptr<WatchAccessTokenCall> self_;  // Until OnDone.
@@ -64,7 +71,7 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;  // For the first token, with the issuer.
-  std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ApiError> end_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace token_service::api

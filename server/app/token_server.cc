@@ -12,8 +12,11 @@
 #include "absl/time/clock.h"
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
+#include "server/app/version.h"
 #include "server/authz/caller_identity.h"
 #include "server/base/secret_memory.h"
+#include "server/broker/observing_credential_store.h"
+#include "server/broker/observing_token_endpoint.h"
 #include "server/http/curl_transport.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/telemetry/log.h"
@@ -56,15 +59,26 @@ void TellOfUnlockedSecrets() {
 
 absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
+  if (absl::Status status = server->OpenAudit(); !status.ok()) return status;
   if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
   if (absl::Status status = server->OpenStore(); !status.ok()) return status;
   if (absl::Status status = server->WireBroker(); !status.ok()) return status;
   if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
+  if (absl::Status status = server->ServeMetrics(); !status.ok()) return status;
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   server->WatchTokenFiles();
   server->WatchHealth();
   server->reloads_.SetTaken(SystemClock().WallNow());
   return server;
+}
+
+absl::Status TokenServer::OpenAudit() {
+  auto audit = telemetry::AuditLog::Create({.file = config_.audit_file}, SystemClock());
+  if (!audit.ok()) return audit.status();
+  audit_ = *std::move(audit);
+  audit_->Write("start", {{"version", kVersion}});
+  observer_ = std::make_unique<telemetry::CallObserver>(api::AllOutcomes(), audit_.get());
+  return absl::OkStatus();
 }
 
 absl::Status TokenServer::OpenCertificate() {
@@ -85,7 +99,9 @@ absl::Status TokenServer::OpenStore() {
     // Whatever is wrong with the data directory is of the world, not of the configuration's text.
     return absl::FailedPreconditionError(store.status().message());
   }
-  store_ = *std::move(store);
+  sealed_store_ = *std::move(store);
+  store_ = std::make_unique<broker::ObservingCredentialStore>(*sealed_store_, store_metrics_,
+                                                              SystemClock());
   catalog_ = std::make_unique<CredentialCatalog>(*store_, SystemClock());
   return absl::OkStatus();
 }
@@ -97,7 +113,9 @@ absl::Status TokenServer::WireBroker() {
       {.connect_timeout = limits.connect_timeout, .total_timeout = limits.exchange_timeout});
   if (!transport.ok()) return absl::InternalError(transport.status().message());
   transport_ = *std::move(transport);
-  endpoint_ = std::make_unique<oauth::OAuthTokenEndpoint>(*transport_, clock);
+  provider_ = std::make_unique<oauth::OAuthTokenEndpoint>(*transport_, clock);
+  endpoint_ =
+      std::make_unique<broker::ObservingTokenEndpoint>(*provider_, exchange_metrics_, clock);
   refresher_ = std::make_unique<broker::Refresher>(
       broker::Refresher::Options{
           .holder = HolderName(),
@@ -148,18 +166,24 @@ absl::Status TokenServer::Listen() {
     api::GrpcListener::Options options{.address = FormatAddress(address)};
     if (tls) {
       options.certificate = certificate_.get();
+      options.kind = telemetry::CallerKind::kTls;
     } else {
       options.identity = PlaintextIdentity(address);
+      if (socket != nullptr) options.kind = telemetry::CallerKind::kUnix;
     }
-    auto listener = api::GrpcListener::Create(
-        options,
-        {.issuer = *issuer_,
-         .watchers = *watchers_,
-         .cache = cache_,
-         .policy = *policy_,
-         .clock = SystemClock(),
-         .draining = draining_},
-        {.registry = *registry_, .issuer = *issuer_, .policy = *policy_, .draining = draining_});
+    auto listener = api::GrpcListener::Create(options,
+                                              {.issuer = *issuer_,
+                                               .watchers = *watchers_,
+                                               .cache = cache_,
+                                               .policy = *policy_,
+                                               .clock = SystemClock(),
+                                               .draining = draining_,
+                                               .observer = *observer_},
+                                              {.registry = *registry_,
+                                               .issuer = *issuer_,
+                                               .policy = *policy_,
+                                               .draining = draining_,
+                                               .observer = *observer_});
     if (!listener.ok()) return listener.status();
     // Until here the socket is its owner's alone: see KeepMemoryPrivate in main.cc.
     if (socket != nullptr && chmod(socket->path.c_str(), config_.unix_socket_mode) != 0) {
@@ -171,6 +195,28 @@ absl::Status TokenServer::Listen() {
     listener->SetServing(true);
     Log(Level::kInfo, "serving", {{"address", listener->address()}});
   }
+  return absl::OkStatus();
+}
+
+absl::Status TokenServer::ServeMetrics() {
+  if (!config_.metrics_listen.has_value()) return absl::OkStatus();
+  broker_metrics_ =
+      std::make_unique<BrokerMetrics>(BrokerMetrics::Parts{.cache = cache_,
+                                                           .scheduler = *scheduler_,
+                                                           .issuer = *issuer_,
+                                                           .watchers = *watchers_,
+                                                           .exchanges = exchange_metrics_,
+                                                           .clock = SystemClock()});
+  server_metrics_ =
+      std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_);
+  process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
+  auto page = telemetry::MetricsPage::Create(
+      {.address = FormatAddress(*config_.metrics_listen),
+       .sources = {broker_metrics_.get(), server_metrics_.get(), &exchange_metrics_,
+                   &store_metrics_, process_metrics_.get()}});
+  if (!page.ok()) return page.status();
+  metrics_page_ = *std::move(page);
+  Log(Level::kInfo, "serving metrics", {{"address", metrics_page_->address()}});
   return absl::OkStatus();
 }
 
@@ -236,10 +282,12 @@ bool TokenServer::Drain() {
     Log(Level::kError, "stopping with answers of providers not stored", {{"count", lost}});
   }
   Log(Level::kInfo, "drained", {{"complete", done}});
+  audit_->Write("stop", {{"complete", done}});
   return done;
 }
 
 TokenServer::~TokenServer() {
+  metrics_page_.reset();
   token_files_.reset();
   for (const auto& listener : listeners_) listener->Shutdown(absl::Now());
   // Callbacks start tasks and tasks arm timers: first no more tasks run, then no more callbacks.

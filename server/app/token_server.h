@@ -7,6 +7,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "server/api/grpc_listener.h"
+#include "server/app/broker_metrics.h"
 #include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
 #include "server/app/token_file_poller.h"
@@ -22,7 +23,14 @@
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
 #include "server/store/open_credential_store.h"
+#include "server/telemetry/audit_log.h"
+#include "server/telemetry/call_observer.h"
+#include "server/telemetry/exchange_metrics.h"
+#include "server/telemetry/metrics_page.h"
+#include "server/telemetry/process_metrics.h"
 #include "server/telemetry/reload_metrics.h"
+#include "server/telemetry/server_metrics.h"
+#include "server/telemetry/store_metrics.h"
 #include "server/tls/reloading_certificate.h"
 
 namespace token_service::app {
@@ -52,6 +60,7 @@ class TokenServer {
  private:
   explicit TokenServer(ServerConfig config) : config_(std::move(config)) {}
 
+  absl::Status OpenAudit();
   absl::Status OpenCertificate();
   absl::Status OpenStore();
   absl::Status WireBroker();
@@ -59,6 +68,7 @@ class TokenServer {
   absl::Status MakePolicy();
   absl::Status Listen();
   store::StoreOptions StoreFiles() const;
+  absl::Status ServeMetrics();
   void WatchTokenFiles();
   void Adopt(const std::string& credential, const Secret& refresh_token);
   absl::Status TryReload(ServerConfig wanted);
@@ -72,10 +82,17 @@ class TokenServer {
   std::atomic<bool> draining_ = false;
 
   absl::AnyInvocable<void()> beat_;  // The timer thread's, from KeepBeating on.
-  std::unique_ptr<store::SealingCredentialStore> store_;
+  // Told of everything below.
+  std::unique_ptr<telemetry::AuditLog> audit_;
+  std::unique_ptr<telemetry::CallObserver> observer_;
+  telemetry::ExchangeMetrics exchange_metrics_;
+  telemetry::StoreMetrics store_metrics_;
+  std::unique_ptr<store::SealingCredentialStore> sealed_store_;
+  std::unique_ptr<broker::CredentialStore> store_;  // Observes sealed_store_.
   std::unique_ptr<CredentialCatalog> catalog_;
   std::unique_ptr<http::HttpTransport> transport_;
-  std::unique_ptr<broker::TokenEndpoint> endpoint_;
+  std::unique_ptr<broker::TokenEndpoint> provider_;
+  std::unique_ptr<broker::TokenEndpoint> endpoint_;  // Observes provider_.
   broker::TokenCache cache_;
   std::unique_ptr<broker::Refresher> refresher_;
   std::unique_ptr<broker::RefreshScheduler> scheduler_;
@@ -90,6 +107,10 @@ class TokenServer {
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
+  std::unique_ptr<BrokerMetrics> broker_metrics_;
+  std::unique_ptr<telemetry::ServerMetrics> server_metrics_;
+  std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;
+  std::unique_ptr<telemetry::MetricsPage> metrics_page_;  // Null: not wanted.
 };
 
 }  // namespace token_service::app

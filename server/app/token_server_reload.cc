@@ -37,6 +37,8 @@ void RunAndWait(broker::Executor& executor, absl::AnyInvocable<void()> task) {
 void TokenServer::Reload(absl::StatusOr<ServerConfig> next) {
   const absl::Status status = next.ok() ? TryReload(*std::move(next)) : next.status();
   reloads_.Count(status.ok(), SystemClock().WallNow());
+  audit_->Reopen();
+  audit_->Write("reload", {{"taken", status.ok()}});
   if (status.ok()) {
     Log(Level::kInfo, "configuration reloaded",
         {{"credentials", config_.credentials.size()},
@@ -48,7 +50,7 @@ void TokenServer::Reload(absl::StatusOr<ServerConfig> next) {
   // Files are renewed under either.
   token_files_->Poke();
   if (certificate_ != nullptr) certificate_->Poke();
-  store::ReloadKeyring(StoreFiles(), *store_);
+  store::ReloadKeyring(StoreFiles(), *sealed_store_);
 }
 
 absl::Status TokenServer::TryReload(ServerConfig wanted) {

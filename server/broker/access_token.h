@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/secret.h"
 #include "server/broker/prepared_answer.h"
+#include "server/telemetry/credential_calls.h"
 
 namespace token_service::broker {
 
@@ -28,6 +29,8 @@ struct AccessToken {
   MonotonicTime refresh_at;  // Drawn once per token: 80 % of the lifetime, ± 5 % of it.
 
   PreparedAnswerSlot prepared;
+  // What callers got of the credential: of the cache that published it, and valid as long as that.
+  telemetry::CredentialCallsLink calls;
 };
 
 using AccessTokenPtr = std::shared_ptr<const AccessToken>;

@@ -82,4 +82,14 @@ bool RefreshScheduler::Endpoints::AnyWanted() const {
   });
 }
 
+std::vector<RefreshScheduler::EndpointStatus> RefreshScheduler::Endpoints::List() const {
+  std::vector<EndpointStatus> all;
+  all.reserve(endpoints_.size());
+  for (const auto& [url, endpoint] : endpoints_) {
+    all.push_back(
+        {.url = url, .breaker_open = endpoint->breaker.IsOpen(), .queued = endpoint->places()});
+  }
+  return all;
+}
+
 }  // namespace token_service::broker

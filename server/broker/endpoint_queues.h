@@ -28,6 +28,7 @@ struct RefreshScheduler::Endpoint {
 
   // Drops places at the heads of both queues that are void.
   void DropStale();
+  size_t places() const { return wanted.size() + ahead.size(); }
   bool queued() const { return !wanted.empty() || !ahead.empty(); }
   // Why nobody is to wait for it while its breaker is open.
   Refusal BreakerRefusal(MonotonicTime now) const;
@@ -63,6 +64,7 @@ class RefreshScheduler::Endpoints {
   MonotonicTime NextProbe(MonotonicTime now) const;
   // Somebody waits for an endpoint that works.
   bool AnyWanted() const;
+  std::vector<EndpointStatus> List() const;
 
  private:
   const Breaker::Options options_;

@@ -215,6 +215,11 @@ std::vector<CredentialStatus> RefreshScheduler::List(std::string_view after, siz
   return page;
 }
 
+std::vector<RefreshScheduler::EndpointStatus> RefreshScheduler::ListEndpoints() const {
+  absl::MutexLock lock(&mutex_);
+  return endpoints_->List();
+}
+
 CredentialStatus RefreshScheduler::StatusLocked(const Entry& entry, MonotonicTime now) const {
   CredentialStatus status = entry.Status();
   const auto* resting = std::get_if<Entry::Resting>(&entry.state);

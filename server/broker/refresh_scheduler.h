@@ -101,6 +101,14 @@ class RefreshScheduler {
   // Of Options::per_endpoint; flights under way go on.
   void SetPerEndpoint(int most);
 
+  // What it makes of a token endpoint.
+  struct EndpointStatus {
+    std::string url;
+    bool breaker_open = false;
+    size_t queued = 0;  // Refreshes that are due and have not started.
+  };
+  std::vector<EndpointStatus> ListEndpoints() const;
+
   // Answers that are in memory only, because the store would not take them. The one to page on.
   int unpersisted() const { return refresher_.unpersisted(); }
 

@@ -138,8 +138,7 @@ std::optional<TokenCache::Found> TokenCache::Find(std::string_view name, Monoton
   }
   const Box* const box = node->box.load(std::memory_order_acquire);
   return Found{.token = box == nullptr ? nullptr : box->token,
-               .dormant = node->dormant.load(std::memory_order_relaxed),
-               .calls = node->calls};
+               .dormant = node->dormant.load(std::memory_order_relaxed)};
 }
 
 std::optional<MonotonicTime> TokenCache::LastAsked(std::string_view name) const {
@@ -212,6 +211,7 @@ void TokenCache::Publish(AccessTokenPtr token) {
   const ReadLock lock;
   Node* const node = table_->Find(token->credential);
   if (node == nullptr) return;
+  token->calls.Set(node->calls);
   Box* const box = new Box(std::move(token));
   DeleteAfterGracePeriod(node->box.exchange(box, std::memory_order_acq_rel));
   node->dormant.store(false, std::memory_order_relaxed);

@@ -24,9 +24,6 @@ class TokenCache {
     AccessTokenPtr token;  // Null: none yet. May have expired.
     // Nobody asked for so long that it is not being refreshed: tell RefreshScheduler.
     bool dormant = false;
-    // What its callers got. Valid as long as the cache: of a credential that was removed it may
-    // belong to another by now.
-    telemetry::CredentialCalls* calls = nullptr;
   };
 
   TokenCache();
@@ -42,7 +39,8 @@ class TokenCache {
 
   bool Contains(std::string_view name) const;
 
-  // As Found::calls, without noting that somebody asked; null: no such credential.
+  // What its callers got; null: no such credential. Valid as long as the cache: of a credential that
+  // was removed it may belong to another by now. A published token knows it too.
   telemetry::CredentialCalls* CallsOf(std::string_view name) const;
 
   // In no order. `visit` must not block: nothing is freed meanwhile.

@@ -68,4 +68,20 @@ class CredentialCalls {
   std::array<Shard, kShards> shards_;
 };
 
+// Where an object that is shared and otherwise immutable keeps which credential's calls it is for.
+// Any thread.
+class CredentialCallsLink {
+ public:
+  CredentialCallsLink() = default;
+  CredentialCallsLink(CredentialCallsLink&& other) noexcept : calls_(other.get()) {}
+  CredentialCallsLink& operator=(CredentialCallsLink&&) = delete;
+
+  // Null: none yet.
+  CredentialCalls* get() const { return calls_.load(std::memory_order_acquire); }
+  void Set(CredentialCalls* calls) const { calls_.store(calls, std::memory_order_release); }
+
+ private:
+  mutable std::atomic<CredentialCalls*> calls_ = nullptr;
+};
+
 }  // namespace token_service::telemetry

@@ -162,12 +162,14 @@ class TokenServiceTest : public ::testing::Test {
   broker::TokenWatchers watchers_{{}, cache_, clock_};
   authz::PolicyInForce policy_{authz::AccessPolicy::AllowWithoutTls()};
   std::atomic<bool> draining_ = false;
+  telemetry::CallObserver observer_{AllOutcomes(), nullptr};
   const TokenServiceParts parts_{.issuer = issuer_,
                                  .watchers = watchers_,
                                  .cache = cache_,
                                  .policy = policy_,
                                  .clock = clock_,
-                                 .draining = draining_};
+                                 .draining = draining_,
+                                 .observer = observer_};
 };
 
 TEST_F(TokenServiceTest, AnswersNotableRequestsAsTheTypedServiceDoes) {

@@ -95,7 +95,7 @@ struct ServerConfig {
   Limits limits;
   LogSettings log;
   std::optional<Address> metrics_listen;
-  std::string audit_file;
+  std::string audit_file;  // Empty: among the log's lines.
 
   std::vector<NamedFile> files;
   std::vector<std::string> warnings;  // One line each, no secrets; to be logged at start.

@@ -19,6 +19,7 @@ namespace {
 using ::token::config::ConfigFile;
 
 constexpr std::string_view kDefaultListen = "127.0.0.1:50051";
+constexpr std::string_view kAmongTheLog = "-";
 
 absl::StatusOr<Address> ReadAddress(const std::string& text, const std::string& key,
                                     const ConfigSource& source) {
@@ -116,15 +117,17 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
     if (!file.metrics().has_listen()) return source.Error("metrics.listen", "is required");
     const auto address = ReadAddress(file.metrics().listen(), "metrics.listen", source);
     if (!address.ok()) return address.status();
+    if (!std::holds_alternative<TcpAddress>(*address)) {
+      return source.Error("metrics.listen", "expected HOST:PORT or [IPV6]:PORT, not a unix socket");
+    }
     config.metrics_listen = *address;
-    config.warnings.push_back("metrics.listen: this version serves no metrics");
   }
   if (file.has_audit()) {
     if (!file.audit().has_file()) return source.Error("audit.file", "is required");
     if (file.audit().file().empty()) return source.Error("audit.file", "must not be empty");
-    config.audit_file = source.Resolve(file.audit().file());
-    config.warnings.push_back(
-        "audit.file: this version writes no audit; operator calls are in the log");
+    if (file.audit().file() != kAmongTheLog) {
+      config.audit_file = source.Resolve(file.audit().file());
+    }
   }
   return absl::OkStatus();
 }

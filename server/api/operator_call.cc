@@ -1,0 +1,38 @@
+#include "server/api/operator_call.h"
+
+#include <utility>
+
+#include "server/api/caller.h"
+
+namespace token_service::api {
+
+OperatorCall::OperatorCall(telemetry::CallObserver& observer, const ListenerInfo& listener,
+                           grpc::CallbackServerContext& context, telemetry::Method method,
+                           std::string credential)
+    : observer_(observer),
+      method_(method),
+      kind_(listener.kind),
+      identity_(Caller(context, listener).identity().value_or(std::string_view())),
+      credential_(std::move(credential)),
+      peer_(context.peer()) {}
+
+grpc::Status OperatorCall::End(const std::optional<ApiError>& error) const {
+  if (!error.has_value()) {
+    Observe("OK", "OK");
+    return grpc::Status::OK;
+  }
+  Observe(CodeName(error->code), error->reason);
+  return ToGrpcStatus(*error);
+}
+
+grpc::Status OperatorCall::EndLeft() const {
+  Observe("CANCELLED", "CANCELLED");
+  return grpc::Status::CANCELLED;
+}
+
+void OperatorCall::Observe(std::string_view code, std::string_view reason) const {
+  observer_.OperatorCall(method_, telemetry::CallerHandle::Of(kind_, identity_), credential_, code,
+                         reason, peer_);
+}
+
+}  // namespace token_service::api

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "server/base/clock.h"
+#include "server/broker/credential_store.h"
+#include "server/telemetry/store_metrics.h"
+
+namespace token_service::broker {
+
+// Counts and times what another store does.
+class ObservingCredentialStore final : public CredentialStore {
+ public:
+  // All outlive this object.
+  ObservingCredentialStore(CredentialStore& inner, telemetry::StoreMetrics& metrics,
+                           const Clock& clock)
+      : inner_(inner), metrics_(metrics), clock_(clock) {}
+
+  absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) override;
+  absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) override;
+  absl::Status Conclude(const Conclusion& conclusion) override;
+  absl::Status Quarantine(const Evidence& evidence) override;
+  absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) override;
+  absl::StatusOr<CredentialRecord> Load(std::string_view name) override;
+  absl::Status Create(const CredentialRecord& record) override;
+  absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) override;
+  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
+                                   bool from_file) override;
+  absl::Status SetStanding(std::string_view name, Standing standing) override;
+  absl::Status Delete(std::string_view name) override;
+  absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
+
+ private:
+  template <typename Call>
+  auto Observe(telemetry::StoreOperation operation, Call call);
+
+  CredentialStore& inner_;
+  telemetry::StoreMetrics& metrics_;
+  const Clock& clock_;
+};
+
+}  // namespace token_service::broker
