@@ -18,7 +18,6 @@
 #include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
 #include "server/app/token_server.h"
-#include "server/app/version.h"
 #include "server/app/watchdog.h"
 #include "server/base/clock.h"
 #include "server/telemetry/log.h"
@@ -111,7 +110,7 @@ int Main(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (line->command == Command::kVersion) {
-    std::printf("token-server %s\n", std::string(kVersion).c_str());
+    std::puts("token-server " TOKEN_SERVICE_VERSION);
     return 0;
   }
   // Before the first look at the configuration: who changes it while we start says so by SIGHUP.

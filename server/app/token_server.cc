@@ -12,7 +12,6 @@
 #include "absl/time/clock.h"
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
-#include "server/app/version.h"
 #include "server/authz/caller_identity.h"
 #include "server/base/secret_memory.h"
 #include "server/broker/observing_credential_store.h"
@@ -27,6 +26,7 @@ namespace {
 using telemetry::Level;
 using telemetry::Log;
 
+constexpr std::string_view kVersion = TOKEN_SERVICE_VERSION;
 constexpr absl::Duration kHealthInterval = absl::Seconds(1);
 // For answers on their way when everything else is done.
 constexpr absl::Duration kLastAnswers = absl::Seconds(5);

@@ -49,6 +49,9 @@ void AppendQuoted(std::string& line, std::string_view text) {
     } else if (first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) {
       // U+0080 to U+009F: controls as well, and terminals obey them.
       absl::StrAppendFormat(&line, "\\u%04x", static_cast<unsigned char>(text[1]));
+    } else if (text.starts_with("\u2028") || text.starts_with("\u2029")) {
+      // Line and paragraph separator: some readers of lines split there.
+      line += text[2] == '\xA8' ? "\\u2028" : "\\u2029";
     } else {
       line += text.substr(0, length);
     }

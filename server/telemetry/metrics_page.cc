@@ -107,7 +107,7 @@ absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Create(Options options
     impl.exposer = std::make_unique<prometheus::Exposer>(
         std::vector<std::string>{"listening_ports", options.address, "num_threads", "4",
                                  "request_timeout_ms", "5000", "enable_keep_alive", "no"});
-    impl.exposer->RegisterCollectable(impl.sources, "/metrics");
+    impl.exposer->RegisterCollectable(impl.sources, "/metrics$");
   } catch (const std::exception&) {
     return absl::UnavailableError(absl::StrCat("metrics.listen: cannot listen on ", options.address,
                                                ": is the address free, and ours?"));

@@ -15,7 +15,7 @@ namespace token_service::telemetry {
 class MetricsPage {
  public:
   struct Options {
-    std::string address;                        // `127.0.0.1:9464`, `[::1]:0`.
+    std::string address;                        // `127.0.0.1:9464`, `localhost:0`; no IPv6.
     std::vector<const MetricsSource*> sources;  // In this order. Outlive the page.
   };
 

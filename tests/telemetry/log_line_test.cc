@@ -90,5 +90,12 @@ TEST(TextLineTest, LetsNoControlCharacterThrough) {
   EXPECT_EQ(Text("a\x1b[31m", {{"k", "b\x1b]0;x"}}), R"(a\u001b[31m k="b\u001b]0;x")");
 }
 
+TEST(JsonLineTest, NoReaderOfLinesSplitsAValue) {
+  const std::string line =
+      JsonLine(absl::UnixEpoch(), "e", {{"v", "a\u2028b\u2029c\u0085d\ve\ff"}});
+  EXPECT_EQ(line, R"({"time":"1970-01-01T00:00:00.000Z","event":"e",)"
+                  R"("v":"a\u2028b\u2029c\u0085d\u000be\u000cf"})");
+}
+
 }  // namespace
 }  // namespace token_service::telemetry

@@ -51,6 +51,13 @@ TEST(LogTest, LeavesOutWhatIsBelowTheLevel) {
   EXPECT_THAT(out, HasSubstr("loud"));
 }
 
+TEST(LogTest, TheAuditIsThereWhateverTheLevel) {
+  ConfigureLog(Level::kError, Format::kJson);
+  const std::string out = Captured([] { LogAudit("denied", {{"caller", "x"}}); });
+  EXPECT_THAT(out, HasSubstr(R"("level":"info","event":"denied","audit":true,"caller":"x"})"
+                             "\n"));
+}
+
 TEST(LogTest, LinesOfManyThreadsAreWhole) {
   ConfigureLog(Level::kInfo, Format::kJson);
   const std::string filler(500, 'x');

@@ -117,8 +117,10 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
     if (!file.metrics().has_listen()) return source.Error("metrics.listen", "is required");
     const auto address = ReadAddress(file.metrics().listen(), "metrics.listen", source);
     if (!address.ok()) return address.status();
-    if (!std::holds_alternative<TcpAddress>(*address)) {
-      return source.Error("metrics.listen", "expected HOST:PORT or [IPV6]:PORT, not a unix socket");
+    const auto* tcp = std::get_if<TcpAddress>(&*address);
+    if (tcp == nullptr || tcp->host.find(':') != std::string::npos) {
+      // Debian builds the library that serves them without IPv6.
+      return source.Error("metrics.listen", "expected IPV4:PORT or localhost:PORT");
     }
     config.metrics_listen = *address;
   }

@@ -1,6 +1,7 @@
 """token-server, as an operator runs it."""
 
 import json
+import os
 import pathlib
 import signal
 
@@ -20,6 +21,7 @@ class TokenServer:
         self.configure(credentials, **config)
         self.process: Process | None = None
         self.runs: list[Process] = []
+        self.environment: dict[str, str] = {}  # Besides the test's own.
         self._api: Api | None = None
 
     def configure(self, credentials: list[dict], **config) -> None:
@@ -32,7 +34,8 @@ class TokenServer:
         return self._launch(f"--config={self.config_file}", *flags)
 
     def _launch(self, *flags: str) -> Process:
-        process = Process([program("token-server"), *flags], self.directory / f"token-server-{len(self.runs)}")
+        process = Process([program("token-server"), *flags], self.directory / f"token-server-{len(self.runs)}",
+                          {**os.environ, **self.environment})
         self.runs.append(process)
         return process
 
