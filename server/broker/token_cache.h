@@ -39,8 +39,8 @@ class TokenCache {
 
   bool Contains(std::string_view name) const;
 
-  // What its callers got; null: no such credential. Valid as long as the cache: of a credential that
-  // was removed it may belong to another by now. A published token knows it too.
+  // What its callers got; null: no such credential. Valid as long as the cache: of a credential
+  // that was removed it may belong to another by now. A published token knows it too.
   telemetry::CredentialCalls* CallsOf(std::string_view name) const;
 
   // In no order. `visit` must not block: nothing is freed meanwhile.

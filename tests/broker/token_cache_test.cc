@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -204,7 +205,10 @@ TEST(TokenCacheTest, CountsTheCallsOfEachCredentialThatIsServed) {
   EXPECT_EQ(cache.CallsOf("unknown"), nullptr);
   telemetry::CredentialCalls* const calls = cache.CallsOf("a");
   ASSERT_NE(calls, nullptr);
-  EXPECT_EQ(cache.Find("a", MonotonicTime())->calls, calls);
+  auto token = std::make_shared<AccessToken>();
+  token->credential = "a";
+  cache.Publish(token);
+  EXPECT_EQ(token->calls.get(), calls);
   calls->CountIssued(CallerKind::kUnix);
   std::map<std::string, uint64_t> seen;
   cache.ForEachCalls([&](std::string_view name, const telemetry::CredentialCalls& of) {

@@ -1,7 +1,7 @@
 """What /metrics tells of a server that is used, and that fails."""
 
-import pathlib
-import signal
+import json
+import re
 import socket
 import sys
 import time
@@ -222,3 +222,40 @@ def test_without_the_key_nothing_is_served(sandbox, start_server):
 
 def test_loopback_by_its_name(sandbox, start_server):
     metrics.scrape(start_server([sandbox.credential()], metrics={"listen": "localhost:0"}))
+
+
+DEPLOY = ROOT / "deploy"
+
+
+def expressions() -> list[str]:
+    """Of the dashboard and of the alerts."""
+    dashboard = json.loads((DEPLOY / "grafana" / "token-service.json").read_text())
+    found = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    found += [each["query"]["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
+    alerts = (DEPLOY / "prometheus" / "alerts.yaml").read_text()
+    return found + re.findall(r"^ +expr: (>\n(?: {10}.*\n)+|.*\n)", alerts, re.MULTILINE)
+
+
+def test_dashboard_and_alerts_ask_for_what_there_is(server):
+    server.api.get("inbox")
+    page = metrics.scrape(server)
+    asked = {name for expression in expressions()
+             for name in re.findall(r"\b(?:token_service|process|exposer)_[a-z_]+", expression)}
+    assert len(asked) > 20
+    assert {name for name in asked if not page.family(name)} == set()
+
+
+def test_the_page_of_metrics_names_them_all(server):
+    server.api.get("inbox")
+    documented = set(re.findall(r"`((?:token_service|process|exposer)_[a-z_]+[a-z])`",
+                                (ROOT / "docs" / "metrics.md").read_text().split("## All of them")[1]))
+    assert documented == set(metrics.scrape(server).types)
+
+
+def test_alerts_are_sound_and_fire_when_they_should():
+    directory = DEPLOY / "prometheus"
+    metrics.promtool("check", "rules", "alerts.yaml", directory=directory)
+    metrics.promtool("test", "rules", "alerts_test.yaml", directory=directory)
+    alerts = set(re.findall(r"- alert: (\w+)", (directory / "alerts.yaml").read_text()))
+    assert alerts == set(re.findall(r"alertname: (\w+)", (directory / "alerts_test.yaml").read_text()))
+    assert alerts == set(re.findall(r"^## (\w+)", (ROOT / "docs" / "alerts.md").read_text(), re.MULTILINE))
