@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import sys
 import time
@@ -222,6 +223,23 @@ def test_without_the_key_nothing_is_served(sandbox, start_server):
 
 def test_loopback_by_its_name(sandbox, start_server):
     metrics.scrape(start_server([sandbox.credential()], metrics={"listen": "localhost:0"}))
+
+
+def test_a_reload_that_is_refused_and_one_that_is_taken(sandbox, server):
+    good = server.config_file.read_text()
+    server.config_file.write_text("listen: 7\n")
+    server.process.signal(signal.SIGHUP)
+    eventually(lambda: metrics.scrape(server)("token_service_config_reloads_total", outcome="refused") == 1, 20, "it is")
+    page = metrics.scrape(server)
+    assert page("token_service_config_last_reload_successful") == 0
+    since = page("token_service_config_taken_timestamp_seconds")
+    server.config_file.write_text(good)
+    server.process.signal(signal.SIGHUP)
+    eventually(lambda: metrics.scrape(server)("token_service_config_reloads_total", outcome="taken") == 1, 20, "it is")
+    page = metrics.scrape(server)
+    assert page("token_service_config_last_reload_successful") == 1
+    assert page("token_service_config_taken_timestamp_seconds") > since
+    assert [line["taken"] for line in server.events("reload")] == [False, True], "the audit has both"
 
 
 DEPLOY = ROOT / "deploy"
