@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace token_service::client {
@@ -10,6 +11,11 @@ namespace {
 class SourcePlugin final : public grpc::MetadataCredentialsPlugin {
  public:
   explicit SourcePlugin(std::shared_ptr<const TokenSource> source) : source_(std::move(source)) {}
+
+  // gRPC drops the plugin on a thread of its own, which may not wait; ending a source does.
+  ~SourcePlugin() override {
+    std::thread([source = std::move(source_)] {}).detach();
+  }
 
   // Answers on the caller's thread.
   bool IsBlocking() const override { return false; }
@@ -26,7 +32,7 @@ class SourcePlugin final : public grpc::MetadataCredentialsPlugin {
   }
 
  private:
-  const std::shared_ptr<const TokenSource> source_;
+  std::shared_ptr<const TokenSource> source_;
 };
 
 }  // namespace

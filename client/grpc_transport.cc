@@ -50,7 +50,10 @@ class GrpcTransport::Call {
   grpc::ClientContext context_;
 };
 
-// Those under way, by their id. A call takes itself out as the last thing it does.
+// Those under way, by their id. A call takes itself out as the last thing it does, and is destroyed
+// later, by the source's thread: with it may go the last reference to its channel, and with that
+// the completion queue of all callbacks, whose threads the destructor joins. On one of those
+// threads, where calls end, that would be the end of the process.
 class GrpcTransport::Calls {
  public:
   TransportSink* sink = nullptr;
@@ -64,11 +67,17 @@ class GrpcTransport::Calls {
   }
 
   void Remove(CallId id) {
-    std::shared_ptr<Call> call;  // Destroyed after the lock.
     absl::MutexLock lock(&mutex_);
     const auto found = calls_.find(id);
-    call = std::move(found->second);
+    ended_.push_back(std::move(found->second));
     calls_.erase(found);
+  }
+
+  // Destroys those that have ended. The source's thread.
+  void Reap() {
+    std::vector<std::shared_ptr<Call>> ended;
+    absl::MutexLock lock(&mutex_);
+    ended.swap(ended_);
   }
 
   void Cancel(CallId id) {
@@ -96,6 +105,7 @@ class GrpcTransport::Calls {
  private:
   absl::Mutex mutex_;
   std::map<CallId, std::shared_ptr<Call>> calls_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<Call>> ended_ ABSL_GUARDED_BY(mutex_);
 };
 
 class GrpcTransport::WatchCall final : public Call,
@@ -188,9 +198,13 @@ void GrpcTransport::StartGet(CallId id, uint64_t rejected_generation, absl::Dura
 
 void GrpcTransport::Cancel(CallId id) { calls_->Cancel(id); }
 
-void GrpcTransport::Shutdown() { calls_->CancelAll(); }
+void GrpcTransport::Shutdown() {
+  calls_->CancelAll();
+  calls_->Reap();
+}
 
 std::shared_ptr<grpc::Channel> GrpcTransport::Channel() {
+  calls_->Reap();
   if (calls_->connection_suspect.exchange(false)) channel_->Abandon();
   return channel_->Current();
 }

@@ -22,6 +22,7 @@ class CallCredentialsTest : public ::testing::Test {
   CallCredentialsTest()
       : api_("127.0.0.1:0", grpc::experimental::LocalServerCredentials(LOCAL_TCP)) {
     api_.AnswerWith(TokenOfGeneration(9));
+    server_.Push(TokenOfGeneration(1));
     TokenSourceOptions options;
     options.channel.server = server_.address();
     source_ = *TokenSource::Open(options);
@@ -45,7 +46,6 @@ class CallCredentialsTest : public ::testing::Test {
 };
 
 TEST_F(CallCredentialsTest, EachCallCarriesTheCurrentToken) {
-  server_.Push(TokenOfGeneration(1));
   ASSERT_TRUE(source_->Get(absl::Seconds(30)).ok());
   const grpc::Status status = CallApi();
   ASSERT_TRUE(status.ok()) << status.error_message();
@@ -60,13 +60,25 @@ TEST_F(CallCredentialsTest, EachCallCarriesTheCurrentToken) {
 TEST_F(CallCredentialsTest, WithoutATokenTheCallFailsAndSaysWhy) {
   server_.EndWatches(StatusWithReason(grpc::StatusCode::PERMISSION_DENIED, "not yours",
                                       "CREDENTIAL_NOT_PERMITTED"));
-  while (source_->Current().error().reason != ErrorReason::kCredentialNotPermitted) {
+  while (source_->Current().ok() ||
+         source_->Current().error().reason != ErrorReason::kCredentialNotPermitted) {
     absl::SleepFor(absl::Milliseconds(1));
   }
   const grpc::Status status = CallApi();
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(status.error_message(), ::testing::HasSubstr("CREDENTIAL_NOT_PERMITTED: not yours"));
   EXPECT_EQ(api_.gets(), 0);
+}
+
+TEST_F(CallCredentialsTest, TheLastCredentialsEndTheSource) {
+  ASSERT_TRUE(source_->Get(absl::Seconds(30)).ok());
+  ASSERT_TRUE(CallApi().ok());
+  auto credentials = MakeCallCredentials(source_);
+  const std::weak_ptr<const TokenSource> watched = source_;
+  source_.reset();
+  credentials.reset();
+  // Hangs, or is the end of the process, when a thread of gRPC's has to do it.
+  while (!watched.expired()) absl::SleepFor(absl::Milliseconds(1));
 }
 
 }  // namespace

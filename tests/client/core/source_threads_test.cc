@@ -110,25 +110,20 @@ TEST_F(SourceThreadsTest, ChangesAreToldOnTheSourcesThreadWithNoLockHeld) {
   EXPECT_EQ(reason.load(), ErrorReason::kCredentialNotFound);
 }
 
-TEST_F(SourceThreadsTest, TheDestructorLetsWaitersOut) {
+TEST_F(SourceThreadsTest, TheDestructorLetsAWaiterOut) {
   auto source = Open();
-  std::vector<std::thread> threads;
-  std::atomic<int> about_to = 0;
-  std::atomic<int> closed = 0;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&, waiting = source.get()] {
-      ++about_to;
-      const TokenOrError none = waiting->Get(absl::Hours(1));
-      if (!none.ok() && none.error().reason == ErrorReason::kClosed) ++closed;
-    });
-  }
-  while (about_to < 4) std::this_thread::yield();
-  transport_.AwaitStarted(1);
-  // Long enough for them to be inside; one who is not is what the contract forbids.
-  absl::SleepFor(absl::Milliseconds(50));
+  transport_.sink().OnToken(transport_.AwaitStarted(1)[0].call, Token(1));
+  const TokenOrError rejected = source->Get(absl::Hours(1));
+  ASSERT_TRUE(rejected.ok());
+  ErrorReason reason = ErrorReason::kNone;
+  std::thread waiter([&, waiting = source.get()] {
+    reason = waiting->Replace(*rejected, absl::Hours(1)).error().reason;
+  });
+  // Its report has been sent: it is inside.
+  transport_.AwaitStarted(2);
   source.reset();
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(closed.load(), 4);
+  waiter.join();
+  EXPECT_EQ(reason, ErrorReason::kClosed);
   EXPECT_TRUE(transport_.is_shut_down());
 }
 
