@@ -21,6 +21,7 @@ class IdleBroker {
   }
 
   broker::TokenIssuer& issuer() { return issuer_; }
+  broker::RefreshScheduler& scheduler() { return scheduler_; }
 
  private:
   class NoStore final : public broker::RotationStore {
