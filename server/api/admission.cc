@@ -16,6 +16,10 @@ std::variant<Admission::Admitted, ApiError> Admission::Admit(
   if (!caller.identity().has_value()) return CallerUnknown();
   const authz::Rights* const rights = policy_.Look().RightsOf(*caller.identity());
   if (rights == nullptr) return CredentialNotPermitted(requested.value_or(""));
+  if (rights->limiter != nullptr) {
+    const auto wait = rights->limiter->Take(*caller.identity(), clock_.Now());
+    if (wait.has_value()) return CalledTooOften(*wait);
+  }
   if (!requested.has_value()) return MalformedRequest();
   auto choice = ChooseCredential(*requested, *rights, cache_);
   if (auto* error = std::get_if<ApiError>(&choice)) return std::move(*error);

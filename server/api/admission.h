@@ -14,6 +14,7 @@
 #include "server/api/caller.h"
 #include "server/api/listener_info.h"
 #include "server/authz/policy_in_force.h"
+#include "server/base/clock.h"
 #include "server/broker/token_cache.h"
 
 namespace token_service::api {
@@ -23,8 +24,12 @@ class Admission {
  public:
   // All outlive this object.
   Admission(ListenerInfo listener, const authz::PolicyInForce& policy,
-            const broker::TokenCache& cache, const std::atomic<bool>& draining)
-      : listener_(std::move(listener)), policy_(policy), cache_(cache), draining_(draining) {}
+            const broker::TokenCache& cache, const Clock& clock, const std::atomic<bool>& draining)
+      : listener_(std::move(listener)),
+        policy_(policy),
+        cache_(cache),
+        clock_(clock),
+        draining_(draining) {}
 
   struct Admitted {
     Caller caller;
@@ -41,6 +46,7 @@ class Admission {
   const ListenerInfo listener_;
   const authz::PolicyInForce& policy_;
   const broker::TokenCache& cache_;
+  const Clock& clock_;
   const std::atomic<bool>& draining_;
 };
 

@@ -100,6 +100,13 @@ ApiError CredentialRequired() {
 
 ApiError ShuttingDown() { return FromRefusal(MakeRefusal(Reason::kShuttingDown), ""); }
 
+ApiError CalledTooOften(absl::Duration retry_after) {
+  return {.code = grpc::RESOURCE_EXHAUSTED,
+          .reason = "OVERLOADED",
+          .message = "this caller calls more often than it may",
+          .retry_after = retry_after};
+}
+
 std::span<const std::string_view> AllOutcomes() {
   static const std::vector<std::string_view>* const outcomes = [] {
     auto* all =

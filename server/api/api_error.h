@@ -36,6 +36,8 @@ ApiError CredentialNotPermitted(std::string_view credential);
 ApiError OperatorRequired(std::string_view credential);
 ApiError CredentialRequired();
 ApiError ShuttingDown();
+// This caller's own rate.
+ApiError CalledTooOften(absl::Duration retry_after);
 
 // Every reason there is, and `CANCELLED`: what metrics tell apart.
 std::span<const std::string_view> AllOutcomes();

@@ -92,6 +92,10 @@ std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* co
   if (!caller.identity().has_value()) return CallerUnknown();
   const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
   if (rights == nullptr || !rights->is_operator) return OperatorRequired(credential);
+  if (rights->limiter != nullptr) {
+    const auto wait = rights->limiter->Take(*caller.identity(), parts_.clock.Now());
+    if (wait.has_value()) return CalledTooOften(*wait);
+  }
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "server/api/api_error.h"
 #include "server/api/listener_info.h"
 #include "server/authz/policy_in_force.h"
+#include "server/base/clock.h"
 #include "server/broker/credential_registry.h"
 #include "server/broker/token_issuer.h"
 #include "server/telemetry/call_observer.h"
@@ -21,6 +22,7 @@ struct CredentialServiceParts {
   broker::CredentialRegistry& registry;
   broker::TokenIssuer& issuer;
   const authz::PolicyInForce& policy;
+  const Clock& clock;
   const std::atomic<bool>& draining;
   telemetry::CallObserver& observer;
 };

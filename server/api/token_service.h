@@ -39,7 +39,8 @@ class TokenServiceImpl final : public token::v1::TokenService::WithRawCallbackMe
                                        token::v1::TokenService::Service>> {
  public:
   TokenServiceImpl(ListenerInfo listener, const TokenServiceParts& parts)
-      : admission_(std::move(listener), parts.policy, parts.cache, parts.draining), parts_(parts) {}
+      : admission_(std::move(listener), parts.policy, parts.cache, parts.clock, parts.draining),
+        parts_(parts) {}
 
   grpc::ServerUnaryReactor* GetAccessToken(grpc::CallbackServerContext* context,
                                            const grpc::ByteBuffer* request,

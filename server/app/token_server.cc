@@ -10,6 +10,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/api/connection_limit.h"
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
 #include "server/authz/caller_identity.h"
@@ -53,6 +54,16 @@ void TellOfUnlockedSecrets() {
   Log(Level::kWarning,
       "not all secrets fit into locked memory and they may be swapped out: raise RLIMIT_MEMLOCK",
       {{"locked_bytes", use.locked}, {"unlocked_bytes", use.unlocked}});
+}
+
+// Each second at most.
+void TellOfRefusedConnections() {
+  static std::atomic<uint64_t> told = 0;
+  const uint64_t refused = api::RefusedConnections();
+  const uint64_t before = told.exchange(refused);
+  if (refused == before) return;
+  Log(Level::kWarning, "connections closed at once, there are too many",
+      {{"connections", refused - before}});
 }
 
 }  // namespace
@@ -158,12 +169,24 @@ absl::Status TokenServer::MakePolicy() {
   return absl::OkStatus();
 }
 
+void TokenServer::LimitConnections() {
+  const int wanted = config_.limits.connections;
+  const int most = api::LimitConnections(wanted);
+  if (most >= wanted) return;
+  Log(Level::kWarning, "limits.connections is more than this process may have files open",
+      {{"connections", most}});
+}
+
 absl::Status TokenServer::Listen() {
   if (absl::Status status = MakePolicy(); !status.ok()) return status;
+  LimitConnections();
   for (const Address& address : config_.listen) {
     const auto* socket = std::get_if<UnixAddress>(&address);
     const bool tls = certificate_ != nullptr && socket == nullptr;
-    api::GrpcListener::Options options{.address = FormatAddress(address)};
+    api::GrpcListener::Options options{
+        .address = FormatAddress(address),
+        .max_request_bytes = config_.limits.request_bytes,
+        .max_concurrent_streams = config_.limits.calls_per_connection};
     if (tls) {
       options.certificate = certificate_.get();
       options.kind = telemetry::CallerKind::kTls;
@@ -182,6 +205,7 @@ absl::Status TokenServer::Listen() {
                                               {.registry = *registry_,
                                                .issuer = *issuer_,
                                                .policy = *policy_,
+                                               .clock = SystemClock(),
                                                .draining = draining_,
                                                .observer = *observer_});
     if (!listener.ok()) return listener.status();
@@ -249,6 +273,7 @@ void TokenServer::WatchHealth() {
   const bool serving = !draining_.load() && scheduler_->unpersisted() == 0;
   for (const auto& listener : listeners_) listener->SetServing(serving);
   TellOfUnlockedSecrets();
+  TellOfRefusedConnections();
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
 }
 

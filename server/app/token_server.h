@@ -66,6 +66,7 @@ class TokenServer {
   absl::Status WireBroker();
   absl::Status LoadCredentials();
   absl::Status MakePolicy();
+  void LimitConnections();
   absl::Status Listen();
   store::StoreOptions StoreFiles() const;
   absl::Status ServeMetrics();

@@ -76,6 +76,7 @@ absl::Status TokenServer::TryReload(ServerConfig wanted) {
   watchers_->SetMaxWatchers(static_cast<size_t>(next.limits.watchers));
   scheduler_->SetPerEndpoint(next.limits.refreshes_per_endpoint);
   config_ = std::move(next);
+  LimitConnections();
   SetSocketModes();
   WatchTokenFiles();
   for (const std::string& warning : config_.warnings) Log(Level::kWarning, warning);

@@ -27,9 +27,12 @@ absl::Status CheckEntryIdentity(std::string_view identity) {
   return absl::OkStatus();
 }
 
-AccessPolicy AccessPolicy::AllowWithoutTls() {
+AccessPolicy AccessPolicy::AllowWithoutTls(std::shared_ptr<CallLimiter> limiter) {
   AccessPolicy policy;
-  policy.without_tls_ = Rights{.all_credentials = true, .credentials = {}, .is_operator = true};
+  policy.without_tls_ = Rights{.all_credentials = true,
+                               .credentials = {},
+                               .is_operator = true,
+                               .limiter = std::move(limiter)};
   return policy;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/authz/call_limiter.h"
 
 namespace token_service::authz {
 
@@ -17,6 +19,7 @@ struct Rights {
   bool all_credentials = false;
   absl::flat_hash_set<std::string> credentials;
   bool is_operator = false;
+  std::shared_ptr<CallLimiter> limiter;  // Null: it may call as often as it likes.
 
   bool MayUse(std::string_view credential) const;
   // The one credential it may use, if there is exactly one by name.
@@ -39,7 +42,7 @@ class AccessPolicy {
 
   // Without `callers`: whoever calls without TLS may do everything, over TLS nobody may do
   // anything.
-  static AccessPolicy AllowWithoutTls();
+  static AccessPolicy AllowWithoutTls(std::shared_ptr<CallLimiter> limiter = nullptr);
   // Nobody may do anything but who is named. INVALID_ARGUMENT: an identity twice, empty, or with a
   // `*` elsewhere.
   static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);

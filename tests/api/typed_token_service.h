@@ -22,7 +22,8 @@ class TypedTokenService final : public token::v1::TokenService::WithCallbackMeth
                                     token::v1::TokenService::Service> {
  public:
   TypedTokenService(ListenerInfo listener, const TokenServiceParts& parts)
-      : admission_(std::move(listener), parts.policy, parts.cache, parts.draining), parts_(parts) {}
+      : admission_(std::move(listener), parts.policy, parts.cache, parts.clock, parts.draining),
+        parts_(parts) {}
 
   grpc::ServerUnaryReactor* GetAccessToken(grpc::CallbackServerContext* context,
                                            const token::v1::GetAccessTokenRequest* request,

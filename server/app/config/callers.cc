@@ -28,6 +28,23 @@ void WarnOfNoCallers(ServerConfig& config) {
   }
 }
 
+absl::Status ReadRate(const token::config::Caller& from, const std::string& key,
+                      const ConfigSource& source, const Limits& limits, Caller& caller) {
+  constexpr uint32_t kMost = 1'000'000;
+  if (from.rate() > kMost) {
+    return source.Error(key + ".rate", absl::StrFormat("expected 0 to %d", kMost));
+  }
+  if (from.has_burst() && (from.burst() < 1 || from.burst() > kMost)) {
+    return source.Error(key + ".burst", absl::StrFormat("expected 1 to %d", kMost));
+  }
+  if (from.has_rate()) caller.rate = static_cast<int>(from.rate());
+  if (from.has_burst()) caller.burst = static_cast<int>(from.burst());
+  if (from.has_burst() && caller.rate.value_or(limits.caller_rate) == 0) {
+    return source.Error(key + ".burst", "means nothing without a rate");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSource& source,
@@ -60,6 +77,9 @@ absl::Status ReadCallers(const token::config::ConfigFile& file, const ConfigSour
                           absl::StrCat(QuoteForError(from.identity()), " given twice"));
     }
     Caller caller;
+    if (absl::Status rate = ReadRate(from, key, source, config.limits, caller); !rate.ok()) {
+      return rate;
+    }
     caller.identity = from.identity();
     caller.is_operator = from.operator_();
     for (int j = 0; j < from.credentials_size(); ++j) {

@@ -48,6 +48,9 @@ absl::StatusOr<Reconfiguration> Reconfigure(const ServerConfig& running, ServerC
   Keep("limits.refresh_workers", was.refresh_workers, limits.refresh_workers, to.at_next_start);
   Keep("limits.connect_timeout", was.connect_timeout, limits.connect_timeout, to.at_next_start);
   Keep("limits.exchange_timeout", was.exchange_timeout, limits.exchange_timeout, to.at_next_start);
+  Keep("limits.calls_per_connection", was.calls_per_connection, limits.calls_per_connection,
+       to.at_next_start);
+  Keep("limits.request_bytes", was.request_bytes, limits.request_bytes, to.at_next_start);
   return to;
 }
 

@@ -55,6 +55,8 @@ struct Caller {
   bool all_credentials = false;  // `"*"` among the credentials.
   std::vector<std::string> credentials;
   bool is_operator = false;
+  std::optional<int> rate;  // Calls a second. 0: any; absent: limits.caller_rate.
+  std::optional<int> burst;
 };
 
 struct Limits {
@@ -62,6 +64,11 @@ struct Limits {
   int refreshes_per_endpoint = 8;
   int waiting_calls = 10'000;
   int watchers = 10'000;
+  int connections = 0;              // 0: as many as there may be open files.
+  int calls_per_connection = 1000;  // At once.
+  int request_bytes = 64 * 1024;
+  int caller_rate = 0;   // Calls a second of each caller. 0: any.
+  int caller_burst = 0;  // 0: as many as caller_rate.
   absl::Duration connect_timeout = absl::Seconds(5);
   absl::Duration exchange_timeout = absl::Seconds(30);
   absl::Duration drain_timeout = absl::Seconds(45);  // 0: none.

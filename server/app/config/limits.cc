@@ -10,12 +10,16 @@ namespace {
 
 constexpr uint32_t kMostThreads = 1024;
 constexpr uint32_t kMostCalls = 10'000'000;
+constexpr uint32_t kMostRate = 1'000'000;
+// Those of TokenService are held to this anyway.
+constexpr uint32_t kLeastRequest = 4096;
+constexpr uint32_t kMostRequest = 16 << 20;
 
-absl::Status ReadCount(bool given, uint32_t value, const std::string& key, uint32_t most,
-                       const ConfigSource& source, int& out) {
+absl::Status ReadCount(bool given, uint32_t value, const std::string& key, uint32_t least,
+                       uint32_t most, const ConfigSource& source, int& out) {
   if (!given) return absl::OkStatus();
-  if (value < 1 || value > most) {
-    return source.Error(key, absl::StrFormat("expected 1 to %d, got %d", most, value));
+  if (value < least || value > most) {
+    return source.Error(key, absl::StrFormat("expected %d to %d, got %d", least, most, value));
   }
   out = static_cast<int>(value);
   return absl::OkStatus();
@@ -41,19 +45,30 @@ absl::Status ReadLimits(const token::config::ConfigFile& file, const ConfigSourc
     bool given;
     uint32_t value;
     const char* key;
+    uint32_t least;
     uint32_t most;
     int& out;
   } counts[] = {
-      {from.has_refresh_workers(), from.refresh_workers(), "limits.refresh_workers", kMostThreads,
-       to.refresh_workers},
+      {from.has_refresh_workers(), from.refresh_workers(), "limits.refresh_workers", 1,
+       kMostThreads, to.refresh_workers},
       {from.has_refreshes_per_endpoint(), from.refreshes_per_endpoint(),
-       "limits.refreshes_per_endpoint", kMostThreads, to.refreshes_per_endpoint},
-      {from.has_waiting_calls(), from.waiting_calls(), "limits.waiting_calls", kMostCalls,
+       "limits.refreshes_per_endpoint", 1, kMostThreads, to.refreshes_per_endpoint},
+      {from.has_waiting_calls(), from.waiting_calls(), "limits.waiting_calls", 1, kMostCalls,
        to.waiting_calls},
-      {from.has_watchers(), from.watchers(), "limits.watchers", kMostCalls, to.watchers},
+      {from.has_watchers(), from.watchers(), "limits.watchers", 1, kMostCalls, to.watchers},
+      {from.has_connections(), from.connections(), "limits.connections", 1, kMostCalls,
+       to.connections},
+      {from.has_calls_per_connection(), from.calls_per_connection(), "limits.calls_per_connection",
+       1, kMostCalls, to.calls_per_connection},
+      {from.has_request_bytes(), from.request_bytes(), "limits.request_bytes", kLeastRequest,
+       kMostRequest, to.request_bytes},
+      {from.has_caller_rate(), from.caller_rate(), "limits.caller_rate", 1, kMostRate,
+       to.caller_rate},
+      {from.has_caller_burst(), from.caller_burst(), "limits.caller_burst", 1, kMostRate,
+       to.caller_burst},
   };
   for (const auto& c : counts) {
-    const absl::Status status = ReadCount(c.given, c.value, c.key, c.most, source, c.out);
+    const absl::Status status = ReadCount(c.given, c.value, c.key, c.least, c.most, source, c.out);
     if (!status.ok()) return status;
   }
 
@@ -76,6 +91,9 @@ absl::Status ReadLimits(const token::config::ConfigFile& file, const ConfigSourc
     const auto duration = ReadDuration(d.value, d.key, d.least, absl::Hours(1), source);
     if (!duration.ok()) return duration.status();
     d.out = *duration;
+  }
+  if (to.caller_burst > 0 && to.caller_rate == 0) {
+    return source.Error("limits.caller_burst", "means nothing without limits.caller_rate");
   }
   if (to.drain_timeout < to.exchange_timeout) {
     config.warnings.push_back(

@@ -139,9 +139,9 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
 absl::StatusOr<ServerConfig> ValidateConfig(const ConfigFile& file, const ConfigSource& source) {
   ServerConfig config;
   config.allow_plaintext = file.allow_plaintext();
-  // Of the order only this matters: listen asks for tls, callers for credentials.
-  const auto steps = {ReadTls,         ReadSocketMode, ReadListen, ReadStorage,
-                      ReadCredentials, ReadCallers,    ReadLimits, ReadObservation};
+  // Of the order only this matters: listen asks for tls, callers for credentials and limits.
+  const auto steps = {ReadTls,         ReadSocketMode, ReadListen,  ReadStorage,
+                      ReadCredentials, ReadLimits,     ReadCallers, ReadObservation};
   for (const auto& step : steps) {
     if (absl::Status status = step(file, source, config); !status.ok()) return status;
   }

@@ -33,14 +33,15 @@ class TokenServer:
         """Starts the program without waiting for anything."""
         return self._launch(f"--config={self.config_file}", *flags)
 
-    def _launch(self, *flags: str) -> Process:
-        process = Process([program("token-server"), *flags], self.directory / f"token-server-{len(self.runs)}",
+    def _launch(self, *flags: str, under: list[str] = ()) -> Process:
+        process = Process([*under, program("token-server"), *flags], self.directory / f"token-server-{len(self.runs)}",
                           {**os.environ, **self.environment})
         self.runs.append(process)
         return process
 
-    def start(self) -> "TokenServer":
-        return self._start(self.launch())
+    def start(self, under: list[str] = ()) -> "TokenServer":
+        """under: a command that starts it, prlimit say."""
+        return self._start(self._launch(f"--config={self.config_file}", under=under))
 
     def start_with_flags(self, *flags: str) -> "TokenServer":
         """Without the file."""
