@@ -1,0 +1,60 @@
+"""What no operator means to configure: one clear line, the right exit code, and nothing done."""
+
+import pytest
+
+from harness.process import Process
+from harness.tools import program
+
+DATA = "data_dir: {directory}/data\n"
+BOMB = "x: &a0 [y,y,y,y,y,y,y,y,y]\n" + "".join(
+    f"x{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
+CREDENTIAL = "credentials:\n  - {{name: {name}, client_id: c, token_endpoint: 'http://127.0.0.1:1/t', refresh_token_file: r}}\n"
+
+
+def as_text(text: str):
+    return lambda path: path.write_text(text.replace("{directory}", str(path.parent)))
+
+
+def sparse(path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(100 << 20)
+
+
+# What to make of the file; what the line must say; the exit code of --check_config; of a start.
+BAD = {
+    "a directory": (lambda path: path.mkdir(), "is a directory", 2, 2),
+    "empty": (as_text(""), "empty", 2, 2),
+    "100 MiB of zeros": (sparse, "longer than", 2, 2),
+    "binary": (lambda path: path.write_bytes(bytes(range(256)) * 40), "not UTF-8", 2, 2),
+    "an alias bomb": (as_text(BOMB), "bad.yaml:", 2, 2),
+    "a name over two lines": (as_text(DATA + CREDENTIAL.format(name='"in\\nbox"')), "credentials[0].name", 2, 2),
+    "a name with NUL": (as_text(DATA + CREDENTIAL.format(name='"in\\0box"')), "credentials[0].name", 2, 2),
+    "a name too long": (as_text(DATA + CREDENTIAL.format(name="a" * 64)), "credentials[0].name", 2, 2),
+    "an address twice": (as_text(DATA + "listen: ['127.0.0.1:7', '127.0.0.1:7']\n"), "listen[1]", 2, 2),
+    "a socket's path too long": (as_text(DATA + f"listen: ['unix:/tmp/{'s' * 120}']\n"), "listen[0]", 2, 2),
+    "an identity twice": (as_text(DATA + "callers: [{identity: a, credentials: []}, {identity: a}]\n"),
+                          "callers[1].identity", 2, 2),
+    "a star in the middle": (as_text(DATA + "callers: [{identity: 'spiffe://*/x'}]\n"), "callers[0].identity", 2, 2),
+    "no identity": (as_text(DATA + "callers: [{credentials: ['*']}]\n"), "callers[0].identity", 2, 2),
+    # Of the world, not of the text: only a start finds out.
+    "a socket in no directory": (as_text(DATA + "listen: ['unix:{directory}/none/s']\n"), "none/s", 0, 1),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_file_is_one_line(what, tmp_path):
+    make, says, checked, started = BAD[what]
+    path = tmp_path / "bad.yaml"
+    make(path)
+    for flags, code in ((["--check_config"], checked), ([], started)):
+        process = Process([program("token-server"), f"--config={path}", *flags], tmp_path / f"run{len(flags)}")
+        assert process.wait() == code, process.stderr()
+        if code:
+            line = process.stderr().strip().splitlines()[-1]
+            assert says in line and len(line) < 500 and line.isprintable(), line
+
+
+def test_a_flag_given_twice_is_exit_2(tmp_path):
+    process = Process([program("token-server"), "--config=a", "--config=b"], tmp_path / "run")
+    assert process.wait() == 2
+    assert process.stderr() == "token-server: --config: given twice\n"
