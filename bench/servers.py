@@ -1,9 +1,11 @@
-"""Starts the servers that bench/compare and bench/instructions set side by side, and loads them."""
+"""Starts the servers that the programs of bench/ set side by side, and loads them."""
 
+import http.client
 import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import time
 
@@ -13,13 +15,19 @@ STOP_TIMEOUT = 30.0  # seconds
 LOAD_TIMEOUT = 300.0  # seconds; bench-load ends by itself long before
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
+# A policy of 1,001 callers, as a company has.
 CONFIG = """\
-listen: ["127.0.0.1:0"]
+listen: ["127.0.0.1:0"{more_listen}]
 data_dir: {directory}/data
-defaults: {{token_endpoint: "{sandbox_url}/token"}}
+{tls}defaults: {{token_endpoint: "{sandbox_url}/token"}}
+limits: {{watchers: 20000}}
 credentials:
-  - {{name: default, purpose: bench, client_id: bench, refresh_token_file: {directory}/refresh_token}}
+{credentials}
+callers:
+{callers}
 """
+OTHER_CALLERS = [f"spiffe://bench.example.org/ns/prod/sa/service-{i:04d}" for i in range(1000)]
+CALLER = "spiffe://bench.example.org/ns/prod/sa/bench"
 
 
 class Failed(Exception):
@@ -115,6 +123,20 @@ class Bench:
         self.children.append(Server(label, argv, core, self.directory))
         return self.children[-1].wait_until_serving()
 
+    def start_quiet(self, label, argv, core, address):
+        """A server that does not say where it listens."""
+        server = Server(label, argv, core, self.directory)
+        self.children.append(server)
+        server.address = address
+        host, port = address.split(":")
+        deadline = time.monotonic() + START_TIMEOUT
+        while server.process.poll() is None and time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex((host, int(port))) == 0:
+                    return server
+            time.sleep(0.02)
+        raise Failed(f"{label} does not serve")
+
     def load(self, server, *limits):
         """Runs bench-load once; its line of JSON."""
         argv = [str(self.bin_dir / "bench-load"), f"--server={server.address}", *limits]
@@ -124,22 +146,93 @@ class Bench:
             raise Failed(f"calls to {server.label} failed: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def contenders(self, wrap=lambda label: []):
-        """token-server with a token in its cache, then the empty servers. `wrap` gives a command to run each by."""
-        sandbox = self.start("ticket-api-sandbox", [
-            self.bin_dir / "ticket-api-sandbox", "--listen=127.0.0.1:0", "--client_id=bench",
-            f"--refresh_token_file={self.directory}/refresh_token"], self.client_core)
-        config = self.directory / "config.yaml"
-        config.write_text(CONFIG.format(directory=self.directory, sandbox_url=sandbox.address))
+    def sandbox(self, label="ticket-api-sandbox", *flags):
+        """A provider, and a function that mints a refresh token into a file for each name."""
+        provider = self.start(label, [self.bin_dir / "ticket-api-sandbox", "--listen=127.0.0.1:0", "--client_id=bench",
+                                      f"--refresh_token_file={self.directory}/unused", *flags], self.client_core)
 
-        def contender(label, program, *flags):
-            return self.start(label, [*wrap(label), self.bin_dir / program, *flags],
-                              self.server_core)
+        def mint(names, directory):
+            host = http.client.HTTPConnection(provider.address.removeprefix("http://"), timeout=30)
+            for name in names:
+                host.request("POST", "/sandbox/credentials", json.dumps({"name": name}),
+                             {"Content-Type": "application/json"})
+                (directory / name).write_text(json.loads(host.getresponse().read())["refresh_token"])
 
-        ours = contender("token-server", "token-server", f"--config={config}")
+        return provider, mint
+
+    def token_server(self, label, sandbox, credentials=("default",), more_listen=(), tls=None, identity="anonymous",
+                     wrap=()):
+        """token-server with tokens bought from `sandbox` for the named credentials."""
+        provider, mint = sandbox
+        directory = self.directory / re.sub(r"\W+", "-", label)
+        tokens = directory / "refresh-tokens"
+        tokens.mkdir(parents=True)
+        mint(credentials, tokens)
+        identities = [*OTHER_CALLERS, identity, *more_listen]
+        config = directory / "config.yaml"
+        config.write_text(CONFIG.format(
+            directory=directory, sandbox_url=provider.address, more_listen="".join(f', "{x}"' for x in more_listen),
+            tls=f"tls: {json.dumps(tls)}\n" if tls else "",
+            credentials="\n".join(f"  - {{name: {name}, client_id: bench, refresh_token_file: {tokens}/{name}}}" for name in credentials),
+            callers="\n".join(f'  - {{identity: "{x}", credentials: [default]}}' for x in identities)))
+        return self.start(label, [*wrap, self.bin_dir / "token-server", f"--config={config}"], self.server_core)
+
+    def certificates(self):
+        """An authority's file, and a (certificate, key) pair for the server and one for a client."""
+        ca = [self.directory / "ca.pem", self.directory / "ca.key"]
+        new_key = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+        def openssl(*arguments):
+            done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+            if done.returncode != 0:
+                raise Failed(f"openssl: {done.stderr}")
+
+        def issued(name, san):
+            pair = [self.directory / f"{name}.pem", self.directory / f"{name}.key"]
+            request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
+            extensions.write_text(f"subjectAltName={san}\n")
+            openssl(*new_key, "-subj", "/O=Bench", "-keyout", pair[1], "-out", request)
+            openssl("x509", "-req", "-in", request, "-CA", ca[0], "-CAkey", ca[1], "-CAcreateserial", "-days", "2",
+                    "-extfile", extensions, "-out", pair[0])
+            return pair
+
+        openssl(*new_key, "-x509", "-days", "2", "-subj", "/CN=Bench", "-keyout", ca[1], "-out", ca[0])
+        return (ca[0], issued("server", "IP:127.0.0.1,DNS:localhost"),
+                issued("client", f"URI:{CALLER},DNS:bench.example.org"))
+
+    def empty_server(self, label, size, *flags, wrap=()):
+        return self.start(label, [*wrap, self.bin_dir / "bench-empty-server", f"--token_bytes={size}", *flags],
+                          self.server_core)
+
+    def contenders(self, wrap=lambda label: [], alone=False):
+        """For bench/instructions: token-server with a token in its cache, then, unless it is to be `alone`, the
+        empty servers. `wrap` gives a command to run each by."""
+        ours = self.token_server("token-server", self.sandbox(), wrap=wrap("token-server"))
         # Buys the token, and tells its length.
-        first = self.load(ours, "--calls=1", "--concurrency=1")
-        size = f"--token_bytes={first['token_bytes']}"
-        return [ours, contender("empty", "bench-empty-server", size),
-                contender("empty, deadlock detection on", "bench-empty-server", size,
-                          "--deadlock_detection")]
+        size = self.load(ours, "--calls=1", "--concurrency=1")["token_bytes"]
+        if alone:
+            return [ours]
+        tuned, as_it_comes = "empty, deadlock detection off", "empty"
+        return [ours, self.empty_server(as_it_comes, size, "--deadlock_detection", wrap=wrap(as_it_comes)),
+                self.empty_server(tuned, size, wrap=wrap(tuned))]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + START_TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(f"no {what} within {START_TIMEOUT:g} s")
+        time.sleep(0.1)
+
+
+def stats(provider):
+    """What a ticket-api-sandbox has counted."""
+    host = http.client.HTTPConnection(provider.address.removeprefix("http://"), timeout=30)
+    host.request("GET", "/sandbox/stats")
+    return json.loads(host.getresponse().read())

@@ -160,7 +160,7 @@ void RefreshScheduler::Enable(CredentialSettingsPtr settings, const CredentialRe
   {
     absl::MutexLock lock(&mutex_);
     Entry* const entry = FindLocked(record.name);
-    if (entry != nullptr && (entry->running() || entry->unpersisted.has_value())) {
+    if (entry != nullptr && (entry->running() || entry->unpersisted != nullptr)) {
       // What lands is newer than the record.
       entry->disabled = false;
       entry->settings = std::move(settings);
@@ -185,7 +185,7 @@ void RefreshScheduler::OnGrantReplaced(std::string_view name) {
     entry->facts.doubt_since.reset();
     // A flight under way carries the old refresh token; what it reports is no news of the new one.
     // An answer not stored yet is stored first (as evidence, most likely).
-    entry->replaced = entry->running() || entry->unpersisted.has_value();
+    entry->replaced = entry->running() || entry->unpersisted != nullptr;
     if (!entry->replaced) {
       EnqueueLocked(*entry, /*wanted=*/true);
     } else if (!entry->running()) {
@@ -269,7 +269,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     if (need == Need::kOperator || now < running->patience_end) return Underway{};
     return MakeRefusal(Reason::kProviderUnavailable, options_.patience);
   }
-  if (entry->dead() || entry->unpersisted.has_value()) return RefusalLocked(*entry, now);
+  if (entry->dead() || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
   if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {
     facts.last_asked = now;
     const RefreshPlan plan = PlanRefresh(*entry->settings, facts, now);
@@ -302,7 +302,7 @@ Refusal RefreshScheduler::RefusalLocked(const Entry& entry, MonotonicTime now) c
   const auto* resting = std::get_if<Entry::Resting>(&entry.state);
   const MonotonicTime again = resting != nullptr ? resting->plan.when : now;
   const absl::Duration wait = std::max(again - now, absl::Milliseconds(10));
-  if (entry.unpersisted.has_value()) return MakeRefusal(Reason::kStoreUnavailable, wait);
+  if (entry.unpersisted != nullptr) return MakeRefusal(Reason::kStoreUnavailable, wait);
   if (resting != nullptr && resting->plan.why == Why::kHold) {
     return MakeRefusal(Reason::kRefreshInDoubt, wait);
   }
@@ -317,7 +317,7 @@ RefreshScheduler::Entry* RefreshScheduler::FindLocked(std::string_view name) con
 }
 
 RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
-  if (entry.unpersisted.has_value()) return {entry.facts.retry_at.value_or(now), Why::kRetry};
+  if (entry.unpersisted != nullptr) return {entry.facts.retry_at.value_or(now), Why::kRetry};
   if (entry.disabled) return {MonotonicTime::Never(), Why::kNever};
   if (entry.held_elsewhere) return {entry.facts.retry_at.value_or(now), Why::kRetry};
   if (const auto asked = cache_.LastAsked(entry.settings->name); asked.has_value()) {
@@ -355,7 +355,7 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
   while (!due_.empty() && due_.begin()->first <= now.since_origin()) {
     Entry& entry = *due_.begin()->second;
     WakeLocked(entry);
-    if (entry.unpersisted.has_value()) {
+    if (entry.unpersisted != nullptr) {
       StartPersistLocked(entry, effects);
     } else if (entry.dead()) {
       RestLocked(entry, now);
@@ -442,7 +442,8 @@ void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
       [this, entry = entry.shared_from_this(), pending = std::move(*entry.unpersisted)]() mutable {
         Persist(entry, std::move(pending));
       });
-  entry.unpersisted.emplace();  // Its place; Land puts it back or clears it.
+  // Its place; Land puts it back or clears it.
+  entry.unpersisted = std::make_unique<Unpersisted>();
 }
 
 void RefreshScheduler::ArmLocked(MonotonicTime now) {
@@ -532,14 +533,14 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
       if (entry->disabled) {
         RestLocked(*entry, now);
         effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
-      } else if (entry->replaced && !entry->unpersisted.has_value()) {
+      } else if (entry->replaced && entry->unpersisted == nullptr) {
         entry->replaced = false;
         EnqueueLocked(*entry, /*wanted=*/true);
       } else {
         RestLocked(*entry, now);
         const RefreshPlan& plan = std::get<Entry::Resting>(entry->state).plan;
         const bool without_token =
-            failed != nullptr || (entry->unpersisted.has_value() && entry->facts.token == nullptr);
+            failed != nullptr || (entry->unpersisted != nullptr && entry->facts.token == nullptr);
         // Callers wait on through a replay that starts at once, and while another replica is at it.
         if (!without_token && !entry->held_elsewhere) {
           effects.settled.emplace_back(entry->settings->name, std::nullopt);
@@ -605,7 +606,7 @@ bool RefreshScheduler::Drain(absl::Duration timeout) {
     draining_ = true;
     // Their backoff may have grown longer than `timeout`.
     for (const auto& [name, entry] : entries_) {
-      if (!entry->unpersisted.has_value() || entry->running()) continue;
+      if (entry->unpersisted == nullptr || entry->running()) continue;
       entry->tries = 0;
       WakeLocked(*entry);
       StartPersistLocked(*entry, effects);

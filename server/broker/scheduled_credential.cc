@@ -63,7 +63,7 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
                           .last_refresh_time = last_refresh_time,
                           .last_error_reason = last_error_reason,
                           .consecutive_failures = failures,
-                          .unpersisted = unpersisted.has_value()};
+                          .unpersisted = unpersisted != nullptr};
   if (disabled) {
     status.state = CredentialState::kDisabled;
     return status;
@@ -91,7 +91,7 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
 }
 
 bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landing) {
-  const bool was_unpersisted = unpersisted.has_value();
+  const bool was_unpersisted = unpersisted != nullptr;
   unpersisted.reset();
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   if (replaced && failed != nullptr) return false;
@@ -121,7 +121,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     if (pinned->token != nullptr) SetToken(pinned->token, landing.wall);
     tries = tries_so_far;
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
-    unpersisted = std::move(*pinned);
+    unpersisted = std::make_unique<Unpersisted>(std::move(*pinned));
   } else {
     return ApplyFailure(*failed, landing);
   }

@@ -75,11 +75,11 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   RefreshFacts facts;
   std::variant<Resting, Queued, Running> state =
       Resting{{MonotonicTime::Never(), RefreshPlan::Why::kNever}};
-  uint64_t ticket = 0;      // Of its latest place in a queue.
-  uint64_t flights = 0;     // So far.
-  uint64_t generation = 0;  // As stored (or about to be).
-  std::optional<Unpersisted> unpersisted;
-  std::optional<Reason> last_reason;  // Of this process's last failure.
+  uint64_t ticket = 0;                       // Of its latest place in a queue.
+  uint64_t flights = 0;                      // So far.
+  uint64_t generation = 0;                   // As stored (or about to be).
+  std::unique_ptr<Unpersisted> unpersisted;  // Null, nearly always.
+  std::optional<Reason> last_reason;         // Of this process's last failure.
   std::string last_error_reason;
   uint32_t failures = 0;  // In a row, restarts included.
   int tries = 0;          // In a row, of this process: what the backoff grows with.

@@ -13,7 +13,7 @@
 namespace token_service::sandbox {
 namespace {
 
-constexpr size_t kMaxCredentials = 1000;
+constexpr size_t kMaxCredentials = 10'000;
 constexpr size_t kMaxSpentTokens = 256;
 
 // What `kid` says of an access token. Without the number two tokens of one second would be the same

@@ -237,8 +237,8 @@ TEST_F(TokenAuthorityTest, MintingANameAgainAuthorisesItAnew) {
 TEST_F(TokenAuthorityTest, KeepsABoundedNumberOfCredentials) {
   TokenAuthority authority = Authority();
   const std::string oldest = authority.Mint("oldest");
-  for (int i = 0; i < 1000; ++i) authority.Mint("c" + std::to_string(i));
-  EXPECT_EQ(authority.Stats().credentials.size(), 1000u);
+  for (int i = 0; i < 10'000; ++i) authority.Mint("c" + std::to_string(i));
+  EXPECT_EQ(authority.Stats().credentials.size(), 10'000u);
   EXPECT_TRUE(Refused(authority, oldest));
 }
 
