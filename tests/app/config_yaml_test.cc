@@ -80,7 +80,7 @@ TEST(YamlToProtoTest, BadFilesGetOneLineWithFileLineAndKey) {
       {"", "1: empty"},
       {"# nothing\n", "1: empty"},
       {"~", "1: empty"},
-      {"data_dir: a\n---\ndata_dir: b\n", "3: a second document (---)"},
+      {"data_dir: a\n---\ndata_dir: b\n", "2: a second document (---)"},
       {"data_dir: a\n\tlisten: []\n",
        "2: malformed YAML: illegal tab when looking for indentation"},
       {"listen:\n\t- a\n", "2: malformed YAML: illegal block entry"},
@@ -193,6 +193,14 @@ TEST(YamlToProtoTest, RefusesWhatIsNestedTooDeeply) {
        {"data_dir: " + repeated("[", 100'000) + repeated("]", 100'000), repeated("[", 900'000),
         repeated("{a: ", 100'000), repeated("- ", 1 << 20), repeated("? ", 900'000)}) {
     EXPECT_EQ(ErrorOf(text), "/etc/x.yaml:1: malformed YAML") << text.substr(0, 20);
+  }
+}
+
+// yaml-cpp takes each for a document without an end, or for endlessly many.
+TEST(YamlToProtoTest, RefusesACommaWhereADocumentShouldBegin) {
+  for (const std::string text :
+       {",", ",a", "---\n,", ",*d]\nf: &f [*e]\n", ",{", "data_dir: d\n...\n,"}) {
+    EXPECT_NE(ErrorOf(text), "") << text;
   }
 }
 

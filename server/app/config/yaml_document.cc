@@ -1,9 +1,11 @@
 #include "server/app/config/yaml_document.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -62,6 +64,39 @@ bool HasTooManyTokens(std::string_view text) {
          }) > kMaxIndicators;
 }
 
+// Where each document begins; what is in it is passed over.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { starts_.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  const std::vector<YAML::Mark>& starts() const { return starts_; }
+
+ private:
+  std::vector<YAML::Mark> starts_;
+};
+
+// The first documents, two at most. YAML::LoadAll reads on while there are any, and a comma where a
+// document should begin is an empty one that ends where it began: it fills the memory.
+std::vector<YAML::Mark> FirstDocuments(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStarts documents;
+  while (documents.starts().size() < 2 && parser.HandleNextDocument(documents)) {
+  }
+  return documents.starts();
+}
+
 // 0: all of it is UTF-8. Otherwise the line (from 1) that is not.
 int LineThatIsNotUtf8(std::string_view text) {
   int line = 1;
@@ -86,15 +121,14 @@ absl::StatusOr<YAML::Node> ParseYamlDocument(std::string_view text, const Config
   try {
     // The end of the document, said aloud: yaml-cpp lets the end of the text close a quote that is
     // open, and the rest of the file would be taken for one value.
-    const std::vector<YAML::Node> documents =
-        YAML::LoadAll(absl::StrCat(std::string(text), "\n...\n"));
-    if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) {
-      return source.ErrorAtLine(1, "empty");
-    }
+    const std::string whole = absl::StrCat(std::string(text), "\n...\n");
+    const std::vector<YAML::Mark> documents = FirstDocuments(whole);
     if (documents.size() > 1) {
-      return source.ErrorAtLine(documents[1].Mark().line + 1, "a second document (---)");
+      return source.ErrorAtLine(documents[1].line + 1, "a second document (---)");
     }
-    return documents[0];
+    YAML::Node document = YAML::Load(whole);
+    if (document.IsNull()) return source.ErrorAtLine(1, "empty");
+    return document;
   } catch (const YAML::ParserException& error) {
     const auto last = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
     return source.ErrorAtLine(std::min(error.mark.line + 1, last), SafeComplaint(error));
