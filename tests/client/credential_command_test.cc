@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -10,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "tests/client/fake_credential_service.h"
 #include "tests/client/fake_token_service.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::client {
 namespace {
@@ -26,7 +26,6 @@ class CredentialCommandTest : public ::testing::Test {
   ~CredentialCommandTest() override {
     std::cin.rdbuf(stdin_);
     std::cin.clear();
-    std::remove(file_.c_str());
   }
 
   int Run(std::vector<std::string> arguments) {
@@ -52,8 +51,8 @@ class CredentialCommandTest : public ::testing::Test {
   std::ostringstream err_;
   std::istringstream input_;
   std::streambuf* const stdin_ = std::cin.rdbuf();
-  const std::string file_ = ::testing::TempDir() + "credential_command_test." +
-                            ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  const testing::TempDir directory_;
+  const std::string file_ = directory_.File("refresh-token");
 };
 
 TEST_F(CredentialCommandTest, CreatesFromTheRefreshTokenInAFile) {

@@ -6,27 +6,26 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::client {
 namespace {
 
 class ReloadingChannelTest : public ::testing::Test {
  protected:
-  ReloadingChannelTest() : directory_(::testing::TempDir() + "/reloading-channel") {
-    std::filesystem::create_directories(directory_);
+  ReloadingChannelTest() {
     for (const char* name : {"ca.pem", "client.pem", "client.key"}) Write(name, "one");
     options_ = {.server = "127.0.0.1:1",
-                .tls_ca_file = directory_ + "/ca.pem",
-                .tls_certificate_file = directory_ + "/client.pem",
-                .tls_private_key_file = directory_ + "/client.key"};
+                .tls_ca_file = directory_.File("ca.pem"),
+                .tls_certificate_file = directory_.File("client.pem"),
+                .tls_private_key_file = directory_.File("client.key")};
   }
-  ~ReloadingChannelTest() override { std::filesystem::remove_all(directory_); }
 
   void Write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ + "/" + name) << "-----BEGIN " << text << "\n";
+    std::ofstream(directory_.File(name)) << "-----BEGIN " << text << "\n";
   }
 
-  std::string directory_;
+  const testing::TempDir directory_;
   ChannelOptions options_;
 };
 
@@ -48,9 +47,9 @@ TEST_F(ReloadingChannelTest, IsAnotherWhenAnyFileHasChanged) {
 TEST_F(ReloadingChannelTest, GoesOnWhenAFileIsMissingOrHalfWritten) {
   const auto channel = *ReloadingChannel::Create(options_);
   const auto before = channel->Current();
-  std::filesystem::remove(directory_ + "/client.key");
+  std::filesystem::remove(directory_.File("client.key"));
   EXPECT_EQ(channel->Current(), before);
-  std::ofstream(directory_ + "/client.key") << "-----BEG";
+  std::ofstream(directory_.File("client.key")) << "-----BEG";
   EXPECT_EQ(channel->Current(), before);
   Write("client.key", "two");
   EXPECT_NE(channel->Current(), before);

@@ -9,12 +9,14 @@
 
 #include "gtest/gtest.h"
 #include "tests/client/fake_token_service.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::client {
 namespace {
 
 using token_service::testing::FakeTokenService;
 using token_service::testing::StatusWithReason;
+using token_service::testing::TempDir;
 using token_service::testing::TokenOfGeneration;
 
 class TokenSourceTest : public ::testing::Test {
@@ -118,7 +120,8 @@ TEST_F(TokenSourceTest, ATokenTakenAwayIsGone) {
 }
 
 TEST_F(TokenSourceTest, AServerThatComesBackIsFoundAgain) {
-  const std::string address = "unix:" + ::testing::TempDir() + "/token-source-test.sock";
+  const TempDir directory;
+  const std::string address = "unix:" + directory.File("server.sock");
   auto service = std::make_unique<FakeTokenService>(address);
   service->Push(TokenOfGeneration(1));
   const auto source = Open(address);
@@ -144,7 +147,8 @@ TEST_F(TokenSourceTest, AStreamBrokenAgainAndAgainStillBringsTokens) {
 }
 
 TEST_F(TokenSourceTest, AServerThatIsNotThereYetIsWaitedFor) {
-  const std::string address = "unix:" + ::testing::TempDir() + "/token-source-late.sock";
+  const TempDir directory;
+  const std::string address = "unix:" + directory.File("server.sock");
   const auto source = Open(address);
   EXPECT_EQ(source->Get(absl::Milliseconds(20)).error().code, grpc::StatusCode::UNAVAILABLE);
   FakeTokenService service(address);

@@ -10,7 +10,7 @@
 #include "server/store/open_credential_store.h"
 #include "server/store/sqlite_credential_store.h"
 #include "tests/store/records.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::store {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "server/broker/credential_store.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::testing {
 

@@ -9,7 +9,7 @@
 #include "server/store/sqlite_credential_store.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/store/records.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::testing {
 namespace {

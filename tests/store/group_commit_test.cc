@@ -13,7 +13,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "tests/store/faulty_vfs.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::store {
 namespace {

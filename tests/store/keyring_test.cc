@@ -8,7 +8,7 @@
 #include <string>
 
 #include "tests/store/captured_log.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::store {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "server/store/keyring.h"
 #include "tests/store/records.h"
-#include "tests/store/temp_dir.h"
+#include "tests/testing/temp_dir.h"
 
 namespace token_service::store {
 namespace {
