@@ -15,6 +15,7 @@
 #include "server/app/config/command_line.h"
 #include "server/app/config/config.h"
 #include "server/app/config/flags.h"
+#include "server/app/library_logs.h"
 #include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
 #include "server/app/token_server.h"
@@ -87,6 +88,8 @@ int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& n
       notifier.watchdog_timeout(), [&notifier] { notifier.Alive(); }, SystemClock());
   absl::StatusOr<std::unique_ptr<TokenServer>> server = TokenServer::Start(std::move(config));
   if (!server.ok()) {
+    // What led to it comes before it.
+    telemetry::FlushLog();
     return Fail(server.status(),
                 absl::IsInvalidArgument(server.status()) ? kUsageError : kRuntimeError);
   }
@@ -139,5 +142,6 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
   token_service::app::KeepMemoryPrivate();
+  token_service::app::TakeOverLibraryLogs();
   return token_service::app::Main({argv + 1, argv + argc});
 }

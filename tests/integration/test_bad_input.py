@@ -1,5 +1,10 @@
-"""What no operator means to configure: one clear line, the right exit code, and nothing done."""
+"""What no operator means to configure: one clear line, the right exit code, and nothing done. And what no client means to
+send: a refusal, and a log that stays one."""
 
+import json
+import socket
+
+import grpc
 import pytest
 
 from harness.process import Process
@@ -58,3 +63,32 @@ def test_a_flag_given_twice_is_exit_2(tmp_path):
     process = Process([program("token-server"), "--config=a", "--config=b"], tmp_path / "run")
     assert process.wait() == 2
     assert process.stderr() == "token-server: --config: given twice\n"
+
+
+NO_TEXT = b"sentinel-\xff\xfe-sentinel"  # Not UTF-8, as a string of a message must be.
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_bytes_that_are_no_text_are_refused_and_the_log_stays_json(level, start_sandbox, start_server):
+    server = start_server([start_sandbox().credential()], log={"level": level})
+    first_field = b"\x0a" + bytes([len(NO_TEXT)]) + NO_TEXT
+    for method in ("TokenService/GetAccessToken", "CredentialService/GetCredential", "CredentialService/DeleteCredential",
+                   "CredentialService/CreateCredential"):
+        with pytest.raises(grpc.RpcError) as refused:
+            server.api.channel.unary_unary(f"/token.v1.{method}")(first_field, timeout=20)
+        # The last one is gRPC's own word for it, in its callback API.
+        assert refused.value.code().name in ("INVALID_ARGUMENT", "INTERNAL", "UNIMPLEMENTED"), refused.value
+    with pytest.raises(grpc.RpcError):
+        list(server.api.channel.unary_stream("/token.v1.TokenService/WatchAccessToken")(first_field, timeout=20))
+    # And to gRPC itself, which complains of it.
+    host, port = server.address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: \xff\r\n\r\n")
+        while connection.recv(4096):
+            pass
+    assert server.api.get().access_token
+    assert server.stop() == 0
+    for line in server.process.stderr().splitlines():
+        assert isinstance(json.loads(line), dict), line
+        assert "sentinel" not in line
+    assert bool(server.events("protobuf")) == (level == "debug"), "Protobuf did complain"

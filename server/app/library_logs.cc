@@ -1,0 +1,51 @@
+#include "server/app/library_logs.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+
+#include <string>
+#include <string_view>
+
+#include "server/telemetry/log.h"
+
+namespace token_service::app {
+namespace {
+
+using telemetry::Level;
+using telemetry::Log;
+
+// A chain of gRPC's errors can be pages long; what happened is at its beginning.
+constexpr size_t kLongestText = 1000;
+
+std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+void FromGrpc(gpr_log_func_args* line) {
+  if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
+  const std::string_view text = line->message;
+  // Its assertions abort at once: nothing written later would be seen.
+  const bool last_words = text.starts_with("assertion failed");
+  Log(last_words ? Level::kError : Level::kWarning, "grpc",
+      {{"text", text.substr(0, kLongestText)},
+       {"file", BaseName(line->file)},
+       {"line", line->line}});
+  if (last_words) telemetry::FlushLog();
+}
+
+void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
+                  const std::string& /*text*/) {
+  const bool last_words = level == google::protobuf::LOGLEVEL_FATAL;
+  Log(last_words ? Level::kError : Level::kDebug, "protobuf",
+      {{"file", BaseName(file)}, {"line", line}});
+  if (last_words) telemetry::FlushLog();
+}
+
+}  // namespace
+
+void TakeOverLibraryLogs() {
+  gpr_set_log_function(FromGrpc);
+  // Whatever GRPC_VERBOSITY says.
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+  google::protobuf::SetLogHandler(FromProtobuf);
+}
+
+}  // namespace token_service::app
