@@ -231,7 +231,8 @@ absl::Status TokenServer::ServeMetrics() {
                                                            .watchers = *watchers_,
                                                            .exchanges = exchange_metrics_,
                                                            .clock = SystemClock()});
-  server_metrics_ = std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_);
+  server_metrics_ = std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_,
+                                                               api::RefusedConnections);
   process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
   auto page = telemetry::MetricsPage::Create(
       {.address = FormatAddress(*config_.metrics_listen),

@@ -53,6 +53,9 @@ void ServerMetrics::CollectCalls(MetricsSink& sink) const {
 
 void ServerMetrics::Collect(MetricsSink& sink) const {
   CollectCalls(sink);
+  Single(sink, MetricType::kCounter, "token_service_connections_refused_total",
+         "Connections closed at once: there were as many as limits.connections, or as files allow.",
+         refused_connections_());
   Single(sink, MetricType::kCounter, "token_service_audit_lines_total",
          "Lines of the audit, dropped ones included.", audit_.lines());
   Single(sink, MetricType::kCounter, "token_service_audit_lines_dropped_total",

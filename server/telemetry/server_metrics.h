@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/call_observer.h"
 #include "server/telemetry/metrics_sink.h"
@@ -7,12 +9,19 @@
 
 namespace token_service::telemetry {
 
-// The calls, the audit, the log and the configuration.
+// The calls, the connections, the audit, the log and the configuration.
 class ServerMetrics final : public MetricsSource {
  public:
+  // How many connections were refused so far. Any thread.
+  using RefusedConnections = uint64_t (*)();
+
   // All outlive this object.
-  ServerMetrics(const CallObserver& observer, const AuditLog& audit, const ReloadMetrics& reloads)
-      : observer_(observer), audit_(audit), reloads_(reloads) {}
+  ServerMetrics(const CallObserver& observer, const AuditLog& audit, const ReloadMetrics& reloads,
+                RefusedConnections refused_connections)
+      : observer_(observer),
+        audit_(audit),
+        reloads_(reloads),
+        refused_connections_(refused_connections) {}
 
   void Collect(MetricsSink& sink) const override;
 
@@ -22,6 +31,7 @@ class ServerMetrics final : public MetricsSource {
   const CallObserver& observer_;
   const AuditLog& audit_;
   const ReloadMetrics& reloads_;
+  const RefusedConnections refused_connections_;
 };
 
 }  // namespace token_service::telemetry

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from harness import metrics
 from harness.api import Api, Refused
 from harness.load import Load
 from harness.operator import Operator
@@ -72,8 +73,9 @@ def test_a_rate_for_all_and_who_is_exempt(two_callers):
 
 
 def test_one_connection_too_many_is_closed_and_the_others_live(start_sandbox, start_server):
-    server = start_server([start_sandbox().credential()], limits={"connections": 50})
+    server = start_server([start_sandbox().credential()], limits={"connections": 50}, metrics={"listen": "127.0.0.1:0"})
     server.api.get()
+    assert metrics.scrape(server)("token_service_connections_refused_total") == 0
     host, port = server.address.rsplit(":", 1)
     sockets = [socket.create_connection((host, int(port)), timeout=10) for _ in range(200)]
     try:
@@ -81,6 +83,8 @@ def test_one_connection_too_many_is_closed_and_the_others_live(start_sandbox, st
         greeted = sum(bool(hello(each)) for each in sockets)
         assert 40 <= greeted <= 50 + 40
         assert server.api.get().generation == 1 and server.api.health() == 1
+        eventually(lambda: metrics.scrape(server)("token_service_connections_refused_total") == len(sockets) - greeted,
+                   10, "they are counted")
         eventually(lambda: server.events("connections closed at once, there are too many"), 10, "it is logged")
     finally:
         for each in sockets:
