@@ -1,6 +1,6 @@
 """Somebody sets the wall clock; the process is suspended. No token is handed out past its end, and no storm follows."""
 
-import os
+import datetime
 import pathlib
 import signal
 import struct
@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from harness import process
 from harness.load import Load
 from harness.process import eventually
 from harness.tools import BIN
@@ -18,39 +17,37 @@ HOUR = 3600
 
 
 class WallClock:
-    """That of the servers started after it (tests/torture/shifted_clock.c)."""
+    """That of the servers it is given to (tests/torture/shifted_clock.c)."""
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        self.set(0)
+        self.path.write_bytes(bytes(8))
+        self.shim = BIN / "shifted_clock.so"
+        assert self.shim.exists(), f"{self.shim} is not there: build it"
 
     def set(self, seconds: int) -> None:
-        if not self.path.exists():
-            self.path.write_bytes(bytes(8))
         with open(self.path, "r+b") as file:
             file.write(struct.pack("q", seconds))
 
+    def give_to(self, server: TokenServer) -> TokenServer:
+        server.environment = {"LD_PRELOAD": str(self.shim), "TORTURE_CLOCK": str(self.path)}
+        return server
+
 
 @pytest.fixture
-def clock(tmp_path, monkeypatch):
-    it = WallClock(tmp_path / "clock")
-    shim = BIN / "shifted_clock.so"
-    assert shim.exists(), f"{shim} is not there: build it"
-    environment = {**os.environ, "LD_PRELOAD": str(shim), "TORTURE_CLOCK": str(it.path)}
+def clock(tmp_path):
+    return WallClock(tmp_path / "clock")
 
-    def launch(server, *flags):
-        run = process.Process([str(BIN / "token-server"), f"--config={server.config_file}", *flags],
-                              server.directory / f"token-server-{len(server.runs)}", environment)
-        server.runs.append(run)
-        return run
-    monkeypatch.setattr(TokenServer, "launch", launch)
-    return it
+
+def hour_of(server: TokenServer) -> float:
+    """Of its newest line in the log."""
+    return datetime.datetime.fromisoformat(server.events()[-1]["time"].replace("Z", "+00:00")).timestamp()
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
-def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, start_server, clock, jump):
+def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, make_server, clock, jump):
     sandbox = start_sandbox(ttl="3s")
-    server = start_server([sandbox.credential()])
+    server = clock.give_to(make_server([sandbox.credential()])).start()
     watch = server.api.watch()
     assert next(watch).generation == 1
     clock.set(jump)
@@ -62,13 +59,14 @@ def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, start_ser
     elapsed = time.monotonic() - started
     assert sandbox.stats()["token_requests"] <= 2 + elapsed / 2.2, "a refresh at 80 % of 3 s, and no more"
     watch.cancel()
+    assert hour_of(server) == pytest.approx(time.time() + jump, abs=60), "the clock was set indeed"
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_a_wall_clock_set_over_a_restart_costs_a_refresh_each_and_no_more(start_sandbox, make_server, clock, jump):
     sandbox = start_sandbox(ttl="1h")
     names = [f"name-{i}" for i in range(20)]
-    server = make_server([sandbox.credential(name, minted=name) for name in names]).start()
+    server = clock.give_to(make_server([sandbox.credential(name, minted=name) for name in names])).start()
     before = {name: server.api.get(name).access_token for name in names}
     requests = sandbox.stats()["token_requests"]
     assert server.stop() == 0
