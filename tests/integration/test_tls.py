@@ -224,6 +224,78 @@ def test_without_client_ca_nobody_is_asked_and_nobody_is_known(
         assert api.health() == 1
 
 
+def say_hello(server) -> socket.socket:
+    """A connection whose ClientHello is sent, and nothing else."""
+    host, port = server.address.rsplit(":", 1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    to_send = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), to_send).do_handshake()
+    connection = socket.create_connection((host, int(port)), timeout=30)
+    connection.sendall(to_send.read())
+    return connection
+
+
+def still_open(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        while connection.recv(1 << 16):
+            pass
+        return False
+    except BlockingIOError:
+        return True
+
+
+def test_handshakes_that_stop_halfway_hold_nobody_up(authority, server_pair, connect, start_sandbox, start_server):
+    """Within the 20 s that gRPC gives each; the test does not wait for their end."""
+    server = start_server([start_sandbox().credential()], tls=tls(server_pair, authority),
+                          callers=[{"identity": "billing", "credentials": ["*"]}])
+    halfway = [say_hello(server) for _ in range(100)]
+    try:
+        for connection in halfway:
+            assert connection.recv(1), "the server has begun its part"
+        for connection in halfway[:50]:
+            connection.sendall(b"\x17\x03\x03\x01\x00and in the middle of a record")
+        # One after the other, so that many of the server's threads have their turn.
+        pair = authority.issue("billing", subject="/CN=billing")
+        for _ in range(20):
+            assert connect(server, pair).get(timeout=15).access_token
+        assert still_open(halfway[-1]), "they were all waiting meanwhile"
+    finally:
+        for connection in halfway:
+            connection.close()
+
+
+# What a client shows: bytes of a certificate, how many of them. OpenSSL takes 100 kB of them all, as they are sent, and
+# then hangs up.
+HUGE = {"one of 50 kB": (50_000, 1, True), "a chain of 86 kB": (4_000, 24, True),
+        "one of 110 kB": (110_000, 1, False), "a chain of 800 kB": (30_000, 30, False)}
+
+
+def test_a_huge_certificate_troubles_nobody(authority, server_pair, connect, start_sandbox, start_server):
+    server = start_server([start_sandbox().credential()], tls=tls(server_pair, authority),
+                          callers=[{"identity": "n0.example.org", "credentials": ["*"]},
+                                   {"identity": "billing", "credentials": ["*"]}])
+    billing = authority.issue("billing", subject="/CN=billing")
+    before = connect(server, billing)
+    assert before.get().access_token
+    for what, (size, count, taken) in HUGE.items():
+        pair = authority.issue(f"huge-{size}", san=[f"DNS:n{i}.example.org" for i in range(size // 20)])
+        pair.certificate_file.write_bytes(pair.certificate_file.read_bytes() * count)
+        api = connect(server, pair)
+        if taken:
+            assert api.get(timeout=15).access_token, what
+        else:
+            with pytest.raises(Refused) as refused:
+                api.get(timeout=15)
+            assert refused.value.code == "UNAVAILABLE", what
+        assert before.get().access_token and connect(server, billing).get(timeout=15).access_token, what
+    eventually(lambda: [entry for entry in server.events("grpc") if "excessive message size" in entry["text"]], 30,
+               "it is logged")
+
+
 def test_versions(authority, server_pair, start_sandbox, start_server):
     server = start_server([start_sandbox().credential()], tls=tls(server_pair))
     shown_certificate(server, version="TLSv1.3")
@@ -239,8 +311,11 @@ def test_versions(authority, server_pair, start_sandbox, start_server):
         # At the lowest security level the client itself would go on.
         done = handshake(old, "-cipher", "ALL:@SECLEVEL=0")
         assert done.returncode != 0 and "Cipher is (NONE)" in done.stdout
-    said = [entry for entry in server.events("grpc") if "unsupported protocol" in entry["text"]]
-    assert len(said) == 2 and said[0]["level"] == "warning", "it was the server that said no"
+
+    def said_no() -> list[dict]:
+        return [entry for entry in server.events("grpc") if "unsupported protocol" in entry["text"]]
+    eventually(lambda: len(said_no()) == 2, 30, "it was the server that said no")
+    assert {entry["level"] for entry in said_no()} == {"warning"}
     plain = Api(server.address)
     with pytest.raises(Refused):
         plain.get(timeout=5)
