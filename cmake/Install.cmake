@@ -1,5 +1,5 @@
 # What `cmake --install` puts where, by component:
-#   server       token-server, its man page and docs/
+#   server       token-server, its man page, docs/, the dashboard and the alerts
 #   client       token-client and its man page
 #   development  the C++ client library with its CMake package and pkg-config file, and the protos
 #   sandbox      ticket-api-sandbox
@@ -23,6 +23,8 @@ foreach(program server client)
 endforeach()
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/token-server COMPONENT server
         FILES_MATCHING PATTERN *.md PATTERN adr EXCLUDE)
+install(FILES deploy/grafana/token-service.json DESTINATION ${CMAKE_INSTALL_DATADIR}/token-service/grafana COMPONENT server)
+install(FILES deploy/prometheus/alerts.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/token-service/prometheus COMPONENT server)
 
 # For stubs in other languages: docs/clients.md.
 set(TOKEN_SERVICE_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/token-service/proto)

@@ -38,6 +38,7 @@ ts_debian_documents(token-server server-debian)
 ts_debian_documents(token-client client-debian)
 ts_debian_documents(libtoken-service-dev development-debian)
 install(FILES deploy/token-server.yaml DESTINATION /etc/token-server COMPONENT server-debian EXCLUDE_FROM_ALL)
+install(FILES deploy/logrotate/token-server DESTINATION /etc/logrotate.d COMPONENT server-debian EXCLUDE_FROM_ALL)
 install(FILES deploy/systemd/token-server.service DESTINATION /lib/systemd/system
         COMPONENT server-debian EXCLUDE_FROM_ALL)
 # Secrets, for LoadCredential= of the unit.

@@ -48,6 +48,8 @@ def test_the_programs_are_there_and_run(prefix):
 
 @pytest.mark.parametrize("component, there, not_there", [
     ("server", "bin/token-server", "bin/token-client"),
+    ("server", "share/token-service/grafana/token-service.json", "share/token-service/proto"),
+    ("server", "share/token-service/prometheus/alerts.yaml", "share/token-service/prometheus/alerts_test.yaml"),
     ("client", "bin/token-client", "bin/token-server"),
     ("sandbox", "bin/ticket-api-sandbox", "bin/token-server"),
     ("development", "include/token_service/token_client.h", "bin"),

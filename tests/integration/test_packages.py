@@ -67,6 +67,8 @@ def test_files_belong_to_root_and_secrets_have_a_closed_place(packages):
     files = contents(packages["token-server"])
     for closed in ("/etc/token-server/refresh-tokens/", "/etc/token-server/keys/"):
         assert files[closed].startswith("drwx------")
+    assert {"/etc/logrotate.d/token-server", "/usr/share/token-service/prometheus/alerts.yaml",
+            "/usr/share/token-service/grafana/token-service.json"} <= set(files)
     for name, package in packages.items():
         files = contents(package)
         assert f"/usr/share/doc/{name}/copyright" in files
@@ -195,8 +197,32 @@ def test_a_life_from_installation_to_purge(root, packages, start_sandbox, tmp_pa
     said = dpkg(root, "--purge", "token-server", "token-client")
     assert f"rm -r {DATA}" in said
     assert not config.exists() and root.path(f"{DATA}/credentials.db").exists()
+    assert not root.path("/etc/logrotate.d/token-server").exists()
     assert not root.path("/etc/systemd/system/multi-user.target.wants/token-server.service").is_symlink()
     assert status(root, "token-server") != "installed"
+
+
+def test_the_audit_is_rotated(root, packages):
+    rotate = [need("logrotate", "package logrotate"), "--force", "/etc/logrotate.d/token-server"]
+    for name in ("token-server", "token-client"):
+        dpkg(root, "--install", put(root, packages[name]))
+    shutil.copy(ROOT / "tests/integration/harness/systemctl_stand_in", root.path("/usr/local/bin/systemctl"))
+    path = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    root.run(*rotate)  # There is nothing yet.
+    audit = root.path("/var/log/token-server/audit.jsonl")
+    with open(root.path(CONFIG), "a") as config:
+        config.write("audit: {file: /var/log/token-server/audit.jsonl}\n")
+    try:
+        root.run("systemctl", "start", "token-server", PATH=path)
+        eventually(lambda: '"start"' in audit.read_text(), 30, "the server tells that it started")
+        for older in ("audit.jsonl.1", "audit.jsonl.2.gz"):
+            root.run(*rotate, PATH=path)
+            eventually(lambda: audit.exists() and '"reload"' in audit.read_text(), 30, "it writes to a new file")
+            assert (audit.stat().st_mode & 0o777, audit.stat().st_uid) == (0o600, int(USER))
+            assert audit.with_name(older).exists()
+        assert '"start"' in gzip.decompress(audit.with_name("audit.jsonl.2.gz").read_bytes()).decode()
+    finally:
+        root.try_run("systemctl", "stop", "token-server", PATH=path)
 
 
 @pytest.mark.parametrize("script, arguments", [
