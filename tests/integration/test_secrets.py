@@ -311,3 +311,14 @@ def test_the_search_itself_finds_a_secret_in_any_spelling():
     search = SecretSearch()
     search.saw("a file", secrets.token_bytes(1 << 20))
     assert search.finds({secret: "a token"}) == []
+
+
+def test_what_grpc_would_trace_is_not_logged(start_sandbox, make_server):
+    """Its environment asks for every byte on the wire."""
+    server = make_server([start_sandbox().credential()], log={"level": "debug"})
+    server.environment = {"GRPC_VERBOSITY": "debug", "GRPC_TRACE": "all"}
+    token = server.start().api.get().access_token
+    assert server.stop() == 0
+    assert token not in server.logs()
+    for line in server.process.stderr().splitlines():
+        assert isinstance(json.loads(line), dict), line
