@@ -133,7 +133,9 @@ class ProofReader {
 absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::Read(
     const ServerConfig& config) {
   for (const NamedFile& file : config.files) {
-    if (file.holds != NamedFile::Holds::kAnything) continue;
+    if (file.holds == NamedFile::Holds::kToken || file.holds == NamedFile::Holds::kClientKey) {
+      continue;  // Read below.
+    }
     if (const absl::Status readable = CheckNamedFile(file); !readable.ok()) {
       return absl::InvalidArgumentError(readable.message());
     }

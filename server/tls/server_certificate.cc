@@ -39,6 +39,7 @@ using Owned = std::unique_ptr<T, Free>;
 using Certificates = std::vector<Owned<X509>>;
 
 absl::Status Wrong(std::string_view key, const std::string& path, std::string_view what) {
+  if (key.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": ", AbslView(what)));
   return absl::InvalidArgumentError(absl::StrCat(AbslView(key), ": ", path, ": ", AbslView(what)));
 }
 
@@ -160,6 +161,12 @@ absl::StatusOr<ServerCertificate> ReadServerCertificate(const CertificateFiles& 
   if (!authorities.ok()) return authorities.status();
   result.client_roots = std::string(roots->Reveal());
   return result;
+}
+
+absl::Status CheckAuthorities(const std::string& path) {
+  const absl::StatusOr<Secret> text = ReadWhole("", path);
+  if (!text.ok()) return text.status();
+  return ParseCertificates("", path, text->Reveal()).status();
 }
 
 }  // namespace token_service::tls

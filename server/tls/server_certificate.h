@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/secret.h"
@@ -32,5 +33,9 @@ struct ServerCertificate {
 // `KEY: PATH: what is wrong`, KEY being the name of a member of CertificateFiles; nothing that a
 // file holds. An expired certificate is no error. Blocks.
 absl::StatusOr<ServerCertificate> ReadServerCertificate(const CertificateFiles& files);
+
+// Whether the file holds certificates of authorities, as PEM: one at least, and none that is
+// broken. INVALID_ARGUMENT: one line, `PATH: what is wrong`. Blocks.
+absl::Status CheckAuthorities(const std::string& path);
 
 }  // namespace token_service::tls

@@ -1,9 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "server/app/config/config.h"
 #include "tests/app/scratch_dir.h"
+#include "tests/http/test_certificates.h"
 #include "tests/jose/test_keys.h"
 
 namespace token_service::app {
@@ -18,6 +22,11 @@ credentials:
     ca_file: ca.pem
 )";
 
+std::string TextOf(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 std::string CheckError(const std::string& file) {
   const auto config = LoadConfig(file);
   EXPECT_TRUE(config.ok()) << config.status();
@@ -27,7 +36,7 @@ std::string CheckError(const std::string& file) {
 TEST(ConfigFilesTest, AcceptsWhatTheServerCanStartWith) {
   const ScratchDir dir;
   dir.Write("token", "abc\n");
-  dir.Write("ca.pem", "");
+  dir.Write("ca.pem", TextOf(testing::TestAuthority().file()));
   EXPECT_EQ(CheckError(dir.Write("x.yaml", kConfig)), "");
 }
 
@@ -44,10 +53,28 @@ TEST(ConfigFilesTest, NamesTheLineThatNamesABadFile) {
                                   ": No such file or directory");
 }
 
+TEST(ConfigFilesTest, RefusesACaFileThatVouchesForNobody) {
+  const ScratchDir dir;
+  dir.Write("token", "abc");
+  const std::string file = dir.Write("x.yaml", kConfig);
+  const std::string at = file + ":7: credentials[0].ca_file: " + dir.Path("ca.pem");
+  std::string cut = TextOf(testing::TestAuthority().file());
+  cut.resize(cut.size() / 2);
+  const std::pair<std::string, std::string> wrong[] = {
+      {"", "holds no certificate in PEM form"},
+      {testing::NewEcKey().private_pem, "holds no certificate in PEM form"},
+      {cut, "holds a certificate that cannot be read"},
+  };
+  for (const auto& [text, what] : wrong) {
+    dir.Write("ca.pem", text);
+    EXPECT_EQ(CheckError(file), at + ": " + what);
+  }
+}
+
 TEST(ConfigFilesTest, RefusesAClientKeyThatCannotSign) {
   const ScratchDir dir;
   dir.Write("token", "abc");
-  dir.Write("ca.pem", "");
+  dir.Write("ca.pem", TextOf(testing::TestAuthority().file()));
   const std::string file =
       dir.Write("x.yaml", std::string(kConfig) + R"(    client_auth: private_key_jwt
     client_key_file: key.pem
@@ -77,6 +104,13 @@ TEST(ConfigFilesTest, TriesOutAKeyThatOnlyTheDefaultsName) {
       dir.Write("x.yaml", "data_dir: data\ndefaults: {client_key_file: key.pem}\n");
   EXPECT_EQ(CheckError(file), file + ":2: defaults.client_key_file: " + dir.Path("key.pem") +
                                   ": holds no private key in PEM form");
+}
+
+TEST(ConfigFilesTest, LooksAtADefaultCaFileThatNoDeclaredCredentialUses) {
+  const ScratchDir dir;
+  const std::string file = dir.Write("x.yaml", "data_dir: data\ndefaults: {ca_file: ca.pem}\n");
+  EXPECT_EQ(CheckError(file),
+            file + ":2: defaults.ca_file: " + dir.Path("ca.pem") + ": No such file or directory");
 }
 
 TEST(ConfigFilesTest, RefusesADataDirThatIsAFile) {

@@ -80,6 +80,8 @@ absl::Status CheckNamedFile(const NamedFile& file) {
         return ReadTokenFile(file.path).status();
       case NamedFile::Holds::kClientKey:
         return ReadClientKeyFile(file.path, file.algorithm).status();
+      case NamedFile::Holds::kAuthorities:
+        return tls::CheckAuthorities(file.path);
       case NamedFile::Holds::kAnything:
         break;
     }

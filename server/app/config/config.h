@@ -83,7 +83,7 @@ struct LogSettings {
 struct NamedFile {
   std::string where;  // For people: `/etc/x.yaml:12: tls.certificate_file`, `--refresh_token_file`.
   std::string path;
-  enum class Holds { kAnything, kToken, kClientKey } holds = Holds::kAnything;
+  enum class Holds { kAnything, kToken, kClientKey, kAuthorities } holds = Holds::kAnything;
   std::string algorithm = {};  // What the key is to sign with; empty: as its type has it.
 };
 

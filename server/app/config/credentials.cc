@@ -121,7 +121,9 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
       whole.client_assertion_algorithm != config.defaults.client_assertion_algorithm) {
     named("client_key_file", declared.client_key_file, Holds::kClientKey);
   }
-  named("ca_file", declared.settings.ca_file, Holds::kAnything);
+  if (declared.settings.ca_file != config.defaults.ca_file) {
+    named("ca_file", declared.settings.ca_file, Holds::kAuthorities);
+  }
   return declared;
 }
 
@@ -133,12 +135,17 @@ absl::Status ReadCredentials(const token::config::ConfigFile& file, const Config
       !s.ok()) {
     return s;
   }
-  // Credentials made by RPC may want it.
+  // Credentials made by RPC may want them.
   if (!config.defaults.client_key_file.empty()) {
     config.files.push_back({.where = source.Where("defaults.client_key_file"),
                             .path = config.defaults.client_key_file,
                             .holds = NamedFile::Holds::kClientKey,
                             .algorithm = config.defaults.client_assertion_algorithm});
+  }
+  if (!config.defaults.ca_file.empty()) {
+    config.files.push_back({.where = source.Where("defaults.ca_file"),
+                            .path = config.defaults.ca_file,
+                            .holds = NamedFile::Holds::kAuthorities});
   }
   std::set<std::string> names;
   std::map<std::string, std::string> owners;  // refresh_token_file → credential.
