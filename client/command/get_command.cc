@@ -4,6 +4,8 @@
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "client/command/exit_code.h"
 #include "client/command/token_format_flag.h"
 #include "token_service/token_client.h"
@@ -14,9 +16,14 @@ CLI::App* GetCommand::AddTo(CLI::App& app) {
   AddTokenFormatFlag(*get, format_);
   min_validity_given_ = AddDurationFlag(*get, "--min_validity", min_validity_, absl::ZeroDuration(),
                                         "the token must live at least this long, or none is given");
-  get->add_option("--rejected_generation", rejected_generation_,
-                  "the API answered 401 to the token of this generation (see --format=json)")
-      ->check(CLI::NonNegativeNumber)
+  get->add_option_function<std::string>(
+         "--rejected_generation",
+         [this](const std::string& text) {
+           if (absl::SimpleAtoi(text, &rejected_generation_)) return;
+           throw CLI::ValidationError("--rejected_generation",
+                                      absl::StrCat("'", text, "' is no generation"));
+         },
+         "the API answered 401 to the token of this generation (see --format=json)")
       ->type_name("NUMBER");
   return get;
 }

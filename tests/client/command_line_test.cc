@@ -142,6 +142,8 @@ TEST_F(CommandLineTest, WrongUsageIsOneLineAndExit2) {
       {"get", "--min_validity=-1s"},
       {"get", "--rejected_generation=-1"},
       {"get", "--rejected_generation=x"},
+      {"get", "--rejected_generation=1.5"},
+      {"get", "--rejected_generation=18446744073709551616"},
       {"get", "--server="},
       {"get", "--tls_ca_file=/nowhere/ca.pem"},
       {"get", "--tls_certificate_file=/nowhere/cert.pem"},
@@ -152,6 +154,11 @@ TEST_F(CommandLineTest, WrongUsageIsOneLineAndExit2) {
     EXPECT_THAT(out_.str(), IsEmpty()) << shown;
     EXPECT_EQ(err_.str().find('\n'), err_.str().size() - 1) << shown << err_.str();
   }
+}
+
+TEST_F(CommandLineTest, AWrongGenerationIsQuoted) {
+  EXPECT_EQ(Run({"get", "--rejected_generation=-1"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("--rejected_generation: '-1' is no generation"));
 }
 
 TEST_F(CommandLineTest, HelpTellsCommandsFlagsAndExitCodes) {
