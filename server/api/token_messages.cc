@@ -12,12 +12,13 @@ std::variant<broker::TokenRequest, ApiError> ToTokenRequest(const RequestFields&
                               .rejected_generation = fields.rejected_generation};
   if (fields.min_validity.has_value()) {
     result.min_validity = FromProto(*fields.min_validity);
-    if (!result.min_validity.has_value()) {
-      return InvalidField("min_validity", "not a valid google.protobuf.Duration");
-    }
-    if (*result.min_validity < absl::ZeroDuration()) {
-      return InvalidField("min_validity", "must not be negative");
-    }
+    const auto invalid = [&result](std::string_view message) {
+      ApiError error = InvalidField("min_validity", message);
+      error.credential = result.credential;
+      return error;
+    };
+    if (!result.min_validity.has_value()) return invalid("not a valid google.protobuf.Duration");
+    if (*result.min_validity < absl::ZeroDuration()) return invalid("must not be negative");
   }
   return result;
 }

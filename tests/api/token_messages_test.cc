@@ -70,6 +70,7 @@ TEST_P(MalformedMinValidity, IsRefusedByName) {
   ASSERT_TRUE(std::holds_alternative<ApiError>(request));
   EXPECT_EQ(std::get<ApiError>(request).code, grpc::INVALID_ARGUMENT);
   EXPECT_EQ(std::get<ApiError>(request).field, "min_validity");
+  EXPECT_EQ(std::get<ApiError>(request).credential, "inbox");
 }
 
 }  // namespace

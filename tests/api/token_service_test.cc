@@ -131,7 +131,12 @@ class TokenServiceTest : public ::testing::Test {
     }
     EXPECT_EQ(got.status.error_code(), expected.status.error_code());
     EXPECT_EQ(got.status.error_message(), expected.status.error_message());
-    EXPECT_EQ(got.status.error_details(), expected.status.error_details());
+    // As messages: a map's entries come in any order.
+    google::rpc::Status our_details;
+    google::rpc::Status typed_details;
+    ASSERT_TRUE(our_details.ParseFromString(got.status.error_details()));
+    ASSERT_TRUE(typed_details.ParseFromString(expected.status.error_details()));
+    EXPECT_TRUE(MessageDifferencer::Equals(our_details, typed_details));
     GetAccessTokenResponse ours;
     GetAccessTokenResponse typed;
     ASSERT_TRUE(ours.ParseFromString(got.bytes));
