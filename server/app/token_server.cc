@@ -76,6 +76,8 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig con
   if (absl::Status status = server->WireBroker(); !status.ok()) return status;
   if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
   if (absl::Status status = server->ServeMetrics(); !status.ok()) return status;
+  // What cannot start for its own configuration or store is no start.
+  server->audit_->Write("start", {{"version", kVersion}});
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   server->WatchTokenFiles();
   server->WatchHealth();
@@ -87,7 +89,6 @@ absl::Status TokenServer::OpenAudit() {
   auto audit = telemetry::AuditLog::Create({.file = config_.audit_file}, SystemClock());
   if (!audit.ok()) return audit.status();
   audit_ = *std::move(audit);
-  audit_->Write("start", {{"version", kVersion}});
   observer_ = std::make_unique<telemetry::CallObserver>(api::AllOutcomes(), audit_.get());
   return absl::OkStatus();
 }
