@@ -159,6 +159,7 @@ absl::Status TokenServer::LoadCredentials() {
   const auto taken = catalog_->PutInForce(*std::move(declared));
   if (!taken.ok()) return taken.status();
   registry_->TakeUp(taken->stored);
+  for (const std::string& name : taken->adopted) scheduler_->OnGrantReplaced(name);
   Log(Level::kInfo, "credentials loaded", {{"count", taken->stored.size()}});
   return absl::OkStatus();
 }

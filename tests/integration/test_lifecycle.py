@@ -66,6 +66,19 @@ def test_a_changed_refresh_token_file_is_adopted_while_running(start_sandbox, st
     assert sandbox.buy_tickets(token.access_token)[0] == 200
 
 
+def test_a_file_that_changed_while_the_server_was_down_is_exchanged_at_the_start(start_sandbox, start_server):
+    sandbox = start_sandbox(ttl="1h")
+    server = start_server([sandbox.credential()])
+    assert server.api.get().generation == 1
+    assert server.stop() == 0
+
+    sandbox.refresh_token_file.write_text(sandbox.mint("other").read_text())
+    server.start()
+    # The old access token has an hour to go: nothing but the new grant is a reason to refresh.
+    eventually(lambda: server.api.get().generation == 2, 25, "the new refresh token is in use", interval=0.1)
+    assert sandbox.stats_of("other")["rotations"] == 1
+
+
 def test_an_unchanged_file_never_overwrites_the_rotated_token(start_sandbox, start_server):
     sandbox = start_sandbox(ttl="1s")
     server = start_server([sandbox.credential()])
