@@ -1,5 +1,7 @@
 #include "server/api/proto_time.h"
 
+#include <algorithm>
+
 namespace token_service::api {
 namespace {
 
@@ -9,6 +11,8 @@ constexpr int32_t kNanosPerSecond = 1'000'000'000;
 }  // namespace
 
 google::protobuf::Duration ToProto(absl::Duration duration) {
+  // An infinite one would leave an infinite rest.
+  duration = std::clamp(duration, absl::Seconds(-kMaxSeconds), absl::Seconds(kMaxSeconds));
   google::protobuf::Duration proto;
   proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
   proto.set_nanos(

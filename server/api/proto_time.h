@@ -9,6 +9,7 @@
 
 namespace token_service::api {
 
+// At most the 10,000 years that the message may say.
 google::protobuf::Duration ToProto(absl::Duration duration);
 google::protobuf::Timestamp ToProto(absl::Time time);
 
