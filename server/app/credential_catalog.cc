@@ -288,7 +288,6 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
     settings.client_secrets.push_back(record.profile.client_secret.Copy());
   }
   settings.client_key.pem = in_force->default_key.Copy();
-  settings.managed_by_config = record.profile.managed_by_config;
   return std::make_shared<const CredentialSettings>(std::move(settings));
 }
 

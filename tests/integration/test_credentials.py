@@ -187,6 +187,7 @@ def test_one_dropped_from_the_configuration_is_disabled_listed_and_deletable(san
     server.start()
     operator = Operator(server.api)
     assert state(operator.get("declared")) == "DISABLED" and operator.names() == [["declared"]]
+    assert not operator.get("declared").managed_by_config, "it is the operators' to delete"
     refused = operator.refusal("ReplaceRefreshToken", name="declared", refresh_token="x")
     assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "CREDENTIAL_DISABLED")
     operator.delete("declared")
