@@ -18,7 +18,7 @@ from harness.keyring import Keyring, new_key
 from harness.operator import Operator, state
 from harness.process import Process, eventually
 from harness.token_server import TokenServer
-from harness.tools import missing, need, program
+from harness.tools import missing, need, program, skip_under_address_sanitizer
 
 NOBODY = 65534
 
@@ -347,6 +347,7 @@ def test_not_even_its_own_user_looks_into_its_memory(unprivileged):
 
 
 def test_secrets_lie_in_locked_memory(unprivileged):
+    skip_under_address_sanitizer("its mlock locks nothing")
     server, prefix = unprivileged
     server.process = launch_as(server, prefix)
     eventually(server._serving, 30, "token-server serves")
@@ -359,6 +360,7 @@ def test_secrets_lie_in_locked_memory(unprivileged):
 
 
 def test_without_a_limit_to_lock_it_says_so_once_and_serves(unprivileged):
+    skip_under_address_sanitizer("its mlock locks nothing")
     server, prefix = unprivileged
     prlimit = need("prlimit", "util-linux")
     server.process = launch_as(server, [prlimit, "--memlock=0:0", *prefix])
