@@ -1,5 +1,6 @@
 """Somebody sets the wall clock; the process is suspended. No token is handed out past its end, and no storm follows."""
 
+import concurrent.futures
 import datetime
 import pathlib
 import signal
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from harness.load import Load
+from harness.operator import Operator
 from harness.process import eventually
 from harness.tools import BIN
 from harness.token_server import TokenServer
@@ -115,3 +117,49 @@ def test_an_attempt_begun_before_a_long_stop_is_not_sent_after_it(start_sandbox,
                "the attempt is given up")
     eventually(lambda: server.events("token refreshed"), 20, "the next one is sent")
     assert sandbox.stats()["token_requests"] == 1
+
+
+def test_an_exchange_that_a_long_stop_cuts_through_loses_nothing(start_sandbox, make_server):
+    """Stopped for longer than the attempt's lease, while the answer is on its way."""
+    sandbox = start_sandbox(ttl="1h", grace="60s")
+    server = make_server([sandbox.credential()], limits={"connect_timeout": "1s", "exchange_timeout": "1s"}).start()
+    server.api.get()
+    sandbox.slow(0.5)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        refresh = pool.submit(Operator(server.api).refresh, "default")
+        eventually(lambda: sandbox.stats()["token_requests"] == 2, 10, "the exchange is under way")
+        server.process.signal(signal.SIGSTOP)
+        time.sleep(17.5)  # connect and exchange, and 15 s.
+        server.process.signal(signal.SIGCONT)
+        refresh.exception(timeout=30)  # Whatever it says: the answer may have been lost.
+    # The window of a replay is over and the token is good: it serves on, and nothing is risked...
+    assert sandbox.buy_tickets(server.api.get().access_token)[0] == 200
+    assert sandbox.stats()["token_requests"] == 2
+    # ...until a person insists, within the provider's grace.
+    assert Operator(server.api).refresh("default").generation >= 2
+    assert sandbox.buy_tickets(server.api.get().access_token)[0] == 200
+    assert sandbox.stats_of()["reuse_detected"] == 0
+
+
+def test_a_lifetime_of_ten_years_is_believed(start_sandbox, start_server):
+    sandbox = start_sandbox(ttl="87600h")
+    server = start_server([sandbox.credential()])
+    assert server.api.get().expires_in == pytest.approx(87600 * HOUR, abs=60)
+    server.restart()
+    assert server.api.get(min_validity=80000 * HOUR).generation == 1
+    assert sandbox.stats()["token_requests"] == 1
+
+
+def test_a_lifetime_of_a_second_told_as_0_is_no_storm(start_sandbox, start_server):
+    """The sandbox rounds expires_in down, to 0 here; the token itself tells when it ends."""
+    sandbox = start_sandbox(ttl="1s")
+    server = start_server([sandbox.credential()])
+    started = time.monotonic()
+    spent = 0
+    while time.monotonic() < started + 4:
+        token = server.api.get()
+        assert 0 < token.expires_in <= 1
+        spent += sandbox.buy_tickets(token.access_token)[0] != 200 and token.expires_in > 0.3
+    elapsed = time.monotonic() - started
+    assert spent == 0
+    assert sandbox.stats()["token_requests"] <= 2 + 2 * elapsed
