@@ -55,8 +55,10 @@ std::optional<double> Seconds(const Value& value) {
 
 std::optional<absl::Duration> Lifetime(const TokenMembers& members, absl::Time now) {
   if (const auto seconds = Seconds(members.expires_in());
-      seconds.has_value() && std::isfinite(*seconds) && *seconds > 0) {
-    return std::min(absl::Seconds(*seconds), kMaxLifetime);
+      seconds.has_value() && std::isfinite(*seconds)) {
+    // Not of the number: one that is positive may be less than any duration.
+    const absl::Duration lifetime = absl::Seconds(*seconds);
+    if (lifetime > absl::ZeroDuration()) return std::min(lifetime, kMaxLifetime);
   }
   if (const auto expiry = JwtExpiry(members.access_token().string_value());
       expiry.has_value() && *expiry > now) {
