@@ -20,13 +20,6 @@ constexpr size_t kPage = 100;
 constexpr std::array<std::string_view, 6> kStates = {
     "ACTIVE", "BACKING_OFF", "IN_DOUBT", "NEEDS_REAUTHORIZATION", "CLIENT_REJECTED", "DISABLED"};
 
-template <typename Number>
-void Single(MetricsSink& sink, MetricType type, std::string_view name, std::string_view help,
-            Number value) {
-  sink.Family(type, name, help);
-  sink.Sample({}, static_cast<double>(value));
-}
-
 }  // namespace
 
 void BrokerMetrics::Collect(MetricsSink& sink) const {

@@ -26,6 +26,14 @@ class MetricsSink {
   virtual void Sample(std::initializer_list<Label> labels, const Histogram& histogram) = 0;
 };
 
+// A family of one sample without labels.
+template <typename Number>
+void Single(MetricsSink& sink, MetricType type, std::string_view name, std::string_view help,
+            Number value) {
+  sink.Family(type, name, help);
+  sink.Sample({}, static_cast<double>(value));
+}
+
 // What is asked at each scrape, by any of the scrapers' threads. Must not wait for what callers
 // wait for.
 class MetricsSource {

@@ -54,9 +54,7 @@ std::optional<double> OpenFiles() {
 
 void Gauge(MetricsSink& sink, const char* name, const char* help, std::optional<double> value,
            MetricType type = MetricType::kGauge) {
-  if (!value.has_value()) return;
-  sink.Family(type, name, help);
-  sink.Sample({}, *value);
+  if (value.has_value()) Single(sink, type, name, help, *value);
 }
 
 }  // namespace

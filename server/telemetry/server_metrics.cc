@@ -9,13 +9,6 @@ constexpr CallerKind kCallers[] = {CallerKind::kTls, CallerKind::kUnix, CallerKi
 constexpr TokenSource kSources[] = {TokenSource::kCache, TokenSource::kRefresh,
                                     TokenSource::kWatch};
 
-template <typename Number>
-void Single(MetricsSink& sink, MetricType type, std::string_view name, std::string_view help,
-            Number value) {
-  sink.Family(type, name, help);
-  sink.Sample({}, static_cast<double>(value));
-}
-
 }  // namespace
 
 void ServerMetrics::CollectCalls(MetricsSink& sink) const {

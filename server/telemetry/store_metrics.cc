@@ -36,12 +36,12 @@ void StoreMetrics::Collect(MetricsSink& sink) const {
   for (size_t i = 0; i < kStoreOperations; ++i) {
     sink.Sample({{"operation", kNames[i]}}, failed(static_cast<StoreOperation>(i)));
   }
-  sink.Family(MetricType::kCounter, "token_service_commit_failures_total",
-              "Writes of a provider's answer that failed, each try.");
-  sink.Sample({}, failed(StoreOperation::kCommit) + failed(StoreOperation::kQuarantine));
-  sink.Family(MetricType::kCounter, "token_service_quarantined_answers_total",
-              "Answers kept, sealed, because they may hold the only copy of a refresh token.");
-  sink.Sample({}, static_cast<double>(quarantined_.load(std::memory_order_relaxed)));
+  Single(sink, MetricType::kCounter, "token_service_commit_failures_total",
+         "Writes of a provider's answer that failed, each try.",
+         failed(StoreOperation::kCommit) + failed(StoreOperation::kQuarantine));
+  Single(sink, MetricType::kCounter, "token_service_quarantined_answers_total",
+         "Answers kept, sealed, because they may hold the only copy of a refresh token.",
+         quarantined_.load(std::memory_order_relaxed));
 }
 
 }  // namespace token_service::telemetry
