@@ -1,6 +1,7 @@
 #include "token_service/call_credentials.h"
 
 #include <memory>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -25,6 +26,7 @@ class CallCredentialsTest : public ::testing::Test {
     server_.Push(TokenOfGeneration(1));
     TokenSourceOptions options;
     options.channel.server = server_.address();
+    options.on_change = [lives = lives_](const TokenOrError&) {};
     source_ = *TokenSource::Open(options);
   }
 
@@ -42,6 +44,8 @@ class CallCredentialsTest : public ::testing::Test {
 
   FakeTokenService server_;
   FakeTokenService api_;
+  // The source's too, which lets go of it when nothing else is left of it.
+  std::shared_ptr<const bool> lives_ = std::make_shared<const bool>(true);
   std::shared_ptr<TokenSource> source_;
 };
 
@@ -74,11 +78,12 @@ TEST_F(CallCredentialsTest, TheLastCredentialsEndTheSource) {
   ASSERT_TRUE(source_->Get(absl::Seconds(30)).ok());
   ASSERT_TRUE(CallApi().ok());
   auto credentials = MakeCallCredentials(source_);
-  const std::weak_ptr<const TokenSource> watched = source_;
+  const std::weak_ptr<const bool> lives = std::exchange(lives_, nullptr);
   source_.reset();
+  ASSERT_FALSE(lives.expired());
   credentials.reset();
   // Hangs, or is the end of the process, when a thread of gRPC's has to do it.
-  while (!watched.expired()) absl::SleepFor(absl::Milliseconds(1));
+  while (!lives.expired()) absl::SleepFor(absl::Milliseconds(1));
 }
 
 }  // namespace
