@@ -10,9 +10,15 @@ void RefreshScheduler::Endpoint::DropStale() {
   while (!ahead.empty() && ahead.front().stale()) ahead.pop_front();
 }
 
-Refusal RefreshScheduler::Endpoint::BreakerRefusal(MonotonicTime now) const {
+Refusal RefreshScheduler::Endpoint::BreakerRefusal(const Entry& entry, MonotonicTime now) const {
+  if (std::optional<Refusal> latched = entry.LatchedRefusal()) return *std::move(latched);
   const absl::Duration wait = breaker.probing() ? absl::Seconds(1) : breaker.probe_at() - now;
-  return MakeRefusal(Reason::kProviderUnavailable, std::max(wait, absl::Milliseconds(10)));
+  Refusal refusal = MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable),
+                                std::max(wait, absl::Milliseconds(10)));
+  if (refusal.reason != Reason::kProviderUnavailable) {
+    refusal.message += "; the next try waits for the provider, which does not work at present";
+  }
+  return refusal;
 }
 
 void RefreshScheduler::Endpoint::Learn(const RefreshResult& result, bool probe, MonotonicTime now,

@@ -30,8 +30,9 @@ struct RefreshScheduler::Endpoint {
   void DropStale();
   size_t places() const { return wanted.size() + ahead.size(); }
   bool queued() const { return !wanted.empty() || !ahead.empty(); }
-  // Why nobody is to wait for it while its breaker is open.
-  Refusal BreakerRefusal(MonotonicTime now) const;
+  // Why nobody is to wait for it while its breaker is open: what `entry` failed by itself, if it
+  // did. Callers are told that during its backoff, and this only prolongs it.
+  Refusal BreakerRefusal(const Entry& entry, MonotonicTime now) const;
   // What a flight told of it. `probe`: it was the open breaker's.
   void Learn(const RefreshResult& result, bool probe, MonotonicTime now, absl::BitGenRef random);
 

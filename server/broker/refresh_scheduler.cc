@@ -108,7 +108,8 @@ void RefreshScheduler::Update(CredentialSettingsPtr settings) {
     const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
     const auto* queued = std::get_if<Entry::Queued>(&entry->state);
     if (queued != nullptr && queued->wanted && endpoint.breaker.IsOpen() && !entry->forced) {
-      effects.settled.emplace_back(entry->settings->name, endpoint.BreakerRefusal(clock_.Now()));
+      effects.settled.emplace_back(entry->settings->name,
+                                   endpoint.BreakerRefusal(*entry, clock_.Now()));
     }
   }
   Perform(std::move(effects));
@@ -260,7 +261,10 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   if (need == Need::kRejected && facts.token != nullptr) {
     const absl::Duration age = now - facts.token->issued;
     const absl::Duration least = facts.token->least_age;
-    if (age < least) return MakeRefusal(Reason::kRefreshedRecently, least - age);
+    if (age < least && !entry->dead()) {
+      // Waiting is no help where no other token is going to come.
+      return entry->LatchedRefusal().value_or(MakeRefusal(Reason::kRefreshedRecently, least - age));
+    }
     facts.rejected = true;
     if (entry->dead()) WithdrawLocked(*entry);
   }
@@ -290,7 +294,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   AdvanceLocked(effects);
   const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
   if (!entry->running() && endpoint.breaker.IsOpen() && !entry->forced) {
-    return endpoint.BreakerRefusal(now);
+    return endpoint.BreakerRefusal(*entry, now);
   }
   return Underway{};
 }
@@ -559,7 +563,8 @@ void RefreshScheduler::RefuseWantedLocked(const Endpoint& endpoint, MonotonicTim
                                           Effects& effects) {
   for (const Endpoint::Place& place : endpoint.wanted) {
     if (place.stale()) continue;
-    effects.settled.emplace_back(place.entry->settings->name, endpoint.BreakerRefusal(now));
+    effects.settled.emplace_back(place.entry->settings->name,
+                                 endpoint.BreakerRefusal(*place.entry, now));
   }
 }
 

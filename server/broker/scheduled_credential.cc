@@ -35,6 +35,7 @@ void RefreshScheduler::Entry::EndClientRejection(MonotonicTime now) {
   if (facts.standing != Standing::kClientRejected) return;
   facts.standing = Standing::kUsable;
   facts.retry_at = now;
+  last_reason.reset();  // It may hold no more, and nobody is to be told so before the next try.
 }
 
 std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {

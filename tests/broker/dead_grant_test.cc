@@ -63,6 +63,26 @@ TEST_F(DeadGrantTest, ItsTokenIsWithdrawnWhenItIsReportedRejected) {
   EXPECT_EQ(Get().outcome(), "REFRESH_TOKEN_REJECTED");
 }
 
+// Its age would hold back a refresh that is not going to come.
+TEST_F(DeadGrantTest, AYoungTokenReportedRejectedTellsAtOnceThatTheGrantIsDead) {
+  StartAndRun();
+  provider_.Next(Dead());
+  OperatorRefresh();
+  Run();
+  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(Reject(1).outcome(), "REFRESH_TOKEN_REJECTED");
+  EXPECT_EQ(Get().outcome(), "REFRESH_TOKEN_REJECTED");
+}
+
+TEST_F(DeadGrantTest, AYoungTokenReportedRejectedTellsAtOnceThatTheClientIsRejected) {
+  StartAndRun();
+  provider_.Next(ClientRejected());
+  OperatorRefresh();
+  Run();
+  EXPECT_EQ(Reject(1).outcome(), "CLIENT_REJECTED");
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
 TEST_F(DeadGrantTest, ATokenReportedRejectedIsWithdrawnWhenTheGrantProvesDead) {
   StartWithOldToken();
   provider_.Next(Dead());

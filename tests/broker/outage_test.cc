@@ -55,6 +55,38 @@ TEST_F(OutageTest, CallersOfAnOpenBreakerAreRefusedAtOnceAndCostNothing) {
   EXPECT_EQ(provider_.count(), posts);
 }
 
+// What its callers were told during its own backoff goes on being told.
+TEST_F(OutageTest, AnOpenBreakerDoesNotHideWhatACredentialFailedByItself) {
+  Create("broken");
+  Create("client");
+  provider_.SetRule([](const CredentialSettings& s) -> std::optional<broker::ExchangeOutcome> {
+    if (s.name == "broken") return Unusable("<html>");
+    if (s.name == "client") return ClientRejected();
+    return NotReached();
+  });
+  StartAndRun();
+  ASSERT_TRUE(scheduler().ListEndpoints().front().breaker_open);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(Get("broken").outcome(), "PROVIDER_MALFORMED");
+    EXPECT_TRUE(callers_.back()->retry_after().has_value());
+    EXPECT_EQ(Get("client").outcome(), "CLIENT_REJECTED");
+    EXPECT_FALSE(callers_.back()->retry_after().has_value());
+    Hang(absl::Seconds(7));
+  }
+}
+
+TEST_F(OutageTest, ANewSettingIsNotToldWhatTheOldOneFailed) {
+  Create("client");
+  provider_.SetRule([](const CredentialSettings& s) -> std::optional<broker::ExchangeOutcome> {
+    if (s.name == "client") return ClientRejected();
+    return NotReached();
+  });
+  StartAndRun();
+  ASSERT_EQ(Get("client").outcome(), "CLIENT_REJECTED");
+  scheduler().Update(CopyOfSettings("client"));
+  EXPECT_EQ(Get("client").outcome(), "PROVIDER_UNAVAILABLE");
+}
+
 TEST_F(OutageTest, SingleProbesGoThrough) {
   Open();
   const size_t posts = provider_.count();
