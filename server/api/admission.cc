@@ -18,7 +18,11 @@ std::variant<Admission::Admitted, ApiError> Admission::Admit(
   if (rights == nullptr) return CredentialNotPermitted(requested.value_or(""));
   if (rights->limiter != nullptr) {
     const auto wait = rights->limiter->Take(*caller.identity(), clock_.Now());
-    if (wait.has_value()) return CalledTooOften(*wait);
+    if (wait.has_value()) {
+      const auto choice = ChooseCredential(requested.value_or(""), *rights, cache_);
+      const auto* const name = std::get_if<std::string>(&choice);
+      return CalledTooOften(*wait, name != nullptr ? *name : requested.value_or(""));
+    }
   }
   if (!requested.has_value()) return MalformedRequest();
   auto choice = ChooseCredential(*requested, *rights, cache_);

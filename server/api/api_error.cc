@@ -100,10 +100,11 @@ ApiError CredentialRequired() {
 
 ApiError ShuttingDown() { return FromRefusal(MakeRefusal(Reason::kShuttingDown), ""); }
 
-ApiError CalledTooOften(absl::Duration retry_after) {
+ApiError CalledTooOften(absl::Duration retry_after, std::string_view credential) {
   return {.code = grpc::RESOURCE_EXHAUSTED,
           .reason = "OVERLOADED",
           .message = "this caller calls more often than it may",
+          .credential = std::string(credential),
           .retry_after = retry_after};
 }
 

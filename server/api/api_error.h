@@ -37,7 +37,7 @@ ApiError OperatorRequired(std::string_view credential);
 ApiError CredentialRequired();
 ApiError ShuttingDown();
 // This caller's own rate.
-ApiError CalledTooOften(absl::Duration retry_after);
+ApiError CalledTooOften(absl::Duration retry_after, std::string_view credential);
 
 // Every reason there is, and `CANCELLED`: what metrics tell apart.
 std::span<const std::string_view> AllOutcomes();

@@ -94,7 +94,7 @@ std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* co
   if (rights == nullptr || !rights->is_operator) return OperatorRequired(credential);
   if (rights->limiter != nullptr) {
     const auto wait = rights->limiter->Take(*caller.identity(), parts_.clock.Now());
-    if (wait.has_value()) return CalledTooOften(*wait);
+    if (wait.has_value()) return CalledTooOften(*wait, credential);
   }
   return std::nullopt;
 }

@@ -14,7 +14,9 @@ std::optional<Refusal> TokenWatchers::Add(std::string_view credential,
   absl::MutexLock lock(&mutex_);
   if (shutting_down_) return MakeRefusal(Reason::kShuttingDown);
   if (count_ >= max_watchers_) {
-    return MakeRefusal(Reason::kOverloaded, absl::Seconds(1));
+    return Refusal{.reason = Reason::kOverloaded,
+                   .message = "too many calls watch already",
+                   .retry_after = absl::Seconds(1)};
   }
   watchers_[AbslView(credential)].insert(std::move(watcher));
   ++count_;

@@ -135,6 +135,7 @@ TEST_F(TokenWatchersTest, OneTooManyIsRefusedUntilAnotherLeaves) {
   ASSERT_TRUE(refusal_.has_value());
   EXPECT_EQ(refusal_->reason, Reason::kOverloaded);
   EXPECT_TRUE(refusal_->retry_after.has_value());
+  EXPECT_EQ(refusal_->message, "too many calls watch already");
   watchers_.Remove("inbox", one);
   Watch();
   EXPECT_FALSE(refusal_.has_value());

@@ -50,6 +50,7 @@ def test_a_caller_over_its_rate_is_refused_and_nobody_else_is(two_callers):
         for refusal in refused:
             assert (refusal.code, refusal.reason) == ("RESOURCE_EXHAUSTED", "OVERLOADED")
             assert 0 < refusal.retry_delay <= 1
+            assert refusal.metadata["credential"] == "default"  # Though none was named.
         eventually(lambda: pass_count(server.api, 1)[0], 10, "it gets through again", interval=0.2)
     load.assert_untroubled()
     assert server.api.health() == 1
@@ -65,10 +66,10 @@ def test_a_rate_for_all_and_who_is_exempt(two_callers):
     refusals = []
     for _ in range(10):
         try:
-            Operator(server.api).call("ListCredentials")
+            Operator(server.api).get("default")
         except Refused as refusal:
-            refusals.append(refusal.reason)
-    assert "OVERLOADED" in refusals
+            refusals.append((refusal.reason, refusal.metadata["credential"]))
+    assert ("OVERLOADED", "default") in refusals
     assert pass_count(other, 30) == (30, [])
 
 

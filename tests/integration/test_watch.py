@@ -117,6 +117,7 @@ def test_one_watcher_too_many_is_refused_until_one_leaves(start_sandbox, start_s
         next(server.api.watch())
     assert (refused.value.code, refused.value.reason) == ("RESOURCE_EXHAUSTED", "OVERLOADED")
     assert refused.value.retry_delay > 0
+    assert "watch" in refused.value.message and refused.value.metadata["credential"] == "default"
 
     watches[0].cancel()
 
