@@ -91,11 +91,10 @@ SnapshotCell::SnapshotCell(Snapshot first, Snapshot in_child)
 }
 
 SnapshotCell::~SnapshotCell() {
-  Block* const current = page_->current.load(std::memory_order_acquire);
   munmap(page_, sizeof(Page));
   for (Block* const block : free_) delete block;
   for (Block* const block : retired_) block->Disown();
-  if (current != nullptr) current->Disown();
+  published_->Disown();
 }
 
 TokenOrError SnapshotCell::Read() const {
@@ -103,7 +102,7 @@ TokenOrError SnapshotCell::Read() const {
     Block* const seen = page_->current.load(std::memory_order_acquire);
     Block* const block = seen != nullptr ? seen : in_child_.get();
     TokenOrError::Stripe& mine = block->Mine();
-    // Before the second look, as the writer exchanges before it looks for holders: of the two, one
+    // Before the second look, as the writer publishes before it looks for holders: of the two, one
     // sees the other.
     mine.holders.fetch_add(1, std::memory_order_seq_cst);
     if (page_->current.load(std::memory_order_seq_cst) == seen) {
@@ -116,8 +115,9 @@ TokenOrError SnapshotCell::Read() const {
 void SnapshotCell::Publish(Snapshot next) {
   Block* const block = TakeFree();
   block->snapshot = std::move(next);
-  Block* const before = page_->current.exchange(block, std::memory_order_seq_cst);
-  if (before != nullptr) retired_.push_back(before);
+  page_->current.store(block, std::memory_order_seq_cst);
+  if (published_ != nullptr) retired_.push_back(published_);
+  published_ = block;
   Sweep();
 }
 

@@ -64,7 +64,9 @@ class SnapshotCell {
   const size_t stripes_;
   Page* const page_;
   const std::unique_ptr<Block> in_child_;
-  std::vector<Block*> retired_;  // The writer's own, as is free_.
+  // The writer's own, as are the next two. Also in the page, where leak checkers do not look.
+  Block* published_ = nullptr;
+  std::vector<Block*> retired_;
   std::vector<Block*> free_;
 };
 
