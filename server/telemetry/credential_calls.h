@@ -11,16 +11,22 @@
 namespace token_service::telemetry {
 
 // What callers got of one credential. Counting is one relaxed addition to a line that few other
-// threads use; any thread. A quarter of a kilobyte each, whatever the number of cores.
+// threads use; any thread. Sixteen bytes until the first count, then a quarter of a kilobyte more,
+// whatever the number of cores: most of a million credentials are never asked for.
 class CredentialCalls {
  public:
-  CredentialCalls() { shards_[0].id.store(NewId(), std::memory_order_relaxed); }
+  CredentialCalls() = default;
+  ~CredentialCalls() { delete shards_.load(std::memory_order_acquire); }
+  CredentialCalls(const CredentialCalls&) = delete;
+  CredentialCalls& operator=(const CredentialCalls&) = delete;
 
   // For another credential, from zero. Whoever still holds it for the one before may miscount by
   // what they have under way.
   void Begin() {
-    shards_[0].id.store(NewId(), std::memory_order_relaxed);
-    for (Shard& shard : shards_) {
+    id_.store(NewId(), std::memory_order_relaxed);
+    Shards* const shards = shards_.load(std::memory_order_acquire);
+    if (shards == nullptr) return;
+    for (Shard& shard : *shards) {
       for (Cell& cell : shard.cells) {
         cell.issued.store(0, std::memory_order_relaxed);
         cell.refused.store(0, std::memory_order_relaxed);
@@ -37,7 +43,7 @@ class CredentialCalls {
   uint64_t refused(CallerKind caller) const { return Sum(&Cell::refused, caller); }
 
   // Unlike that of any other of this process, be it of the same name, deleted and made anew.
-  uint64_t id() const { return shards_[0].id.load(std::memory_order_relaxed); }
+  uint64_t id() const { return id_.load(std::memory_order_relaxed); }
 
  private:
   struct Cell {
@@ -46,28 +52,35 @@ class CredentialCalls {
   };
   struct alignas(64) Shard {
     std::array<Cell, kCallerKinds> cells;
-    // The first shard's is the credential's: where a line has room, since a member of its own would
-    // take another line from each of a million credentials.
-    std::atomic<uint64_t> id = 0;
   };
   static constexpr size_t kShards = 4;
+  using Shards = std::array<Shard, kShards>;
 
   static uint64_t NewId() {
     static constinit std::atomic<uint64_t> given = 0;
     return given.fetch_add(1, std::memory_order_relaxed) + 1;
   }
   Cell& At(CallerKind caller) {
-    return shards_[ThreadShard() % kShards].cells[static_cast<size_t>(caller)];
+    Shards* shards = shards_.load(std::memory_order_acquire);
+    if (shards == nullptr) [[unlikely]] {
+      shards = &MakeShards();
+    }
+    return (*shards)[ThreadShard() % kShards].cells[static_cast<size_t>(caller)];
   }
   uint64_t Sum(std::atomic<uint64_t> Cell::*what, CallerKind caller) const {
+    const Shards* const shards = shards_.load(std::memory_order_acquire);
+    if (shards == nullptr) return 0;
     uint64_t sum = 0;
-    for (const Shard& shard : shards_) {
+    for (const Shard& shard : *shards) {
       sum += (shard.cells[static_cast<size_t>(caller)].*what).load(std::memory_order_relaxed);
     }
     return sum;
   }
 
-  std::array<Shard, kShards> shards_;
+  Shards& MakeShards();
+
+  std::atomic<uint64_t> id_ = NewId();
+  std::atomic<Shards*> shards_ = nullptr;
 };
 
 // Where an object that is shared and otherwise immutable keeps which credential's calls it is for.

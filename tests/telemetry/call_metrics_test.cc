@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <barrier>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,34 @@ TEST(CallMetricsTest, AnUnknownOutcomeMakesNoSeriesOfItsOwn) {
   EXPECT_THAT(names, testing::ElementsAre("OK", "OVERLOADED", "SHUTTING_DOWN", "OTHER"));
   EXPECT_EQ(metrics.ended(Method::kWatchAccessToken, CallerKind::kTls, "OK"), 1u);
   EXPECT_EQ(metrics.ended(Method::kWatchAccessToken, CallerKind::kTls, "OTHER"), 2u);
+}
+
+// A million credentials are known that nobody asks for.
+TEST(CredentialCallsTest, TakesNoMemoryForCountersBeforeTheFirstCount) {
+  static_assert(sizeof(CredentialCalls) <= 16);
+  CredentialCalls calls;
+  calls.Begin();
+  EXPECT_EQ(calls.issued(CallerKind::kTls), 0u);
+  EXPECT_EQ(calls.refused(CallerKind::kTls), 0u);
+}
+
+TEST(CredentialCallsTest, LosesNoneOfManyFirstCountsAtOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kCredentials = 200;
+  std::vector<CredentialCalls> all(kCredentials);
+  std::barrier start(kThreads);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (CredentialCalls& calls : all) {
+        start.arrive_and_wait();
+        calls.CountIssued(CallerKind::kTls);
+        EXPECT_GE(calls.issued(CallerKind::kTls), 1u);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const CredentialCalls& calls : all) EXPECT_EQ(calls.issued(CallerKind::kTls), 4u);
 }
 
 TEST(CredentialCallsTest, BeginsAnewForAnotherCredential) {
