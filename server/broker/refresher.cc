@@ -220,9 +220,11 @@ RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, GrantDead dead) {
-  return Conclude(flight, {.kind = RefreshFailed::Kind::kDead,
-                           .reason = Reason::kRefreshTokenRejected,
-                           .detail = std::move(dead.detail)});
+  return Conclude(flight,
+                  {.kind = RefreshFailed::Kind::kDead,
+                   .reason = Reason::kRefreshTokenRejected,
+                   .detail = std::move(dead.detail)},
+                  std::move(dead.evidence));
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
@@ -234,28 +236,47 @@ RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
-  return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
-                           .reason = in_doubt.reason,
-                           .detail = std::move(in_doubt.detail),
-                           .retry_after = in_doubt.retry_after,
-                           .outage = in_doubt.reason == Reason::kProviderUnavailable});
+  return Conclude(flight,
+                  {.kind = RefreshFailed::Kind::kInDoubt,
+                   .reason = in_doubt.reason,
+                   .detail = std::move(in_doubt.detail),
+                   .retry_after = in_doubt.retry_after,
+                   .outage = in_doubt.reason == Reason::kProviderUnavailable},
+                  std::move(in_doubt.evidence));
+}
+
+RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Secret evidence) {
+  if (evidence.empty()) return Conclude(flight, std::move(failed));
+  // Should the store not take it now, it is concluded later as an answer that could not be used:
+  // the careful side, and the provider will say it again.
+  Unpersisted pending = EvidenceOf(flight, std::move(evidence), failed.detail);
+  pending.rotates = true;
+  if (std::optional<RefreshResult> not_kept = Keep(pending)) return *std::move(not_kept);
+  RefreshResult result = Conclude(flight, std::move(failed));
+  result.rotates = true;
+  return result;
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
-  Log(Level::kError, "unusable answer quarantined",
-      {{"credential", flight.record.name}, {"detail", malformed.detail}});
-  const absl::Time doubt = std::min(flight.record.doubt_since.value_or(absl::InfiniteFuture()),
-                                    flight.record.attempt->begun);
-  return Quarantine({.write = Evidence{.name = flight.record.name,
-                                       .attempt_id = flight.attempt_id(),
-                                       .generation = flight.record.generation,
-                                       .time = clock_.WallNow(),
-                                       .body = std::move(malformed.body)},
-                     .rotates = flight.record.rotates,
-                     .doubt_since = DoubtSince(doubt)});
+  return Quarantine(EvidenceOf(flight, std::move(malformed.body), malformed.detail));
 }
 
-RefreshResult Refresher::Quarantine(Unpersisted pending) {
+Unpersisted Refresher::EvidenceOf(const Flight& flight, Secret answer,
+                                  const std::string& detail) const {
+  Log(Level::kError, "unusable answer quarantined",
+      {{"credential", flight.record.name}, {"detail", detail}});
+  const absl::Time doubt = std::min(flight.record.doubt_since.value_or(absl::InfiniteFuture()),
+                                    flight.record.attempt->begun);
+  return {.write = Evidence{.name = flight.record.name,
+                            .attempt_id = flight.attempt_id(),
+                            .generation = flight.record.generation,
+                            .time = clock_.WallNow(),
+                            .body = std::move(answer)},
+          .rotates = flight.record.rotates,
+          .doubt_since = DoubtSince(doubt)};
+}
+
+std::optional<RefreshResult> Refresher::Keep(Unpersisted& pending) {
   const Evidence& evidence = std::get<Evidence>(pending.write);
   const bool rotates = pending.rotates;
   const std::optional<MonotonicTime> doubt_since = pending.doubt_since;
@@ -265,9 +286,16 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   if (!kept.ok() && !absl::IsNotFound(kept)) {
     LogStoreError("evidence not persisted", evidence.name, kept);
     Pin(pending);
-    return {.outcome = std::move(pending), .rotates = rotates, .doubt_since = doubt_since};
+    return RefreshResult{
+        .outcome = std::move(pending), .rotates = rotates, .doubt_since = doubt_since};
   }
-  if (!kept.ok()) return {.outcome = StoreFailed(kept)};
+  if (!kept.ok()) return RefreshResult{.outcome = StoreFailed(kept)};
+  return std::nullopt;
+}
+
+RefreshResult Refresher::Quarantine(Unpersisted pending) {
+  if (std::optional<RefreshResult> not_kept = Keep(pending)) return *std::move(not_kept);
+  const Evidence& evidence = std::get<Evidence>(pending.write);
   const absl::Status concluded =
       store_.Conclude({.name = evidence.name,
                        .attempt_id = evidence.attempt_id,
@@ -277,8 +305,8 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kInDoubt,
                                    .reason = Reason::kProviderMalformed,
                                    .detail = "unusable answer"},
-          .rotates = rotates,
-          .doubt_since = doubt_since};
+          .rotates = pending.rotates,
+          .doubt_since = pending.doubt_since};
 }
 
 RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {

@@ -66,10 +66,15 @@ class Refresher {
   RefreshResult Settle(const Flight& flight, Malformed malformed);
 
   RefreshResult Commit(Unpersisted pending);
+  Unpersisted EvidenceOf(const Flight& flight, Secret answer, const std::string& detail) const;
+  // Stores evidence; a result when that cannot be done (now).
+  std::optional<RefreshResult> Keep(Unpersisted& pending);
   RefreshResult Quarantine(Unpersisted pending);
   RefreshResult Adopt(const CredentialRecord& record, absl::Duration min_refresh_interval);
   // Records that the attempt brought no token.
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
+  // The same, once what came beside the error is kept; empty: nothing did.
+  RefreshResult Conclude(const Flight& flight, RefreshFailed failed, Secret evidence);
   // Pins what could not be stored.
   void Pin(Unpersisted& pending);
   std::string NewAttemptId();

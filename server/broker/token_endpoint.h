@@ -34,6 +34,8 @@ struct Unspent {
 // The grant is gone (invalid_grant and its disguises). Trying again is pointless and harmful.
 struct GrantDead {
   std::string detail;
+  // The whole answer, if it names another refresh token beside the error. Empty: it does not.
+  Secret evidence = {};
 };
 
 // The provider refuses this client or this request. The refresh token is unspent.
@@ -49,6 +51,7 @@ struct InDoubt {
   Reason reason;
   std::string detail;
   std::optional<absl::Duration> retry_after;
+  Secret evidence = {};  // As in GrantDead.
 };
 
 // A 200 whose body cannot be used. In doubt, and the body is evidence: it may hold the only copy of

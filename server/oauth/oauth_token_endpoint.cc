@@ -59,12 +59,33 @@ const char* CauseText(http::Lost::Cause cause) {
   return "answer lost";
 }
 
+// An error that came with another refresh token than was sent: it counts, but what was sent may be
+// spent, and what came is kept (docs/adr/0018-an-error-beside-tokens.md).
+ExchangeOutcome WithEvidence(ExchangeOutcome outcome, Secret answer) {
+  if (auto* dead = std::get_if<GrantDead>(&outcome)) {
+    dead->evidence = std::move(answer);
+    return outcome;
+  }
+  InDoubt in_doubt{.reason = Reason::kProviderMalformed};
+  if (auto* doubt = std::get_if<InDoubt>(&outcome)) {
+    in_doubt = std::move(*doubt);
+  } else if (auto* unspent = std::get_if<Unspent>(&outcome)) {
+    in_doubt = {unspent->reason, std::move(unspent->detail), unspent->retry_after};
+  } else if (auto* refused = std::get_if<ClientRefused>(&outcome)) {
+    in_doubt = {Reason::kClientRejected, std::move(refused->detail), std::nullopt};
+  }
+  in_doubt.evidence = std::move(answer);
+  return in_doubt;
+}
+
 // One answer, with what it takes to judge it.
 class Judge {
  public:
-  // `refuses_client` is set when the answer is about how the client proved itself.
-  Judge(const broker::CredentialSettings& settings, absl::Time now, bool& refuses_client)
-      : settings_(settings), now_(now), refuses_client_(refuses_client) {}
+  // `sent`: the refresh token. `refuses_client` is set when the answer is about how the client
+  // proved itself.
+  Judge(const broker::CredentialSettings& settings, const Secret& sent, absl::Time now,
+        bool& refuses_client)
+      : settings_(settings), sent_(sent), now_(now), refuses_client_(refuses_client) {}
 
   ExchangeOutcome operator()(http::NotSent& not_sent) const {
     return Unspent{Reason::kProviderUnavailable, CauseText(not_sent.cause), std::nullopt};
@@ -98,13 +119,19 @@ class Judge {
       if (auto* granted = std::get_if<broker::Granted>(&parsed)) return std::move(*granted);
     }
     ErrorAnswer answer{response.status, std::nullopt, response.retry_after, response.body.size()};
-    if (auto* error = std::get_if<ErrorCode>(&parsed)) answer.code = std::move(error->code);
+    bool brings_another = false;
+    if (auto* error = std::get_if<ErrorCode>(&parsed)) {
+      answer.code = std::move(error->code);
+      brings_another = error->refresh_token.has_value() && !(*error->refresh_token == sent_);
+    }
     const bool is_error = answer.code.has_value() && response.status == 200;
     const bool is_evidence =
         response.status == 200 || (response.status / 100 == 2 && !response.body.empty());
     if (!is_evidence || is_error) {
       refuses_client_ = RefusesAuthentication(answer);
-      return ClassifyError(answer, settings_.dead_grant_errors);
+      ExchangeOutcome outcome = ClassifyError(answer, settings_.dead_grant_errors);
+      if (!brings_another) return outcome;
+      return WithEvidence(std::move(outcome), std::move(response.body));
     }
 
     const auto* unusable = std::get_if<Unusable>(&parsed);
@@ -120,6 +147,7 @@ class Judge {
   }
 
   const broker::CredentialSettings& settings_;
+  const Secret& sent_;
   const absl::Time now_;
   bool& refuses_client_;
 };
@@ -135,7 +163,8 @@ ExchangeOutcome OAuthTokenEndpoint::Exchange(const broker::CredentialSettings& s
   if (!proof.ok()) return ClientRefused{"not sent: no client key that can sign"};
   http::HttpOutcome answer = transport_.Post(MakeTokenRequest(settings, refresh_token, *proof));
   bool refuses_client = false;
-  ExchangeOutcome outcome = std::visit(Judge(settings, clock_.WallNow(), refuses_client), answer);
+  ExchangeOutcome outcome =
+      std::visit(Judge(settings, refresh_token, clock_.WallNow(), refuses_client), answer);
   if (auto* refused = std::get_if<ClientRefused>(&outcome); refused != nullptr && refuses_client) {
     refused->another_secret = secrets_.Refused(settings);
   } else if (std::holds_alternative<Granted>(outcome) ||

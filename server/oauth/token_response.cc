@@ -70,21 +70,19 @@ std::optional<absl::Duration> Lifetime(const TokenMembers& members, absl::Time n
 TokenResponse Judge(const TokenMembers& members, absl::Time now) {
   const Value& access_token = members.access_token();
   const Value& refresh_token = members.refresh_token();
+  const bool omitted = IsNull(refresh_token) ||
+                       (refresh_token.has_string_value() && refresh_token.string_value().empty());
   if (const std::string& code = members.error().string_value(); !code.empty()) {
-    if (!access_token.string_value().empty() || !refresh_token.string_value().empty()) {
-      return Unusable{"tokens beside an error"};
-    }
     if (code.size() > kMaxNameSize || !std::all_of(code.begin(), code.end(), IsNqschar)) {
       return Unusable{"malformed error"};
     }
-    return ErrorCode{code};
+    if (omitted) return ErrorCode{code};
+    return ErrorCode{code, Secret(std::string_view(refresh_token.string_value()))};
   }
   if (IsNull(access_token)) return Unusable{"no access token"};
   if (!IsPrintable(access_token.string_value(), kMaxTokenSize)) {
     return Unusable{"malformed access token"};
   }
-  const bool omitted = IsNull(refresh_token) ||
-                       (refresh_token.has_string_value() && refresh_token.string_value().empty());
   if (!omitted && !IsPrintable(refresh_token.string_value(), kMaxTokenSize)) {
     return Unusable{"malformed refresh token"};
   }

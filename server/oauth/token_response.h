@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,6 +16,9 @@ namespace token_service::oauth {
 // only when it is one of those we know.
 struct ErrorCode {
   std::string code;
+  // The refresh token beside it, empty for one that is no string; nullopt: none. It may be the
+  // grant's next.
+  std::optional<Secret> refresh_token = std::nullopt;
 };
 
 struct Unusable {
@@ -34,7 +38,8 @@ using TokenResponse = std::variant<broker::Granted, ErrorCode, Unusable>;
 // worthless, so what is
 //   missing, no string, unprintable or too long counts as absent: `Bearer`, and the scope that was
 //   asked for.
-// - `error` beside tokens contradicts them: unusable, so that the tokens are kept as evidence.
+// - `error`: the answer is that error, whatever is beside it. Empty, null or no string: there is
+// none.
 TokenResponse ParseTokenResponse(const Secret& body, absl::Time now);
 
 }  // namespace token_service::oauth

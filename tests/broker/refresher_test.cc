@@ -238,6 +238,40 @@ TEST_F(RefresherTest, AnUnusableAnswerIsQuarantinedBeforeAnythingElse) {
   EXPECT_TRUE(Record().doubt_since.has_value());
 }
 
+TEST_F(RefresherTest, WhatCameBesideAnErrorIsKeptAndTheErrorCounts) {
+  provider_.Next(broker::GrantDead{"", Secret(std::string_view("x"))});
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).reason, Reason::kRefreshTokenRejected);
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_EQ(Record().standing, Standing::kRefreshTokenRejected);
+  EXPECT_FALSE(Record().attempt.has_value());
+  EXPECT_EQ(Record().refresh_token.Reveal(), "alpha/0");
+}
+
+TEST_F(RefresherTest, WhatCameBesideAPassingErrorMakesDoubtAndShowsThatTheProviderRotates) {
+  provider_.Next(broker::InDoubt{Reason::kProviderThrottled, "", absl::Seconds(9),
+                                 Secret(std::string_view("x"))});
+  const RefreshResult result = Refresh();
+  EXPECT_TRUE(result.rotates);
+  EXPECT_TRUE(result.doubt_since.has_value());
+  const auto& failed = std::get<RefreshFailed>(result.outcome);
+  EXPECT_EQ(failed.reason, Reason::kProviderThrottled);
+  EXPECT_EQ(failed.retry_after, absl::Seconds(9));
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_TRUE(Record().doubt_since.has_value());
+}
+
+TEST_F(RefresherTest, WhatCameBesideAnErrorIsPinnedUntilTheStoreTakesIt) {
+  store_.Fail(Call::kQuarantine, 1);
+  provider_.Next(broker::GrantDead{"", Secret(std::string_view("x"))});
+  Unpersisted pending = As<Unpersisted>(Refresh());
+  EXPECT_EQ(refresher_.unpersisted(), 1);
+  EXPECT_EQ(store_.calls(Call::kConclude), 0);
+  As<RefreshFailed>(refresher_.Persist(std::move(pending)));
+  EXPECT_EQ(refresher_.unpersisted(), 0);
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
+  EXPECT_TRUE(Record().doubt_since.has_value()) << "the careful side";
+}
+
 // ---- several client secrets
 
 TEST_F(RefresherTest, ARefusedClientSecretEndsItsAttemptAndTheNextHasAnother) {

@@ -84,10 +84,25 @@ TEST_F(OAuthTokenEndpointTest, JudgesAnErrorUnder200AsUnder400) {
   EXPECT_EQ(OutcomeText(Exchange(200, R"({"error":"slow_down"})")), "unspent, throttled");
 }
 
+TEST_F(OAuthTokenEndpointTest, AnErrorThatBringsAnotherRefreshTokenIsThatErrorAndEvidence) {
+  const std::string body = R"({"error":"invalid_grant","access_token":"a","refresh_token":"r"})";
+  for (const int status : {200, 400}) {
+    const ExchangeOutcome outcome = Exchange(status, body);
+    ASSERT_EQ(OutcomeText(outcome), "dead, kept");
+    EXPECT_EQ(std::get<broker::GrantDead>(outcome).evidence.Reveal(), body);
+  }
+  // The one that was sent is nothing new.
+  EXPECT_EQ(OutcomeText(Exchange(
+                200, R"({"error":"invalid_grant","refresh_token":"sentinel-refresh-token"})")),
+            "dead");
+  const ExchangeOutcome refused =
+      Exchange(401, R"({"error":"invalid_client","refresh_token":"r"})");
+  EXPECT_EQ(OutcomeText(refused), "in doubt, client rejected, kept");
+}
+
 TEST_F(OAuthTokenEndpointTest, KeepsA200ItCannotUseAsEvidence) {
   for (const std::string body :
        {"", "<html/>", "[]", "{}", R"({"access_token":7})", R"({"refresh_token":"r"})",
-        R"({"access_token":"a","error":"invalid_grant"})",
         R"({"access_token":"a","refresh_token":7})"}) {
     const ExchangeOutcome outcome = Exchange(200, body);
     ASSERT_EQ(OutcomeText(outcome), "malformed") << body;

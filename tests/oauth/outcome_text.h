@@ -24,6 +24,8 @@ inline std::string ReasonText(broker::Reason reason) {
   }
 }
 
+inline std::string Kept(const Secret& evidence) { return evidence.empty() ? "" : ", kept"; }
+
 // "unspent, throttled" and so on: an outcome as a table's cell.
 inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
   struct Text {
@@ -31,10 +33,10 @@ inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
     std::string operator()(const broker::Unspent& o) const {
       return absl::StrCat("unspent, ", ReasonText(o.reason));
     }
-    std::string operator()(const broker::GrantDead&) const { return "dead"; }
+    std::string operator()(const broker::GrantDead& o) const { return "dead" + Kept(o.evidence); }
     std::string operator()(const broker::ClientRefused&) const { return "refused"; }
     std::string operator()(const broker::InDoubt& o) const {
-      return absl::StrCat("in doubt, ", ReasonText(o.reason));
+      return absl::StrCat("in doubt, ", ReasonText(o.reason), Kept(o.evidence));
     }
     std::string operator()(const broker::Malformed&) const { return "malformed"; }
   };
