@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "server/api/api_error.h"
+#include "server/api/held_sends.h"
 #include "server/api/observation.h"
 #include "server/api/permission.h"
 #include "server/api/prepared_token.h"
@@ -105,8 +106,10 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
 
   if (const auto answer = parts_.issuer.TryGet(wanted); answer.has_value()) {
     if (const auto* token = std::get_if<AccessTokenPtr>(&*answer)) {
-      PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response);
+      const MonotonicTime now = parts_.clock.Now();
+      PreparedToken::Of(**token).Response(now).Swap(response);
       ObserveToken(parts_, *context, caller, telemetry::TokenSource::kCache, **token);
+      if (!on_unix_socket_) AnswerTogether(*context, now);
       return finish(grpc::Status::OK);
     }
     const Permission permission = PermissionOf(parts_.policy, caller, wanted.credential);

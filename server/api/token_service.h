@@ -39,7 +39,8 @@ class TokenServiceImpl final : public token::v1::TokenService::WithRawCallbackMe
                                        token::v1::TokenService::Service>> {
  public:
   TokenServiceImpl(ListenerInfo listener, const TokenServiceParts& parts)
-      : admission_(std::move(listener), parts.policy, parts.cache, parts.clock, parts.draining),
+      : on_unix_socket_(listener.address.starts_with("unix:")),
+        admission_(std::move(listener), parts.policy, parts.cache, parts.clock, parts.draining),
         parts_(parts) {}
 
   grpc::ServerUnaryReactor* GetAccessToken(grpc::CallbackServerContext* context,
@@ -54,6 +55,7 @@ class TokenServiceImpl final : public token::v1::TokenService::WithRawCallbackMe
   grpc::Status Refuse(telemetry::Method method, grpc::CallbackServerContext& context,
                       std::string_view requested, const ApiError& error) const;
 
+  const bool on_unix_socket_;
   const Admission admission_;
   const TokenServiceParts parts_;
 };
