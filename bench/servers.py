@@ -161,8 +161,8 @@ class Bench:
         return provider, mint
 
     def token_server(self, label, sandbox, credentials=("default",), more_listen=(), tls=None, identity="anonymous",
-                     wrap=()):
-        """token-server with tokens bought from `sandbox` for the named credentials."""
+                     wrap=(), operator=False):
+        """token-server with tokens bought from `sandbox` for the named credentials. `operator`: who calls is one."""
         provider, mint = sandbox
         directory = self.directory / re.sub(r"\W+", "-", label)
         tokens = directory / "refresh-tokens"
@@ -174,7 +174,8 @@ class Bench:
             directory=directory, sandbox_url=provider.address, more_listen="".join(f', "{x}"' for x in more_listen),
             tls=f"tls: {json.dumps(tls)}\n" if tls else "",
             credentials="\n".join(f"  - {{name: {name}, client_id: bench, refresh_token_file: {tokens}/{name}}}" for name in credentials),
-            callers="\n".join(f'  - {{identity: "{x}", credentials: [default]}}' for x in identities)))
+            callers="\n".join(f'  - {{identity: "{x}", credentials: [default], operator: {str(operator and x == identity).lower()}}}'
+                              for x in identities)))
         return self.start(label, [*wrap, self.bin_dir / "token-server", f"--config={config}"], self.server_core)
 
     def certificates(self):
