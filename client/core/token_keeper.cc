@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 
 namespace token_service::client {
@@ -130,7 +131,9 @@ bool TokenKeeper::Accept(TokenAnswer answer, Moment now) {
     held_->expires_at = expires_at;
     return true;
   }
-  const absl::Duration ahead = std::min(policy_.ahead, answer.expires_in / 10);
+  const absl::Duration ahead =
+      std::min(policy_.ahead, answer.expires_in / 10) *
+      absl::Uniform(random_, 1.0 - policy_.ahead_jitter, 1.0 + policy_.ahead_jitter);
   held_ = Held{.token = answer.token, .expires_at = expires_at, .ask_at = expires_at - ahead};
   if (rejection_.has_value() && rejection_->generation != answer.token->generation()) {
     rejection_.reset();

@@ -27,8 +27,10 @@ struct KeeperPolicy {
   // Of one GetAccessToken. The server may have to wait for the provider.
   absl::Duration call_timeout = absl::Seconds(40);
   // Ahead of its expiry a token is asked for when none was pushed: this long, at most a tenth of
-  // its life.
+  // its life, drawn within ± ahead_jitter of that once for each token: the clients of one
+  // credential have all got it at the same moment.
   absl::Duration ahead = absl::Seconds(60);
+  double ahead_jitter = 0.25;
 };
 
 // Decides: when to watch, when to ask, what is served, who has waited long enough. Knows neither

@@ -1,5 +1,8 @@
 #include "client/core/token_keeper.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "gtest/gtest.h"
 #include "tests/client/core/keeper_fixture.h"
 
@@ -8,6 +11,10 @@ namespace {
 
 using client::ErrorReason;
 using client::TokenError;
+
+// Before the end of an hour's token: a minute, a quarter more or less.
+constexpr absl::Duration kEarliestAsk = absl::Seconds(75);
+constexpr absl::Duration kLatestAsk = absl::Seconds(45);
 
 TEST_F(KeeperTest, WatchesFromTheStartAndServesWhatComes) {
   Pass(absl::ZeroDuration());
@@ -102,10 +109,10 @@ TEST_F(KeeperTest, AsksAheadOfExpiryWhereStreamsAreUnknown) {
 
   for (uint64_t generation = 2; generation <= 5; ++generation) {
     const size_t before = gets();
-    Pass(absl::Minutes(59) - absl::Milliseconds(1));
+    Pass(absl::Minutes(60) - kEarliestAsk - absl::Milliseconds(1));
     EXPECT_EQ(gets(), before);
-    Pass(absl::Milliseconds(1));
-    ASSERT_EQ(gets(), before + 1) << "a minute ahead";
+    Pass(kEarliestAsk - kLatestAsk + absl::Milliseconds(1));
+    ASSERT_EQ(gets(), before + 1) << "a minute ahead, more or less";
     GetBrings(Token(generation, absl::Hours(1)));
     EXPECT_EQ(served(), generation);
     // Streams are tried again once in a while.
@@ -115,13 +122,46 @@ TEST_F(KeeperTest, AsksAheadOfExpiryWhereStreamsAreUnknown) {
   EXPECT_LT(watches(), 60u);
 }
 
+// Thousands of clients of one credential have got the same token at the same moment.
+TEST_F(KeeperTest, ClientsWithTheSameTokenDoNotAskAtTheSameMoment) {
+  constexpr int kClients = 1000;
+  std::vector<int> asked_in_second(60);
+  for (int i = 0; i < kClients; ++i) {
+    FakeTransport transport;
+    client::TokenKeeper keeper(
+        transport, random_, [](client::Snapshot, bool) {}, policy_);
+    keeper.Proceed(now_);
+    keeper.OnEnd(transport.LastWatch().call, {.code = grpc::StatusCode::UNIMPLEMENTED}, now_);
+    keeper.Proceed(now_);
+    keeper.OnToken(transport.LastGet().call, Token(1, absl::Hours(1)), now_);
+    const client::Moment expires = now_ + absl::Hours(1);
+    size_t gets = transport.Count(false);
+    client::Moment moment = now_;
+    while (transport.Count(false) == gets) {
+      const client::Moment wake = keeper.Proceed(moment);
+      if (transport.Count(false) != gets) break;
+      ASSERT_LE(wake, expires);
+      moment = wake;
+      if (transport.started().back().watch) {
+        keeper.OnEnd(transport.LastWatch().call, {.code = grpc::StatusCode::UNIMPLEMENTED}, moment);
+      }
+    }
+    const absl::Duration ahead = expires - moment;
+    ASSERT_LE(ahead, kEarliestAsk);
+    ASSERT_GE(ahead, kLatestAsk);
+    ++asked_in_second[static_cast<size_t>(absl::ToInt64Seconds(ahead - kLatestAsk))];
+  }
+  // Evenly over 30 s that would be 33 each.
+  EXPECT_LT(*std::max_element(asked_in_second.begin(), asked_in_second.end()), 100);
+}
+
 TEST_F(KeeperTest, AnswersThatBringNothingNewerAreAskedForLessAndLess) {
   Pass(absl::ZeroDuration());
   WatchEnds({.code = grpc::StatusCode::UNIMPLEMENTED, .message = "unknown method"});
   GetBrings(Token(1, absl::Hours(1)));
-  Pass(absl::Minutes(59));
+  Pass(absl::Hours(1) - kLatestAsk);
   size_t asked = gets();
-  absl::Duration left = absl::Minutes(1);
+  absl::Duration left = kLatestAsk;
   while (left > absl::Seconds(1)) {
     GetBrings(Token(1, left));
     const client::Moment from = now_;
@@ -149,7 +189,7 @@ TEST_F(KeeperTest, AStreamThatBringsNothingIsGivenUpForOneThatMight) {
 TEST_F(KeeperTest, AStreamThatHasGoneSilentIsFoundOutAheadOfExpiry) {
   Pass(absl::ZeroDuration());
   WatchBrings(Token(1, absl::Hours(1)));
-  Pass(absl::Minutes(59));
+  Pass(absl::Hours(1) - kLatestAsk);
   ASSERT_EQ(gets(), 1u);
   GetBrings(Token(2, absl::Minutes(55)));
   EXPECT_EQ(served(), 2u);
@@ -162,7 +202,7 @@ TEST_F(KeeperTest, AStreamThatHasGoneSilentIsFoundOutAheadOfExpiry) {
 TEST_F(KeeperTest, APushThatIsOnlyLateLeavesTheStreamAlone) {
   Pass(absl::ZeroDuration());
   WatchBrings(Token(1, absl::Hours(1)));
-  Pass(absl::Minutes(59));
+  Pass(absl::Hours(1) - kLatestAsk);
   GetBrings(Token(2, absl::Hours(1)));
   WatchBrings(Token(2, absl::Hours(1)));
   Pass(absl::Minutes(30));
@@ -173,7 +213,7 @@ TEST_F(KeeperTest, APushThatIsOnlyLateLeavesTheStreamAlone) {
 TEST_F(KeeperTest, AnAnswerOvertakenByAPushDoesNotTakeItsPlace) {
   Pass(absl::ZeroDuration());
   WatchBrings(Token(1, absl::Hours(1)));
-  Pass(absl::Minutes(59));
+  Pass(absl::Hours(1) - kLatestAsk);
   ASSERT_EQ(gets(), 1u);
   WatchBrings(Token(2, absl::Hours(1)));
   GetBrings(Token(1, absl::Minutes(1)));
@@ -183,8 +223,9 @@ TEST_F(KeeperTest, AnAnswerOvertakenByAPushDoesNotTakeItsPlace) {
 TEST_F(KeeperTest, AGetAheadOfExpiryLeavesTimeForAnother) {
   Pass(absl::ZeroDuration());
   WatchBrings(Token(1, absl::Hours(1)));
-  Pass(absl::Minutes(59));
-  EXPECT_EQ(transport_.LastGet().timeout, absl::Seconds(20));
+  Pass(absl::Hours(1) - kLatestAsk);
+  EXPECT_GE(transport_.LastGet().timeout, kLatestAsk / 3);
+  EXPECT_LE(transport_.LastGet().timeout, kEarliestAsk / 3);
 }
 
 TEST_F(KeeperTest, TheServersWordBeforeTheBreakIsTheReasonAfterExpiry) {
