@@ -2,8 +2,9 @@
 
 #include <map>
 #include <string>
-#include <thread>
 #include <utility>
+
+#include "client/source_endings.h"
 
 namespace token_service::client {
 namespace {
@@ -13,9 +14,7 @@ class SourcePlugin final : public grpc::MetadataCredentialsPlugin {
   explicit SourcePlugin(std::shared_ptr<const TokenSource> source) : source_(std::move(source)) {}
 
   // gRPC drops the plugin on a thread of its own, which may not wait; ending a source does.
-  ~SourcePlugin() override {
-    std::thread([source = std::move(source_)] {}).detach();
-  }
+  ~SourcePlugin() override { EndSource(std::move(source_)); }
 
   // Answers on the caller's thread.
   bool IsBlocking() const override { return false; }
@@ -39,7 +38,10 @@ class SourcePlugin final : public grpc::MetadataCredentialsPlugin {
 
 std::shared_ptr<grpc::CallCredentials> MakeCallCredentials(
     std::shared_ptr<const TokenSource> source) {
-  return grpc::MetadataCredentialsFromPlugin(std::make_unique<SourcePlugin>(std::move(source)));
+  auto credentials =
+      grpc::MetadataCredentialsFromPlugin(std::make_unique<SourcePlugin>(std::move(source)));
+  PrepareSourceEndings();
+  return credentials;
 }
 
 }  // namespace token_service::client
