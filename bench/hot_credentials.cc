@@ -24,7 +24,6 @@ broker::AccessTokenPtr NewToken(const std::string& name, uint64_t generation) {
   token.lifetime = absl::Hours(1);
   token.issued = now;
   token.expires = now + absl::Hours(1);
-  token.refresh_at = now + absl::Minutes(48);
   return std::make_shared<const broker::AccessToken>(std::move(token));
 }
 

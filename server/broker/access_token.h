@@ -26,7 +26,6 @@ struct AccessToken {
   // On this process's monotonic clock:
   MonotonicTime issued;
   MonotonicTime expires;
-  MonotonicTime refresh_at;  // Drawn once per token: 80 % of the lifetime, ± 5 % of it.
 
   PreparedAnswerSlot prepared;
   // What callers got of the credential: of the cache that published it, and valid as long as that.

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/random/bit_gen_ref.h"
 #include "server/broker/breaker.h"
+#include "server/broker/refresh_calendar.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/scheduled_credential.h"
 
@@ -37,6 +38,7 @@ struct RefreshScheduler::Endpoint {
   void Learn(const RefreshResult& result, bool probe, MonotonicTime now, absl::BitGenRef random);
 
   Breaker breaker;
+  RefreshCalendar calendar;
   int running = 0;
   bool ready = false;  // Has a turn.
   Queue wanted;        // Callers wait for these.

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "absl/random/random.h"
-
 namespace token_service::broker {
 namespace {
 
-constexpr double kRefreshAt = 0.80;
-constexpr double kRefreshJitter = 0.05;
 // By how much the wall clocks of replicas may differ, or one be corrected by those who keep it.
 constexpr absl::Duration kWallSkew = absl::Minutes(1);
 
@@ -27,7 +23,7 @@ std::optional<MonotonicTime> FromWall(absl::Time time, const Clock& clock) {
 
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
-                               MonotonicTime issued, absl::BitGenRef random) {
+                               MonotonicTime issued) {
   auto token = std::make_shared<AccessToken>();
   token->credential = std::string(credential);
   token->value = stored.value.Copy();
@@ -39,17 +35,15 @@ AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
   token->least_age = std::min(min_refresh_interval, token->lifetime / 10);
   token->issued = issued;
   token->expires = issued + token->lifetime;
-  token->refresh_at = issued + token->lifetime * absl::Uniform(random, kRefreshAt - kRefreshJitter,
-                                                               kRefreshAt + kRefreshJitter);
   return token;
 }
 
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
-                               const Clock& clock, absl::BitGenRef random) {
+                               const Clock& clock) {
   const absl::Duration lifetime = std::max(stored.expires - stored.issued, absl::ZeroDuration());
   const MonotonicTime issued = FromWall(stored.issued, clock).value_or(clock.Now() - lifetime);
-  return MakeAccessToken(credential, generation, stored, min_refresh_interval, issued, random);
+  return MakeAccessToken(credential, generation, stored, min_refresh_interval, issued);
 }
 
 }  // namespace token_service::broker

@@ -3,7 +3,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/random/bit_gen_ref.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/broker/access_token.h"
@@ -21,15 +20,15 @@ absl::Duration PreferredValidity(absl::Duration lifetime);
 std::optional<MonotonicTime> FromWall(absl::Time time, const Clock& clock);
 
 // The snapshot of a stored token, its wall times carried over to the monotonic clock. Wall clocks
-// jump: one that was set back says nothing of the token's age, so it counts as expired. Draws when
-// to refresh it. `min_refresh_interval`: as configured.
+// jump: one that was set back says nothing of the token's age, so it counts as expired.
+// `min_refresh_interval`: as configured.
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
-                               const Clock& clock, absl::BitGenRef random);
+                               const Clock& clock);
 
 // The same for a token just received, whose monotonic time of issue is known.
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,
-                               MonotonicTime issued, absl::BitGenRef random);
+                               MonotonicTime issued);
 
 }  // namespace token_service::broker

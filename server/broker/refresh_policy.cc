@@ -14,7 +14,7 @@ using Why = RefreshPlan::Why;
 constexpr absl::Duration kLeastInterval = absl::Milliseconds(500);
 
 MonotonicTime AheadOfExpiry(const RefreshFacts& facts) {
-  return std::max(facts.token->refresh_at, facts.token->issued + kLeastInterval);
+  return std::max(facts.refresh_at, facts.token->issued + kLeastInterval);
 }
 
 // A refresh token whose fate is unknown, at a provider that rotates.
@@ -38,7 +38,7 @@ RefreshPlan PlanOnDemand(const CredentialSettings& settings, const RefreshFacts&
                          MonotonicTime now) {
   const bool wanted = facts.last_asked.has_value() && now - *facts.last_asked < settings.idle_after;
   if (wanted && facts.token == nullptr) return {now, Why::kNoToken};
-  if (facts.token != nullptr && (wanted || now < facts.token->refresh_at)) {
+  if (facts.token != nullptr && (wanted || now < facts.refresh_at)) {
     return {AheadOfExpiry(facts), Why::kAhead};
   }
   return {facts.last_refresh + settings.keepalive, Why::kKeepalive};

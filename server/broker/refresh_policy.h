@@ -12,8 +12,9 @@ namespace token_service::broker {
 
 // What decides when a credential is refreshed next.
 struct RefreshFacts {
-  AccessTokenPtr token;   // The current one, live or not; null: none yet.
-  bool rejected = false;  // A caller reported that the API refuses it.
+  AccessTokenPtr token;      // The current one, live or not; null: none yet.
+  MonotonicTime refresh_at;  // When to refresh it, drawn once (RefreshCalendar).
+  bool rejected = false;     // A caller reported that the API refuses it.
   Standing standing = Standing::kUsable;
   bool rotates = false;
   // When the earliest attempt began that may have consumed the refresh token unseen.

@@ -70,12 +70,13 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   Effects effects;
   {
     absl::MutexLock lock(&mutex_);
+    const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
     if (record.token.has_value()) {
       facts.token = MakeAccessToken(name, record.generation, *record.token,
-                                    entry->settings->min_refresh_interval, clock_, random_);
+                                    entry->settings->min_refresh_interval, clock_);
+      facts.refresh_at = endpoint.calendar.Draw(*facts.token, now, random_);
     }
     if (!entries_.emplace(name, entry).second) return;
-    endpoints_->Of(entry->settings->token_endpoint);
     if (facts.token != nullptr) cache_.Publish(facts.token);
     RestLocked(*entry, now);
     AdvanceLocked(effects);
@@ -332,14 +333,21 @@ RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
 
 void RefreshScheduler::RestLocked(Entry& entry, MonotonicTime now) {
   const RefreshPlan plan = PlanLocked(entry, now);
-  entry.state = Entry::Resting{plan};
+  Entry::Resting resting{plan};
+  if (plan.why == Why::kAhead) {
+    resting.calendar = &endpoints_->Of(entry.settings->token_endpoint).calendar;
+    resting.slot = resting.calendar->Enter(plan.when, entry.facts.token->lifetime);
+  }
+  entry.state = resting;
   if (plan.why != Why::kNever) due_.emplace(plan.when.since_origin(), &entry);
   cache_.SetDormant(entry.settings->name, plan.why == Why::kKeepalive);
 }
 
 void RefreshScheduler::WakeLocked(Entry& entry) {
-  if (const auto* resting = std::get_if<Entry::Resting>(&entry.state)) {
+  if (auto* resting = std::get_if<Entry::Resting>(&entry.state)) {
     due_.erase({resting->plan.when.since_origin(), &entry});
+    RefreshCalendar* const calendar = std::exchange(resting->calendar, nullptr);
+    if (calendar != nullptr) calendar->Leave(resting->slot);
   }
   ++entry.ticket;  // Whatever place it had in a queue is void.
 }
@@ -529,8 +537,12 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     if (entry->removed) {
       effects.landed = std::move(entry->landed);
     } else {
-      const bool withdraw = entry->Apply(
-          result, {.options = options_, .now = now, .wall = clock_.WallNow(), .random = random_});
+      const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
+      const bool withdraw = entry->Apply(result, {.options = options_,
+                                                  .now = now,
+                                                  .wall = clock_.WallNow(),
+                                                  .calendar = endpoint.calendar,
+                                                  .random = random_});
       if (withdraw || entry->disabled) WithdrawLocked(*entry);
       if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);

@@ -151,12 +151,8 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
                 .scope = granted.scope.value_or(flight.settings.scope),
                 .issued = sent,
                 .expires = sent + lifetime}};
-  AccessTokenPtr token;
-  {
-    absl::MutexLock lock(&random_mutex_);
-    token = MakeAccessToken(record.name, rotation.generation, rotation.token,
-                            flight.settings.min_refresh_interval, flight.sent, random_);
-  }
+  AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, rotation.token,
+                                         flight.settings.min_refresh_interval, flight.sent);
   return Commit({.write = std::move(rotation),
                  .token = std::move(token),
                  .rotates = record.rotates || rotated,
@@ -343,9 +339,8 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
                                absl::Duration min_refresh_interval) {
   Adopted adopted{.generation = record.generation, .standing = record.standing};
   if (record.token.has_value()) {
-    absl::MutexLock lock(&random_mutex_);
     adopted.token = MakeAccessToken(record.name, record.generation, *record.token,
-                                    min_refresh_interval, clock_, random_);
+                                    min_refresh_interval, clock_);
   }
   if (adopted.token != nullptr) cache_.Publish(adopted.token);
   Log(Level::kInfo, "stored grant adopted",

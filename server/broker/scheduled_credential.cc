@@ -10,14 +10,15 @@ uint64_t RefreshScheduler::Entry::visible_generation() const {
   return facts.token == nullptr ? 0 : facts.token->generation;
 }
 
-void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, absl::Time now) {
+void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, const Landing& landing) {
   ForgetFailures();
   facts.standing = Standing::kUsable;
   facts.doubt_since.reset();
   facts.rejected = false;
   facts.last_refresh = token->issued;
   generation = token->generation;
-  last_refresh_time = now;
+  last_refresh_time = landing.wall;
+  facts.refresh_at = landing.calendar.Draw(*token, landing.now, landing.random);
   facts.token = std::move(token);
 }
 
@@ -106,11 +107,11 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     }
   }
   if (auto* refreshed = std::get_if<Refreshed>(&result.outcome)) {
-    SetToken(std::move(refreshed->token), landing.wall);
+    SetToken(std::move(refreshed->token), landing);
   } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
     ForgetFailures();
     generation = adopted->generation;
-    if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing.wall);
+    if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing);
     // The token may have been the grant's last.
     facts.standing = adopted->standing;
     facts.doubt_since = result.doubt_since;
@@ -119,7 +120,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     facts.retry_at = landing.now + std::min(held->lease_left, landing.options.poll_other_holder);
   } else if (auto* pinned = std::get_if<Unpersisted>(&result.outcome)) {
     const int tries_so_far = was_unpersisted ? tries : 0;
-    if (pinned->token != nullptr) SetToken(pinned->token, landing.wall);
+    if (pinned->token != nullptr) SetToken(pinned->token, landing);
     tries = tries_so_far;
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
     unpersisted = std::make_unique<Unpersisted>(std::move(*pinned));

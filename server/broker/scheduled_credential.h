@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/random/bit_gen_ref.h"
+#include "server/broker/refresh_calendar.h"
 #include "server/broker/refresh_scheduler.h"
 
 // Inside of RefreshScheduler: what it knows of one credential. Guarded by its mutex.
@@ -18,6 +19,9 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
 
   struct Resting {
     RefreshPlan plan;
+    // Its place, if it rests until a refresh ahead.
+    RefreshCalendar* calendar = nullptr;
+    RefreshCalendar::Slot slot = {};
   };
   struct Queued {
     bool wanted = false;  // Somebody waits for it.
@@ -50,14 +54,13 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   }
   // The generation a caller can know: 0 when there is no token to be seen.
   uint64_t visible_generation() const;
-  // A new current token: all is well.
-  void SetToken(AccessTokenPtr token, absl::Time now);
   void ForgetFailures();
   // What a flight brought. True: the token is to be withdrawn, since nobody can use it any more.
   struct Landing {
     const Options& options;
     MonotonicTime now;
     absl::Time wall;
+    const RefreshCalendar& calendar;
     absl::BitGenRef random;
   };
   bool Apply(RefreshResult& result, const Landing& landing);
@@ -67,6 +70,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   std::optional<Refusal> LatchedRefusal() const;
   CredentialStatus Status() const;
 
+  // A new current token: all is well.
+  void SetToken(AccessTokenPtr token, const Landing& landing);
   bool ApplyFailure(const RefreshFailed& failed, const Landing& landing);
   void CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
                     const Landing& landing);

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
-
-#include "absl/random/random.h"
 #include "tests/testing/fake_clock.h"
 
 namespace token_service::testing {
@@ -24,14 +21,13 @@ class LifetimeTest : public ::testing::Test {
             .expires = clock_.WallNow() + lifetime};
   }
   AccessTokenPtr Fresh(absl::Duration lifetime) {
-    return MakeAccessToken("alpha", 1, Stored(lifetime), absl::Seconds(10), clock_.Now(), random_);
+    return MakeAccessToken("alpha", 1, Stored(lifetime), absl::Seconds(10), clock_.Now());
   }
   AccessTokenPtr FromStore(const StoredToken& stored) {
-    return MakeAccessToken("alpha", 1, stored, absl::Seconds(10), clock_, random_);
+    return MakeAccessToken("alpha", 1, stored, absl::Seconds(10), clock_);
   }
 
   FakeClock clock_;
-  absl::BitGen random_;
 };
 
 TEST_F(LifetimeTest, PreferredValidityIsAMinuteOrATenthWhicheverIsLess) {
@@ -40,19 +36,6 @@ TEST_F(LifetimeTest, PreferredValidityIsAMinuteOrATenthWhicheverIsLess) {
   EXPECT_EQ(PreferredValidity(absl::Minutes(5)), absl::Seconds(30));
   EXPECT_EQ(PreferredValidity(absl::Seconds(1)), absl::Milliseconds(100));
   EXPECT_EQ(PreferredValidity(absl::ZeroDuration()), absl::ZeroDuration());
-}
-
-TEST_F(LifetimeTest, RefreshIsDrawnBetween75And85PercentOfTheLifetime) {
-  std::set<absl::Duration> drawn;
-  for (int i = 0; i < 1000; ++i) {
-    const AccessTokenPtr token = Fresh(absl::Seconds(1000));
-    const absl::Duration at = token->refresh_at - token->issued;
-    EXPECT_GE(at, absl::Seconds(750));
-    EXPECT_LE(at, absl::Seconds(850));
-    drawn.insert(at);
-  }
-  EXPECT_LT(*drawn.begin(), absl::Seconds(770));
-  EXPECT_GT(*drawn.rbegin(), absl::Seconds(830));
 }
 
 TEST_F(LifetimeTest, LeastAgeIsTheConfiguredIntervalButAtMostATenth) {
@@ -75,7 +58,6 @@ TEST_F(LifetimeTest, AStoredTokenIsNotTrustedUnderAWallClockSetBack) {
   clock_.JumpWall(-absl::Hours(5));
   const AccessTokenPtr token = FromStore(stored);
   EXPECT_EQ(token->expires, clock_.Now());
-  EXPECT_LT(token->refresh_at, clock_.Now());
 }
 
 TEST_F(LifetimeTest, AClockThatIsALittleBehindIsNoMatter) {
@@ -99,7 +81,6 @@ TEST_F(LifetimeTest, AStoredTokenThatExpiredBeforeItWasIssuedHasNoLife) {
 TEST_F(LifetimeTest, TenYearsFit) {
   const AccessTokenPtr token = Fresh(absl::Hours(87600));
   EXPECT_EQ(token->expires - token->issued, absl::Hours(87600));
-  EXPECT_GT(token->refresh_at - token->issued, absl::Hours(65000));
 }
 
 }  // namespace

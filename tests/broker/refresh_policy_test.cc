@@ -30,7 +30,6 @@ std::shared_ptr<AccessToken> Token() {
   token->lifetime = absl::Seconds(3600);
   token->issued = At(0);
   token->expires = At(3600);
-  token->refresh_at = At(2880);
   return token;
 }
 
@@ -48,7 +47,7 @@ class RefreshPolicyTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(RefreshPolicyTest, Plans) {
   CredentialSettings settings;
-  RefreshFacts facts{.token = Token()};
+  RefreshFacts facts{.token = Token(), .refresh_at = At(2880)};
   GetParam().given(settings, facts);
   const RefreshPlan plan = PlanRefresh(settings, facts, At(GetParam().now));
   EXPECT_EQ(static_cast<int>(plan.why), static_cast<int>(GetParam().why));
@@ -74,7 +73,8 @@ const Case kCases[] = {
     {"ATokenSpentOnArrivalWaitsHalfASecondAtLeast",
      [](S, F f) {
        auto token = Token();
-       token->issued = token->expires = token->refresh_at = At(kNow) - absl::Milliseconds(500);
+       token->issued = token->expires = At(kNow) - absl::Milliseconds(500);
+       f.refresh_at = token->issued;
        f.token = token;
      },
      Why::kAhead, kNow},

@@ -10,7 +10,6 @@
 #include <variant>
 #include <vector>
 
-#include "absl/random/random.h"
 #include "server/api/api_error.h"
 #include "server/api/credential_choice.h"
 #include "server/api/credential_messages.h"
@@ -90,7 +89,6 @@ void CheckAnswer(const broker::AccessToken& token) {
 class Tokens {
  public:
   Tokens() {
-    absl::BitGen random;
     for (const char* name : {"default", "alpha"}) {
       cache_.Add(name);
       const broker::StoredToken stored{.value = Secret(std::string_view("access")),
@@ -98,8 +96,7 @@ class Tokens {
                                        .scope = "s",
                                        .issued = SystemClock().WallNow(),
                                        .expires = SystemClock().WallNow() + absl::Hours(24)};
-      cache_.Publish(
-          broker::MakeAccessToken(name, 3, stored, absl::Seconds(10), SystemClock(), random));
+      cache_.Publish(broker::MakeAccessToken(name, 3, stored, absl::Seconds(10), SystemClock()));
     }
     some_.credentials = {"alpha", "gamma"};
     all_.all_credentials = true;
