@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "client/command/command.h"
 #include "client/command/exec_command.h"
 #include "client/command/exit_code.h"
@@ -17,6 +18,8 @@
 
 namespace token_service::client {
 namespace {
+
+constexpr size_t kMostWordBytes = 32;
 
 constexpr char kFooter[] = R"text(
 Exit status: 0; 1 when the server says no or is not there; 2 for wrong usage.
@@ -51,12 +54,26 @@ std::string Unexpected(const std::vector<std::string>& arguments) {
   return "an argument that is not expected";
 }
 
+// What stands where a command should. Names what looks like a word: anything else
+// may be a secret that went astray.
+std::string MissingCommand(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return "a command is missing";
+  const std::string& argument = arguments.front();
+  if (argument.starts_with("-")) return Unexpected(arguments);
+  const bool word = argument.size() <= kMostWordBytes &&
+                    std::all_of(argument.begin(), argument.end(), [](unsigned char c) {
+                      return absl::ascii_islower(c) || c == '-' || c == '_';
+                    });
+  return word ? "there is no command '" + argument + "'" : "an unknown command";
+}
+
 }  // namespace
 
 int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
                    std::ostream& err) {
   CLI::App app("Gets access tokens from token-server, and keeps its credentials.", "token-client");
   app.footer(kFooter);
+  app.set_version_flag("--version", "token-client " TOKEN_SERVICE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
   ConnectionFlags connection;
@@ -89,6 +106,13 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   } catch (const CLI::Success& help) {
     app.exit(help, out, err);
     return kExitOk;
+  } catch (const CLI::RequiredError& error) {
+    const CLI::App& asked = credential.parsed() ? credential : app;
+    err << "token-client: "
+        << (asked.get_subcommands().empty() ? MissingCommand(app.remaining(/*recurse=*/true))
+                                            : error.what())
+        << " (token-client --help tells more)\n";
+    return kExitUsage;
   } catch (const CLI::ExtrasError&) {
     err << "token-client: " << Unexpected(app.remaining(/*recurse=*/true))
         << " (token-client --help tells more)\n";

@@ -28,7 +28,8 @@ child where it is.
   --token_env   readable in /proc/PID/environ by whoever runs under the same user, inherited by every process
                 started from there, and printed by many a crash report. As the child starts.
   --token_file  mode 0600, replaced as a whole whenever there is a new token, removed in the end. For a child that
-                lives longer than a token. Choose a directory in memory (tmpfs).
+                lives longer than a token. Choose a directory in memory (tmpfs). A file that is there already is
+                refused, unless FILE.token-client beside it says that a token-client which was killed has left it.
 
 Exit status: the child's, 128 + N when signal N killed it, 127 when there is no such program, 126 when it cannot
 be run; 1 without a token, 2 for wrong usage.)text";
@@ -60,6 +61,11 @@ int SealedFile(std::string_view text) {
   return fd;
 }
 
+// A variable of a script's that is not set must not come to mean another place for the token.
+CLI::Validator NotEmpty() {
+  return {[](const std::string& text) { return text.empty() ? "is empty" : ""; }, ""};
+}
+
 }  // namespace
 
 CLI::App* ExecCommand::AddTo(CLI::App& app) {
@@ -67,8 +73,10 @@ CLI::App* ExecCommand::AddTo(CLI::App& app) {
   exec->footer(kFooter);
   AddTokenFormatFlag(*exec, format_);
   exec->add_option("--token_file", token_file_, "keep the current token in this file")
+      ->check(NotEmpty())
       ->type_name("FILE");
   exec->add_option("--token_env", token_env_, "put the token into this environment variable")
+      ->check(NotEmpty())
       ->type_name("NAME");
   exec->add_option("--token_fd", token_fd_, "let the child read the token from this descriptor")
       ->check(CLI::Range(kDefaultFd, 1023))
@@ -104,6 +112,13 @@ int ExecCommand::RunWith(TokenSource& source, const HeldSignals& signals,
     err << "token-client: " << flag << ": " << what << "\n";
     return kExitUsage;
   };
+  std::optional<TokenFile> file;
+  if (!token_file_.empty()) {
+    file.emplace(token_file_);
+    if (const auto status = file->Claim(); !status.ok()) {
+      return wrong("--token_file", {status.message().data(), status.message().size()});
+    }
+  }
   std::optional<TokenOrError> token = source.Get(connection.timeout);
   if (!token->ok()) {
     err << "token-client: " << connection.channel.server << ": " << Describe(token->error())
@@ -111,9 +126,7 @@ int ExecCommand::RunWith(TokenSource& source, const HeldSignals& signals,
     return kExitRefused;
   }
   ChildOptions options{.command = command_, .signal_mask = signals.before()};
-  std::optional<TokenFile> file;
-  if (!token_file_.empty()) {
-    file.emplace(token_file_);
+  if (file.has_value()) {
     if (const auto status = file->Write(FormatToken(**token, format_)); !status.ok()) {
       return wrong("--token_file", {status.message().data(), status.message().size()});
     }

@@ -5,6 +5,8 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -25,10 +27,43 @@ bool WriteAll(int fd, std::string_view text) {
   return true;
 }
 
+absl::Status CannotBeWritten(const std::string& path, int error) {
+  return absl::InvalidArgumentError(absl::StrCat(path, " cannot be written: ", strerror(error)));
+}
+
+// Whatever it is, and wherever a link leads.
+bool IsThere(const std::string& path) {
+  struct stat about {};
+  return lstat(path.c_str(), &about) == 0;
+}
+
 }  // namespace
 
 TokenFile::~TokenFile() {
-  if (written_) unlink(path_.c_str());
+  if (claim_ < 0) return;
+  unlink(path_.c_str());
+  unlink(claim_path_.c_str());
+  close(claim_);
+}
+
+absl::Status TokenFile::Claim() {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+  int claim = open(claim_path_.c_str(), kFlags | O_CREAT | O_EXCL, 0600);
+  const bool first = claim >= 0;
+  if (!first && errno == EEXIST) claim = open(claim_path_.c_str(), kFlags);
+  if (claim < 0) return CannotBeWritten(path_, errno);
+  if (flock(claim, LOCK_EX | LOCK_NB) != 0) {
+    close(claim);
+    return absl::InvalidArgumentError(absl::StrCat(path_, " is kept by another token-client"));
+  }
+  if (first && IsThere(path_)) {
+    unlink(claim_path_.c_str());
+    close(claim);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, " is there already, and not token-client's to replace"));
+  }
+  claim_ = claim;
+  return absl::OkStatus();
 }
 
 absl::Status TokenFile::Write(std::string_view text) {
@@ -50,10 +85,7 @@ absl::Status TokenFile::Write(std::string_view text) {
     }
     if (!ok) unlink(beside.c_str());
   }
-  if (!ok) {
-    return absl::InvalidArgumentError(absl::StrCat(path_, " cannot be written: ", strerror(error)));
-  }
-  written_ = true;
+  if (!ok) return CannotBeWritten(path_, error);
   return absl::OkStatus();
 }
 

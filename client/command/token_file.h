@@ -9,14 +9,20 @@ namespace token_service::client {
 
 // A file that holds the current token, for its owner alone. Readers see the old or the new one,
 // whole. Removed in the end. One thread.
+//
+// Never takes the place of a file that is somebody else's: while it is kept, `PATH.token-client` is
+// there and locked, and if this process is killed, it tells the next one whose the file was.
 class TokenFile {
  public:
-  explicit TokenFile(std::string path) : path_(std::move(path)) {}
+  explicit TokenFile(std::string path)
+      : path_(std::move(path)), claim_path_(path_ + ".token-client") {}
   ~TokenFile();
   TokenFile(const TokenFile&) = delete;
   TokenFile& operator=(const TokenFile&) = delete;
 
-  // The error says what cannot be done with which file, nothing of the text.
+  // Before the first Write. The errors of both say what cannot be done with which file.
+  absl::Status Claim();
+
   absl::Status Write(std::string_view text);
 
   // False: what was written may have reached a disk. After a Write that went well.
@@ -24,7 +30,8 @@ class TokenFile {
 
  private:
   const std::string path_;
-  bool written_ = false;
+  const std::string claim_path_;
+  int claim_ = -1;  // Negative: it is not ours, or not yet.
 };
 
 }  // namespace token_service::client

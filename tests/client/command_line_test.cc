@@ -15,6 +15,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::StartsWith;
 using token_service::testing::FakeTokenService;
 using token_service::testing::StatusWithReason;
@@ -154,6 +156,39 @@ TEST_F(CommandLineTest, WrongUsageIsOneLineAndExit2) {
     EXPECT_THAT(out_.str(), IsEmpty()) << shown;
     EXPECT_EQ(err_.str().find('\n'), err_.str().size() - 1) << shown << err_.str();
   }
+}
+
+TEST_F(CommandLineTest, AnUnknownCommandIsNamed) {
+  EXPECT_EQ(Run({"fetch"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("there is no command 'fetch'"));
+  EXPECT_EQ(Run({"--timeout=1s", "credential", "make"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("there is no command 'make'"));
+  EXPECT_EQ(Run({"--never"}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("unknown flag --never"));
+  EXPECT_EQ(Run({}), 2);
+  EXPECT_THAT(err_.str(), HasSubstr("a command is missing"));
+}
+
+TEST_F(CommandLineTest, WhatMayBeASecretInTheCommandsPlaceIsNotRepeated) {
+  for (const std::string secret :
+       {"c0ffee", "Tr0ub4dor", "correcthorsebatterystaplecorrecthorse"}) {
+    EXPECT_EQ(Run({secret}), 2);
+    EXPECT_THAT(err_.str(), Not(HasSubstr(secret)));
+    EXPECT_THAT(err_.str(), HasSubstr("an unknown command"));
+  }
+}
+
+TEST_F(CommandLineTest, AnEmptyPlaceForTheTokenIsAnError) {
+  for (const std::string flag : {"--token_file", "--token_env"}) {
+    EXPECT_EQ(Run({"exec", flag + "=", "--", "true"}), 2);
+    EXPECT_THAT(err_.str(), HasSubstr(flag + ": is empty"));
+  }
+}
+
+TEST_F(CommandLineTest, TellsItsVersion) {
+  EXPECT_EQ(Run({"--version"}), 0);
+  EXPECT_THAT(out_.str(), MatchesRegex("token-client [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(err_.str(), IsEmpty());
 }
 
 TEST_F(CommandLineTest, AWrongGenerationIsQuoted) {

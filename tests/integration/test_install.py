@@ -43,6 +43,7 @@ def test_the_programs_are_there_and_run(prefix):
     assert {path.name for path in (prefix / "bin").iterdir()} == {
         "token-server", "token-client", "ticket-api-sandbox"}
     assert run(prefix / "bin" / "token-server", "--version").startswith("token-server ")
+    assert run(prefix / "bin" / "token-client", "--version").startswith("token-client ")
     assert "credential" in run(prefix / "bin" / "token-client", "--help")
 
 

@@ -118,6 +118,50 @@ def test_a_file_on_disk_is_warned_of(start_sandbox, start_server, tmp_path):
     assert done.returncode == 0 and "not in memory" in done.stderr
 
 
+@pytest.mark.parametrize("kind", ["file", "link to a file", "dangling link", "directory"])
+def test_what_is_there_already_is_left_alone(tmp_path, kind):
+    path, other = tmp_path / "token", tmp_path / "other"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "file":
+        path.write_text("precious")
+    else:
+        if kind == "link to a file":
+            other.write_text("precious")
+        path.symlink_to(other)
+    before = sorted(tmp_path.iterdir())
+
+    # Not even the server is asked.
+    done = subprocess.run([CLIENT, f"--server=unix:{tmp_path}/nobody", "exec", f"--token_file={path}", "--", "true"],
+                          capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "is there already" in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    if kind in ("file", "link to a file"):
+        assert path.read_text() == "precious"
+
+
+def test_the_file_of_one_that_was_killed_is_taken_over_and_of_one_that_lives_is_not(start_sandbox, start_server, start,
+                                                                                     tmp_path):
+    server = start_server([start_sandbox().credential()])
+    path = tmp_path / "token"
+    child_pid = tmp_path / "child"
+    process = start(server, "exec", f"--token_file={path}", "--", "sh", "-c", f"echo $$ >{child_pid}; exec sleep 600")
+    eventually(lambda: child_pid.exists() and child_pid.read_text(), 30, "the child runs")
+
+    second = execute(server, f"--token_file={path}", "--", "true")
+    assert second.returncode == 2 and "another token-client" in second.stderr
+    assert path.read_text() == server.api.get().access_token
+
+    process.signal(signal.SIGKILL)
+    process.wait()
+    os.kill(int(child_pid.read_text()), signal.SIGKILL)
+    assert path.exists()
+    third = execute(server, f"--token_file={path}", "--", "sh", "-c", 'cat "$TOKEN_FILE"')
+    assert third.returncode == 0 and third.stdout == server.api.get().access_token
+    assert not list(tmp_path.glob("token*"))
+
+
 @pytest.mark.parametrize("command, code", [
     (["sh", "-c", "exit 0"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -KILL $$"], 137),
     (["no-such-program-here"], 127), (["/etc/passwd"], 126)])
@@ -185,6 +229,7 @@ def test_a_server_that_is_not_there_is_one_line_after_the_timeout(tmp_path):
 
 @pytest.mark.parametrize("arguments", [
     [], ["--token_fd=1", "--", "true"], ["--token_env=A=B", "--", "true"], ["--token_file=/nowhere/token", "--", "true"],
+    ["--token_file=", "--", "true"], ["--token_env=", "--", "true"],
     ["--tls_ca_file=/nowhere", "--", "true"]])
 def test_wrong_usage_is_exit_2_and_one_line(start_sandbox, start_server, arguments):
     server = start_server([start_sandbox().credential()])
