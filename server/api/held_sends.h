@@ -15,7 +15,7 @@ namespace token_service::api {
 // cached call. While a thread answers calls that follow each other closely, what it sends is
 // therefore held by the kernel (MSG_MORE), and pushed out when the thread comes to the end of what
 // was waiting, or by each sixteenth send. A call by itself is not held.
-// docs/adr/0018-answers-leave-together.md
+// docs/adr/0019-answers-leave-together.md
 //
 // Of one thread, which answers and sends; Push may come from any.
 class HeldSends {

@@ -14,7 +14,7 @@ namespace token_service::broker {
 
 // When the tokens of one endpoint are to be refreshed ahead of their expiry, and how many refreshes
 // are planned for about the same time: so that credentials which got their tokens at once do not
-// come back at once, lifetime after lifetime (docs/adr/0018-lumps.md). Not synchronised.
+// come back at once, lifetime after lifetime (docs/adr/0020-lumps.md). Not synchronised.
 class RefreshCalendar {
  public:
   // A stretch of time, a thirty-second to a sixty-fourth of a lifetime. Tokens of about one

@@ -15,7 +15,7 @@ using broker::CredentialSettings;
 
 constexpr absl::Duration kLifetime = absl::Hours(1);
 
-// Many credentials that get their tokens at once (docs/adr/0018-lumps.md).
+// Many credentials that get their tokens at once (docs/adr/0020-lumps.md).
 class LumpsTest : public BrokerTest {
  protected:
   static constexpr int kMany = 2000;
