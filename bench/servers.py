@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -162,21 +163,35 @@ class Bench:
 
     def token_server(self, label, sandbox, credentials=("default",), more_listen=(), tls=None, identity="anonymous",
                      wrap=(), operator=False):
-        """token-server with tokens bought from `sandbox` for the named credentials. `operator`: who calls is one."""
+        """token-server with tokens bought from `sandbox` for the named credentials. `operator`: who calls is one. Its
+        `add` takes more names into the configuration."""
         provider, mint = sandbox
         directory = self.directory / re.sub(r"\W+", "-", label)
         tokens = directory / "refresh-tokens"
         tokens.mkdir(parents=True)
-        mint(credentials, tokens)
         identities = [*OTHER_CALLERS, identity, *more_listen]
         config = directory / "config.yaml"
-        config.write_text(CONFIG.format(
-            directory=directory, sandbox_url=provider.address, more_listen="".join(f', "{x}"' for x in more_listen),
-            tls=f"tls: {json.dumps(tls)}\n" if tls else "",
-            credentials="\n".join(f"  - {{name: {name}, client_id: bench, refresh_token_file: {tokens}/{name}}}" for name in credentials),
-            callers="\n".join(f'  - {{identity: "{x}", credentials: [default], operator: {str(operator and x == identity).lower()}}}'
-                              for x in identities)))
-        return self.start(label, [*wrap, self.bin_dir / "token-server", f"--config={config}"], self.server_core)
+        known = []
+
+        def configure(names):
+            mint(names, tokens)
+            known.extend(names)
+            config.write_text(CONFIG.format(
+                directory=directory, sandbox_url=provider.address, more_listen="".join(f', "{x}"' for x in more_listen),
+                tls=f"tls: {json.dumps(tls)}\n" if tls else "",
+                credentials="\n".join(f"  - {{name: {name}, client_id: bench, refresh_token_file: {tokens}/{name}}}"
+                                      for name in known),
+                callers="\n".join(f'  - {{identity: "{x}", credentials: [default], operator: {str(operator and x == identity).lower()}}}'
+                                  for x in identities)))
+
+        def add(names):
+            configure(names)
+            server.process.send_signal(signal.SIGHUP)
+
+        configure(credentials)
+        server = self.start(label, [*wrap, self.bin_dir / "token-server", f"--config={config}"], self.server_core)
+        server.add = add
+        return server
 
     def certificates(self):
         """An authority's file, and a (certificate, key) pair for the server and one for a client."""

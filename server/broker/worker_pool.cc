@@ -1,12 +1,27 @@
 #include "server/broker/worker_pool.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace token_service::broker {
+namespace {
 
-WorkerPool::WorkerPool(int threads) {
+// On Linux a priority is the thread's alone.
+void BeNicer(int niceness) {
+  constexpr int kNicest = 19;
+  const auto self = static_cast<id_t>(syscall(SYS_gettid));
+  setpriority(PRIO_PROCESS, self, std::min(getpriority(PRIO_PROCESS, self) + niceness, kNicest));
+}
+
+}  // namespace
+
+WorkerPool::WorkerPool(int threads, int niceness) {
   threads_.reserve(static_cast<size_t>(threads));
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this, niceness] { Work(niceness); });
 }
 
 WorkerPool::~WorkerPool() { Stop(); }
@@ -26,7 +41,8 @@ void WorkerPool::Run(absl::AnyInvocable<void()> task) {
   tasks_.push_back(std::move(task));
 }
 
-void WorkerPool::Work() {
+void WorkerPool::Work(int niceness) {
+  if (niceness > 0) BeNicer(niceness);
   const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stopping_ || !tasks_.empty();
   };

@@ -14,7 +14,8 @@ namespace token_service::broker {
 // store's write path.
 class WorkerPool final : public Executor {
  public:
-  explicit WorkerPool(int threads);
+  // `niceness`: so much nicer to the rest of the process than the thread that makes them (nice(2)).
+  explicit WorkerPool(int threads, int niceness = 0);
   ~WorkerPool() override;
 
   // Drops the task after Stop.
@@ -24,7 +25,7 @@ class WorkerPool final : public Executor {
   void Stop();
 
  private:
-  void Work();
+  void Work(int niceness);
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,7 +1,11 @@
 #include "server/broker/worker_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -26,6 +30,23 @@ TEST(WorkerPoolTest, RunsEveryTaskOnce) {
   }
   left.Wait();
   EXPECT_EQ(runs, 1000);
+}
+
+int Niceness() { return getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))); }
+
+TEST(WorkerPoolTest, ItsThreadsAreNicerByWhatIsAsked) {
+  for (const int nicer : {0, 3, 100}) {
+    const int expected = std::min(Niceness() + nicer, 19);
+    int got = -1;
+    absl::Notification done;
+    WorkerPool pool(1, nicer);
+    pool.Run([&] {
+      got = Niceness();
+      done.Notify();
+    });
+    done.WaitForNotification();
+    EXPECT_EQ(got, expected);
+  }
 }
 
 TEST(WorkerPoolTest, RunsAsManyAtOnceAsItHasThreads) {
