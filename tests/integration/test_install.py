@@ -90,6 +90,17 @@ def test_a_consumer_gets_the_reason(consumer, start_sandbox, start_server):
     assert (done.returncode, done.stdout) == (1, "CREDENTIAL_NOT_FOUND\n")
 
 
+def test_a_consumer_keeps_a_token_source(consumer, start_sandbox, start_server):
+    """Current, Get, Replace, on_change, the header, and a gRPC API that is called with it."""
+    sandbox = start_sandbox()
+    server = start_server([sandbox.credential(min_refresh_interval="100ms")])
+    first, second = run(consumer / "source_consumer", server.address).splitlines()
+    assert first != second
+    token = server.api.get()
+    assert second == f"Bearer {token.access_token}" and token.generation == 2
+    assert sandbox.buy_tickets(second.removeprefix("Bearer "))[0] == 200
+
+
 def test_a_consumer_without_cmake(prefix, tmp_path, start_sandbox, start_server):
     """pkg-config tells the compiler all it has to know."""
     found = next(prefix.rglob("token-service-client.pc"))
