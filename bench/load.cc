@@ -29,10 +29,20 @@ constexpr size_t kExpectedCallsPerCaller = 1 << 16;
 // What all callers share.
 struct Run {
   Run(const LoadOptions& options, int64_t budget)
-      : end_ns(absl::GetCurrentTimeNanos() + absl::ToInt64Nanoseconds(options.duration)),
+      : credentials(options.credentials),
+        end_ns(absl::GetCurrentTimeNanos() + absl::ToInt64Nanoseconds(options.duration)),
         remaining(budget),
         running(options.concurrency) {}
 
+  // The next one to ask for. Null: there is none any more.
+  const std::string* NextCredential() {
+    if (credentials.size() == 1) return credentials.data();
+    const size_t next = used.fetch_add(1, std::memory_order_relaxed);
+    return next < credentials.size() ? &credentials[next] : nullptr;
+  }
+
+  const std::vector<std::string>& credentials;
+  std::atomic<size_t> used = 0;
   const int64_t end_ns;
   std::atomic<int64_t> remaining;
   absl::BlockingCounter running;
@@ -41,9 +51,7 @@ struct Run {
 // One call at a time. Touched by one thread at a time: whoever runs the callback of its only call.
 class Caller {
  public:
-  Caller(Run& run, TokenService::Stub& stub, const std::string& credential)
-      : run_(run), stub_(stub) {
-    request_.set_credential(credential);
+  Caller(Run& run, TokenService::Stub& stub) : run_(run), stub_(stub) {
     latencies_ns_.reserve(kExpectedCallsPerCaller);
   }
 
@@ -52,6 +60,14 @@ class Caller {
     if (start_ns_ >= run_.end_ns || run_.remaining.fetch_sub(1, std::memory_order_relaxed) <= 0) {
       run_.running.DecrementCount();
       return;
+    }
+    if (!run_.credentials.empty()) {
+      const std::string* const credential = run_.NextCredential();
+      if (credential == nullptr) {
+        run_.running.DecrementCount();
+        return;
+      }
+      request_.set_credential(*credential);
     }
     context_.emplace();
     context_->set_deadline(absl::ToChronoTime(absl::FromUnixNanos(start_ns_) + kCallTimeout));
@@ -140,7 +156,7 @@ LoadResult RunLoad(const LoadOptions& options) {
   std::vector<std::unique_ptr<Caller>> callers;
   for (int i = 0; i < options.concurrency; ++i) {
     TokenService::Stub& stub = *stubs[static_cast<size_t>(i % options.connections)];
-    callers.push_back(std::make_unique<Caller>(run, stub, options.credential));
+    callers.push_back(std::make_unique<Caller>(run, stub));
   }
   for (const auto& caller : callers) caller->StartNext();
   run.running.Wait();

@@ -13,7 +13,9 @@ struct LoadOptions {
   std::string server;  // host:port or unix:/path.
   // PEM files. Without an authority: plaintext; certificate and key go together.
   std::string tls_ca_file, tls_certificate_file, tls_private_key_file;
-  std::string credential;  // Empty: the server's default.
+  // To be asked for in turn, each once at most if there is more than one. None: the server's
+  // default.
+  std::vector<std::string> credentials;
   int connections = 1;
   int concurrency = 32;  // Calls under way at once, dealt out over the connections.
   absl::Duration duration = absl::Seconds(5);

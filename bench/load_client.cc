@@ -22,7 +22,8 @@ int Main(int argc, char** argv) {
   app.add_option("--tls_ca_file", options.tls_ca_file, "TLS, with a server of this authority's");
   app.add_option("--tls_certificate_file", options.tls_certificate_file);
   app.add_option("--tls_private_key_file", options.tls_private_key_file);
-  app.add_option("--credential", options.credential, "credential to ask for; none: the default");
+  app.add_option("--credential", options.credentials,
+                 "credential to ask for; none: the default; several: each once");
   app.add_option("--connections", options.connections)->check(CLI::Range(1, 10'000));
   app.add_option("--concurrency", options.concurrency, "calls under way at once")
       ->check(CLI::Range(1, 100'000));
