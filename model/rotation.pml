@@ -58,7 +58,7 @@ bool revoked[3];         /* By grant: the first one, and the operator's. */
 byte issued = 1;
 
 /* ---- the store: all of it durable */
-typedef Record { byte refresh_token; byte generation; bool rotates; bool dead; bool token;
+typedef Record { byte refresh_token; byte serial; byte generation; byte reserved; bool rotates; bool dead; bool token;
                  byte attempt; byte holder; bool lapsed; bool doubt; byte committed_attempt };
 Record record;
 byte attempts;           /* Ids handed out. */
@@ -67,7 +67,7 @@ byte attempts;           /* Ids handed out. */
 typedef Memory {
   byte generation; bool token; bool rotates; bool dead; bool doubt; bool window; bool replayed; bool needed;
   bool retry; bool due; bool queued; bool running; bool held_elsewhere; bool replaced; bool late;
-  mtype pinned; byte pinned_token; byte pinned_attempt; byte pinned_generation; byte pinned_from;
+  mtype pinned; byte pinned_token; byte pinned_attempt; byte pinned_generation; byte pinned_serial; byte pinned_from;
   byte answer;           /* In the hands of the flight. */
   byte alarm;
   bool waiting           /* A caller is parked. */
@@ -81,7 +81,7 @@ byte faults = FAULTS, crashes = CRASHES, replacements = REPLACEMENTS, lapses = L
 int heard;               /* Refresh tokens that an answer brought to a process that lived on. */
 int landed;              /* Those that the store took: as the refresh token, or as evidence. */
 int committed;           /* Attempts whose commit is durable. */
-byte handed_out[TOKENS + 3];  /* By generation: whose attempt's access token callers have had. */
+byte handed_out[TOKENS + 3];  /* By generation: 1 + the attempt whose access token callers have had. */
 
 /* 1. What was heard is in the store, or in the hands of a process. */
 #if REPLICAS == 1
@@ -144,17 +144,36 @@ inline Provide(presented, outcome, brought) {
   fi
 }
 
+/* 4. A generation names one access token. */
+inline HandOut(by_attempt, of_generation) {
+  assert(handed_out[of_generation] == 0 || handed_out[of_generation] == by_attempt + 1);
+  handed_out[of_generation] = by_attempt + 1
+}
+
 /* 3. Nobody gets an access token whose refresh token could still be lost unnoticed. */
 inline Publish(by_attempt, of_generation) {
   assert((committed & BIT(by_attempt)) || me.alarm > 0);
-#ifdef LIMIT_GENERATIONS
-  assert(handed_out[of_generation] == 0 || handed_out[of_generation] == by_attempt);
-  handed_out[of_generation] = by_attempt;
-#endif
+  HandOut(by_attempt, of_generation)
 }
 
+inline PublishStored() {
+  if
+  :: record.token -> HandOut(record.committed_attempt, record.generation)
+  :: else
+  fi
+}
+
+/* Nothing newer is stored or on its way. */
+#if defined(MUTANT_NO_FENCE)
+#define NEWEST true
+#elif defined(MUTANT_LATE_BY_GENERATION)
+#define NEWEST (record.attempt == attempt || record.attempt == 0)
+#else
+#define NEWEST (record.attempt == attempt || (record.attempt == 0 && record.serial == serial))
+#endif
+
 proctype Replica(byte i) {
-  byte refresh_token, attempt, generation, wire;
+  byte refresh_token, serial, attempt, generation, wire;
   mtype outcome, fate, result, kind;
   bool doubt_weighed, by_the_rule, in_doubt;
 
@@ -166,8 +185,9 @@ start:
     me.replayed = false; me.needed = false; me.retry = false; me.queued = false; me.running = false;
     me.held_elsewhere = false; me.replaced = false; me.late = false; me.due = false; me.waiting = false;
     me.pinned = NOTHING; me.pinned_token = 0; me.answer = 0; me.alarm = 0;
-    me.pinned_attempt = 0; me.pinned_generation = 0; me.pinned_from = 0;
-    refresh_token = 0; attempt = 0; generation = 0; wire = 0; outcome = 0; fate = 0; result = 0; kind = 0;
+    me.pinned_attempt = 0; me.pinned_generation = 0; me.pinned_serial = 0; me.pinned_from = 0;
+    PublishStored();
+    refresh_token = 0; serial = 0; attempt = 0; generation = 0; wire = 0; outcome = 0; fate = 0; result = 0; kind = 0;
     doubt_weighed = false; by_the_rule = false; in_doubt = false;
   }
 end_rest:
@@ -188,7 +208,7 @@ end_rest:
     :: d_step { MAY_PERSIST ->  /* StartPersistLocked. The pin's alarm stays raised. */
          me.running = true;
          kind = me.pinned; me.answer = me.pinned_token; attempt = me.pinned_attempt;
-         generation = me.pinned_generation; refresh_token = me.pinned_from
+         generation = me.pinned_generation; serial = me.pinned_serial; refresh_token = me.pinned_from
        }
        if
        :: kind == ROTATION -> goto commit
@@ -207,10 +227,20 @@ begin:
       :: else ->
         record.doubt = record.doubt || record.attempt != 0;
         attempts++; attempt = attempts; me.late = false;
+#ifdef MUTANT_LOST_GENERATION_AGAIN
+        record.reserved = (record.attempt == 0 -> record.reserved + 1 : record.reserved);
+#else
+        record.reserved++;
+#endif
 #ifndef MUTANT_NO_ATTEMPT
         record.attempt = attempt; record.holder = i; record.lapsed = false;
 #endif
-        refresh_token = record.refresh_token;
+        refresh_token = record.refresh_token; serial = record.serial;
+#ifdef MUTANT_GENERATION_NOT_RESERVED
+        generation = record.generation + 1;
+#else
+        generation = record.reserved;
+#endif
         result = 0
       fi;
       if
@@ -262,7 +292,7 @@ receive:
       :: else -> goto conclude
       fi;
 #ifdef MUTANT_PUBLISH_FIRST
-      Publish(attempt, generation + 1);
+      Publish(attempt, generation);
 #endif
     }
 
@@ -272,15 +302,14 @@ commit:
       result = REFRESHED;
       if
       :: fate == LOST_WRITE
-      :: fate != LOST_WRITE && record.committed_attempt == attempt && record.generation == generation + 1
-      :: fate != LOST_WRITE && !(record.committed_attempt == attempt && record.generation == generation + 1) &&
-#if defined(MUTANT_NO_FENCE) || defined(MUTANT_NO_ATTEMPT)
-         record.generation == generation ->
-#else
-         record.attempt == attempt && record.generation == generation ->
-#endif
+      :: fate != LOST_WRITE && record.committed_attempt == attempt && record.generation == generation
+      :: fate != LOST_WRITE && !(record.committed_attempt == attempt && record.generation == generation) &&
+         generation > record.generation && NEWEST ->
         assert(record.refresh_token == refresh_token);  /* 1. Only what was exchanged gives way. */
-        record.refresh_token = me.answer; record.generation++; record.token = true;
+#ifdef LIMIT_NO_LATE_ANSWER
+        assert(record.attempt == attempt);
+#endif
+        record.refresh_token = me.answer; record.serial++; record.generation = generation; record.token = true;
         record.rotates = record.rotates || me.answer != refresh_token;
         record.attempt = 0; record.lapsed = false; record.doubt = false; record.dead = false;
         record.committed_attempt = attempt;
@@ -295,7 +324,7 @@ commit:
       :: result == MOVED ->
 #ifdef LIMIT_FENCED_THOUGH_NEWER
         /* What is stored is somebody else's word, not merely the old refresh token. */
-        assert(record.generation != generation || record.refresh_token != refresh_token);
+        assert(record.serial != serial);
 #endif
         in_doubt = false; goto quarantine
       :: else
@@ -311,13 +340,13 @@ publish:
       fi;
 #endif
 #ifdef MUTANT_ALARM_LATE
-      Publish(attempt, generation + 1);
+      Publish(attempt, generation);
 #endif
       if
       :: result == UNPERSISTED -> me.alarm = 1
       :: else
       fi;
-      Publish(attempt, generation + 1);
+      Publish(attempt, generation);
       goto land
     }
 
@@ -345,6 +374,7 @@ conclude:
       if
       :: fate != LOST_WRITE && record.attempt == attempt ->
         record.attempt = 0; record.lapsed = false;
+        record.reserved--;  /* Nobody has seen a token of it. */
         record.doubt = (outcome == IN_DOUBT || record.doubt) && outcome != DEAD;
         record.dead = (outcome == DEAD)
       :: else
@@ -353,8 +383,8 @@ conclude:
       goto land
     }
 
-adopt:  /* Published by the land below, from the store. */
-    result = MOVED;
+adopt:
+    atomic { result = MOVED; PublishStored() }
 
 land:  /* RefreshScheduler::Land, ApplyLocked */
     atomic {
@@ -374,7 +404,7 @@ land:  /* RefreshScheduler::Land, ApplyLocked */
       :: result == REFRESHED ->
         me.pinned = NOTHING; me.pinned_token = 0; me.alarm = 0;
         me.rotates = me.rotates || me.answer != refresh_token;
-        me.generation = generation + 1; me.token = true; me.needed = false; me.dead = false;
+        me.generation = generation; me.token = true; me.needed = false; me.dead = false;
         me.doubt = false; me.replayed = false; me.retry = false
       :: result == MOVED ->
         me.pinned = NOTHING; me.pinned_token = 0; me.alarm = 0;
@@ -388,11 +418,11 @@ land:  /* RefreshScheduler::Land, ApplyLocked */
         if
         :: kind == ROTATION ->
           me.rotates = me.rotates || me.answer != refresh_token;
-          me.generation = generation + 1; me.token = true; me.needed = false; me.dead = false; me.doubt = false
+          me.generation = generation; me.token = true; me.needed = false; me.dead = false; me.doubt = false
         :: else
         fi;
         me.pinned = kind; me.pinned_token = me.answer; me.pinned_attempt = attempt;
-        me.pinned_generation = generation; me.pinned_from = refresh_token
+        me.pinned_generation = generation; me.pinned_serial = serial; me.pinned_from = refresh_token
       fi;
       me.answer = 0;
       NOTHING_FORGOTTEN;
@@ -411,7 +441,7 @@ land:  /* RefreshScheduler::Land, ApplyLocked */
         :: else -> me.waiting = false
         fi
       fi;
-      attempt = 0; refresh_token = 0; generation = 0; outcome = 0; fate = 0; result = 0; kind = 0; wire = 0;
+      attempt = 0; refresh_token = 0; serial = 0; generation = 0; outcome = 0; fate = 0; result = 0; kind = 0; wire = 0;
       doubt_weighed = false; by_the_rule = false; in_doubt = false
     }
 #ifdef MUTANT_NO_POLL
@@ -471,7 +501,7 @@ end:
   :: atomic { replacements > 0 && record.refresh_token != 0 && issued < TOKENS - 1 ->
        replacements--;
        issued++; status[issued] = CURRENT; grant_of[issued] = 1;
-       record.refresh_token = issued; landed = landed | BIT(issued);
+       record.refresh_token = issued; record.serial++; landed = landed | BIT(issued);
        record.dead = false; record.attempt = 0; record.lapsed = false; record.doubt = false
      }
      d_step {
@@ -498,7 +528,7 @@ end:
        me.due = me.due || !me.running }
   od
 }
-/* 4. */
+/* 5. */
 ltl every_wait_ends { [] (memory[0].waiting -> <> !memory[0].waiting) }
 #endif
 
@@ -506,7 +536,7 @@ init {
   atomic {
     status[1] = CURRENT;
     record.refresh_token = 1; landed = BIT(1);
-    record.rotates = KNOWN; record.generation = KNOWN; record.token = KNOWN;
+    record.rotates = KNOWN; record.generation = KNOWN; record.reserved = KNOWN; record.token = KNOWN;
     run Replica(0);
     run Time(0);
 #if REPLICAS == 2

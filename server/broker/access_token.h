@@ -18,7 +18,7 @@ struct AccessToken {
   Secret value;
   std::string token_type;  // `Bearer` for any spelling of bearer.
   std::string scope;
-  uint64_t generation = 0;  // 1 for the credential's first.
+  uint64_t generation = 0;  // Names it among the credential's tokens; a later one's is greater.
   absl::Time expire_time;   // Wall clock.
   absl::Duration lifetime;  // From when its request was sent.
   // A younger one is not replaced on demand: min_refresh_interval, at most a tenth of the lifetime.

@@ -33,7 +33,9 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.seed = seed.Copy();
   copy.rotates = rotates;
   copy.standing = standing;
+  copy.grant_serial = grant_serial;
   copy.generation = generation;
+  copy.reserved_generation = reserved_generation;
   if (token.has_value()) copy.token = CopyToken(*token);
   copy.attempt = attempt;
   copy.doubt_since = doubt_since;
@@ -48,6 +50,7 @@ Rotation Rotation::Copy() const {
   return {.name = name,
           .attempt_id = attempt_id,
           .generation = generation,
+          .grant_serial = grant_serial,
           .refresh_token = refresh_token.Copy(),
           .rotated = rotated,
           .token = CopyToken(token)};

@@ -59,7 +59,12 @@ struct CredentialRecord {
   bool rotates = false;  // The provider has been seen to replace the refresh token.
   Standing standing = Standing::kUsable;
 
+  // Which of the credential's refresh tokens this is: a commit and a new grant each count one up.
+  uint64_t grant_serial = 0;
+
   uint64_t generation = 0;  // Of the current access token; 0: none yet.
+  // The greatest that a token may have been handed out under: the attempt's, if one is on record.
+  uint64_t reserved_generation = 0;
   std::optional<StoredToken> token;
 
   std::optional<Attempt> attempt;

@@ -25,8 +25,9 @@ struct BeginRequest {
   bool take_over = false;
 };
 
-// The attempt is durable. `record` is the credential as it now stands, attempt included. An attempt
-// found on record and taken over has moved into `record.doubt_since` (the earlier of the two).
+// The attempt is durable. `record` is the credential as it now stands, attempt included;
+// `record.reserved_generation` is for this attempt's token alone. An attempt found on record and
+// taken over has moved into `record.doubt_since` (the earlier of the two).
 struct Begun {
   CredentialRecord record;
 };
@@ -45,17 +46,18 @@ using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn>;
 struct Rotation {
   std::string name;
   std::string attempt_id;
-  uint64_t generation = 0;  // The new one: the begun one's + 1.
-  Secret refresh_token;     // The new one, or the old one when the provider omitted it.
-  bool rotated = false;     // It is a new one.
+  uint64_t generation = 0;    // The new one: what begin reserved.
+  uint64_t grant_serial = 0;  // Of the refresh token that was exchanged, as begin found it.
+  Secret refresh_token;       // The new one, or the old one when the provider omitted it.
+  bool rotated = false;       // It is a new one.
   StoredToken token;
 
   Rotation Copy() const;
 };
 
 struct Committed {};
-// The attempt is no longer the one on record (taken over, or the refresh token was replaced).
-// Nothing was written; `record` is what is stored.
+// Something newer is stored or on its way: the refresh token was replaced, or another attempt is on
+// record. Nothing was written; `record` is what is stored.
 struct Fenced {
   CredentialRecord record;
 };
@@ -79,7 +81,7 @@ struct Conclusion {
 struct Evidence {
   std::string name;
   std::string attempt_id;
-  uint64_t generation = 0;  // Of the begun attempt.
+  uint64_t generation = 0;  // What begin reserved for the attempt.
   absl::Time time;
   Secret body;
 };
@@ -95,10 +97,13 @@ class RotationStore {
   virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
 
   // Writes the token and the refresh token, clears attempt, doubt and errors, sets standing
-  // kUsable. A repeat of a commit that is stored already is Committed.
+  // kUsable. The attempt has to be on record; or none is, and the refresh token is still the one
+  // that was exchanged (docs/adr/0008-late-answers.md). A repeat of a commit that is stored already
+  // is Committed.
   virtual absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) = 0;
 
-  // Does nothing when the attempt is no longer on record.
+  // Gives the attempt's generation back: nobody has seen a token of it. Does nothing when the
+  // attempt is no longer on record.
   virtual absl::Status Conclude(const Conclusion& conclusion) = 0;
 
   virtual absl::Status Quarantine(const Evidence& evidence) = 0;

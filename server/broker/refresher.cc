@@ -143,7 +143,8 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
   Rotation rotation{
       .name = record.name,
       .attempt_id = flight.attempt_id(),
-      .generation = record.generation + 1,
+      .generation = record.reserved_generation,
+      .grant_serial = record.grant_serial,
       .refresh_token = rotated ? std::move(*granted.refresh_token) : record.refresh_token.Copy(),
       .rotated = rotated,
       .token = {.value = std::move(granted.access_token),
@@ -182,7 +183,7 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
         {{"credential", rotation.name}, {"generation", rotation.generation}});
     Evidence evidence{.name = rotation.name,
                       .attempt_id = rotation.attempt_id,
-                      .generation = rotation.generation - 1,
+                      .generation = rotation.generation,
                       .time = clock_.WallNow(),
                       .body = AsEvidence(rotation)};
     if (const absl::Status kept = store_.Quarantine(evidence); !kept.ok()) {
@@ -265,7 +266,7 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, Secret answer,
                                     flight.record.attempt->begun);
   return {.write = Evidence{.name = flight.record.name,
                             .attempt_id = flight.attempt_id(),
-                            .generation = flight.record.generation,
+                            .generation = flight.record.reserved_generation,
                             .time = clock_.WallNow(),
                             .body = std::move(answer)},
           .rotates = flight.record.rotates,

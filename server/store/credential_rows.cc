@@ -15,15 +15,16 @@ using broker::Standing;
   " managed_by_config, refresh_token, seed, rotates, standing, generation, create_time,"         \
   " last_error_reason, consecutive_failures, committed_attempt, doubt_since, last_refresh_time," \
   " access_token, token_type, token_scope, token_issued, token_expires,"                         \
-  " attempt_id, attempt_holder, attempt_begun, attempt_lease_end"
+  " attempt_id, attempt_holder, attempt_begun, attempt_lease_end,"                               \
+  " reserved_generation, grant_serial"
 
 constexpr char kSelectOne[] = "SELECT " TS_COLUMNS " FROM credentials WHERE name=?";
 constexpr char kSelectAll[] = "SELECT " TS_COLUMNS " FROM credentials ORDER BY name";
 constexpr char kInsert[] = "INSERT INTO credentials(" TS_COLUMNS
-                           ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+                           ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] = "UPDATE credentials SET (" TS_COLUMNS
                            ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-                           "?20,?21,?22,?23,?24,?25,?26,?27,?28) WHERE name=?1";
+                           "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
@@ -109,6 +110,8 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   } else {
     query.BindNull().BindNull().BindNull().BindNull();
   }
+  query.Bind(static_cast<int64_t>(record.reserved_generation))
+      .Bind(static_cast<int64_t>(record.grant_serial));
 }
 
 StoredRow TakeRow(SqliteQuery& query) {
@@ -143,13 +146,17 @@ StoredRow TakeRow(SqliteQuery& query) {
     token.issued = ToTime(query.Integer());
     token.expires = ToTime(query.Integer());
   }
-  if (!query.IsNull()) {
+  if (query.IsNull()) {
+    for (int i = 0; i < 4; ++i) query.Skip();
+  } else {
     broker::Attempt& attempt = record.attempt.emplace();
     attempt.id = query.Text();
     attempt.holder = query.Text();
     attempt.begun = ToTime(query.Integer());
     attempt.lease_end = ToTime(query.Integer());
   }
+  record.reserved_generation = static_cast<uint64_t>(query.Integer());
+  record.grant_serial = static_cast<uint64_t>(query.Integer());
   return row;
 }
 

@@ -44,13 +44,12 @@ std::string ClientSecretOf(const CredentialProfile& profile) {
   return field;
 }
 
-// Where the refresh token may have been sealed for, the likeliest first. The last differs from the
-// one before it only after a rotation.
+// Where the refresh token may have been sealed for, the likeliest first.
 std::array<SealedPlace, 3> RefreshTokenPlaces(const CredentialRecord& record) {
-  const uint64_t generation = record.generation;
-  return {SealedPlace{record.name, kRefreshToken, generation},
-          SealedPlace{record.name, kGrant, generation},
-          SealedPlace{record.name, kGrant, generation == 0 ? 0 : generation - 1}};
+  const uint64_t serial = record.grant_serial;
+  return {SealedPlace{record.name, kRefreshToken, record.generation},
+          SealedPlace{record.name, kGrant, serial},
+          SealedPlace{record.name, kGrant, serial == 0 ? 0 : serial - 1}};
 }
 
 struct OpenedValue {
@@ -111,9 +110,9 @@ Evidence RecordSealer::Seal(const Evidence& evidence) const {
           .body = SealField(evidence.name, kEvidence, evidence.generation, evidence.body)};
 }
 
-Secret RecordSealer::SealGrant(std::string_view name, uint64_t generation,
-                               const Secret& refresh_token, bool also_seed) const {
-  Secret grant = SealField(name, kGrant, generation, refresh_token);
+Secret RecordSealer::SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,
+                               bool also_seed) const {
+  Secret grant = SealField(name, kGrant, serial, refresh_token);
   if (!also_seed) return grant;
   return JoinPair(SealField(name, kSeed, 0, refresh_token), grant);
 }

@@ -14,10 +14,10 @@ namespace token_service::store {
 
 // Which place each secret of a credential is sealed for:
 //
-//   refresh token, access token of a rotation: the rotation's generation
-//   refresh token of a new grant:              the generation current when it came; opens in the
-//   next seed, client secret:                       generation 0 evidence: the generation its
-//   attempt began with
+//   refresh token, access token of a rotation: its generation
+//   refresh token of a new grant:              its serial; opens under the next one, too
+//   seed, client secret:                       0
+//   evidence:                                  the generation reserved for its attempt
 //
 // The client secret's place includes the profile that it belongs to, so that whoever can write to
 // the database and has no key cannot send secrets elsewhere: the credential does not open any more.
@@ -34,10 +34,10 @@ class RecordSealer {
   broker::Rotation Seal(const broker::Rotation& rotation) const;
   broker::Evidence Seal(const broker::Evidence& evidence) const;
 
-  // A refresh token that comes from outside a rotation. The store may commit one rotation between
-  // the moment `generation` was read and the moment it takes this token in: hence the next
-  // generation. `also_seed`: the store will put it in the seed's place too.
-  Secret SealGrant(std::string_view name, uint64_t generation, const Secret& refresh_token,
+  // A refresh token that comes from outside a rotation and will have this serial. The store may
+  // commit one rotation between the moment the serial was read and the moment it takes this token
+  // in: hence the next one. `also_seed`: the store will put it in the seed's place too.
+  Secret SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,
                    bool also_seed) const;
 
   // Opens all of the record's secrets in place. When one does not open, that is logged, and the

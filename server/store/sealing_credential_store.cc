@@ -12,7 +12,7 @@ using broker::CredentialRecord;
 
 namespace {
 
-// How often ReplaceRefreshToken follows a generation that moves away under it.
+// How often ReplaceRefreshToken follows a serial that moves away under it.
 constexpr int kMaxReplaceTries = 5;
 
 absl::Status Unreadable() {
@@ -128,7 +128,7 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
                                                          const Secret& refresh_token,
                                                          bool from_file) {
   const CurrentSealer::Lease sealer = sealer_.Get();
-  // Another thread may commit a rotation between our look at the generation and our write. One is
+  // Another thread may commit a rotation between our look at the serial and our write. One is
   // provided for in how a grant is sealed. It takes an exchange with the provider to fit in, so a
   // second is next to impossible, but it would leave our token where it does not open. Then it is
   // written again: that cannot overwrite a newer token, because no rotation can begin on a record
@@ -136,8 +136,8 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
   for (int i = 0; i < kMaxReplaceTries; ++i) {
     const absl::StatusOr<CredentialRecord> before = inner_->Load(name);
     if (!before.ok()) return before.status();
-    const Secret sealed =
-        sealer->SealGrant(name, before->generation, refresh_token, /*also_seed=*/from_file);
+    const uint64_t serial = before->grant_serial + 1;
+    const Secret sealed = sealer->SealGrant(name, serial, refresh_token, /*also_seed=*/from_file);
     absl::Status status = inner_->ReplaceRefreshToken(name, sealed, from_file);
     if (!status.ok()) return status;
     const absl::StatusOr<CredentialRecord> after = inner_->Load(name);
@@ -145,7 +145,7 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
     // since.
     if (!after.ok()) return absl::OkStatus();
     const bool still_there = after->refresh_token == sealed;
-    if (!still_there || after->generation <= before->generation + 1) return absl::OkStatus();
+    if (!still_there || after->grant_serial <= serial + 1) return absl::OkStatus();
   }
   return absl::UnavailableError("the credential is rotated faster than its grant can be replaced");
 }

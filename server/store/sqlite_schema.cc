@@ -16,8 +16,7 @@ constexpr int64_t kApplicationId = 0x546f5376;
 // changes.
 constexpr const char* kMigrations[] = {
     // Times are nanoseconds since 1970, secrets are sealed. `committed_attempt`: whose commit made
-    // the current
-    // generation.
+    // the current generation.
     "CREATE TABLE credentials("
     "  name TEXT NOT NULL PRIMARY KEY,"
     "  purpose TEXT NOT NULL,"
@@ -66,6 +65,12 @@ constexpr const char* kMigrations[] = {
     "  fingerprint TEXT NOT NULL"
     ") STRICT;"
     "PRAGMA user_version=2;",
+    // Until now a token not stored yet was handed out as generation + 1, and a grant was sealed for
+    // the generation that it came in, or that the next rotation made of it.
+    "ALTER TABLE credentials ADD COLUMN reserved_generation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE credentials ADD COLUMN grant_serial INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE credentials SET reserved_generation=generation+1, grant_serial=generation;"
+    "PRAGMA user_version=3;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -29,6 +29,14 @@ bool IsOnRecord(const CredentialRecord& record, std::string_view attempt_id) {
   return record.attempt.has_value() && record.attempt->id == attempt_id;
 }
 
+// The answer of an attempt that is on record no more is still the newest there is, unless another
+// exchange may be out, or another refresh token came.
+bool IsNewest(const CredentialRecord& record, const broker::Rotation& rotation) {
+  if (rotation.generation <= record.generation) return false;
+  if (record.attempt.has_value()) return IsOnRecord(record, rotation.attempt_id);
+  return record.grant_serial == rotation.grant_serial;
+}
+
 }  // namespace
 
 broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
@@ -41,6 +49,7 @@ broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& 
     MoveAttemptIntoDoubt(record);
   }
   record.attempt = request.attempt;
+  record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
   return broker::Begun{record.Copy()};
 }
 
@@ -49,10 +58,9 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& r
   if (row.committed_attempt == rotation.attempt_id && record.generation == rotation.generation) {
     return broker::Committed{};
   }
-  if (!IsOnRecord(record, rotation.attempt_id) || record.generation + 1 != rotation.generation) {
-    return broker::Fenced{record.Copy()};
-  }
+  if (!IsNewest(record, rotation)) return broker::Fenced{record.Copy()};
   broker::Rotation written = rotation.Copy();
+  ++record.grant_serial;
   record.generation = written.generation;
   record.refresh_token = std::move(written.refresh_token);
   record.rotates = record.rotates || written.rotated;
@@ -66,6 +74,7 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& r
 bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   CredentialRecord& record = row.record;
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
+  if (record.reserved_generation > record.generation) --record.reserved_generation;
   if (conclusion.in_doubt) {
     MoveAttemptIntoDoubt(record);
   } else {
@@ -79,6 +88,7 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
 }
 
 bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row) {
+  ++row.record.grant_serial;
   row.record.refresh_token = refresh_token.Copy();
   if (from_file) row.record.seed = refresh_token.Copy();
   ForgetTroubles(row.record);
@@ -99,6 +109,8 @@ StoredRow NewRow(const CredentialRecord& record) {
   row.record.refresh_token = record.refresh_token.Copy();
   row.record.seed = record.seed.Copy();
   row.record.create_time = record.create_time;
+  // Never again one that a deleted credential of this name had: no late answer of that one fits.
+  row.record.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
   return row;
 }
 

@@ -133,7 +133,7 @@ TEST_F(ReplacedTest, TheOldAnswerIsQuarantinedAndTheNewGrantExchangedAtOnce) {
   Start();
   Caller& caller = Get();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 1");
+  EXPECT_EQ(caller.outcome(), "token 2");
   EXPECT_EQ(caller.access_token(), "access-2");
   EXPECT_EQ(LastPosted(), "alpha/new");
   EXPECT_EQ(EvidenceKept(), 1);
@@ -148,7 +148,7 @@ TEST_F(ReplacedTest, TheOldGrantsDeathIsNoNewsOfTheNewOne) {
   Start();
   Caller& caller = Get();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 1");
+  EXPECT_EQ(caller.outcome(), "token 2");
   EXPECT_EQ(LastPosted(), "alpha/new");
   EXPECT_EQ(State(), CredentialState::kActive);
 }
@@ -161,7 +161,7 @@ TEST_F(ReplacedTest, TheOldGrantsDoubtIsNotTheNewOnes) {
   });
   Caller& caller = GetFresher();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
   EXPECT_EQ(provider_.count(), 3);
   EXPECT_FALSE(Record().doubt_since.has_value());
 }
@@ -176,7 +176,7 @@ TEST_F(ReplacedTest, TheOldGrantsUnusableAnswerIsStillEvidence) {
   Elapse(absl::Seconds(5));
   EXPECT_EQ(EvidenceKept(), 1);
   EXPECT_EQ(scheduler().unpersisted(), 0);
-  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(Get().outcome(), "token 2");
   EXPECT_EQ(LastPosted(), "alpha/new");
 }
 

@@ -15,7 +15,8 @@ broker::ExchangeOutcome LostAnswer() { return Lost(); }
 
 class CrashTest : public InterleavingTest {
  protected:
-  // A crash with a request out, and a restart `after` it was begun.
+  // A crash with a request out, and a restart `after` it was begun. Its generation is not given
+  // again.
   void CrashAndRestart(absl::Duration after) {
     StartWithOldToken();
     BeginOnRecord("us, before");
@@ -27,7 +28,7 @@ class CrashTest : public InterleavingTest {
 TEST_F(CrashTest, InsideTheReplayWindowItIsReplayedAtOnce) {
   CrashAndRestart(absl::Seconds(5));
   EXPECT_EQ(provider_.count(), 2);
-  EXPECT_EQ(Get().outcome(), "token 2");
+  EXPECT_EQ(Get().outcome(), "token 3");
 }
 
 TEST_F(CrashTest, OutsideItIsHeldBackWhileTheTokenIsGood) {
@@ -41,7 +42,7 @@ TEST_F(CrashTest, OutsideItIsHeldBackWhileTheTokenIsGood) {
   EXPECT_EQ(provider_.count(), 1);
   Elapse(absl::Seconds(1));
   EXPECT_EQ(provider_.count(), 2);
-  EXPECT_EQ(Get().outcome(), "token 2");
+  EXPECT_EQ(Get().outcome(), "token 3");
 }
 
 TEST_F(CrashTest, OutsideItIsReplayedWhenTheTokenIsNearlySpent) {
@@ -52,14 +53,14 @@ TEST_F(CrashTest, OutsideItIsReplayedWhenTheTokenIsNearlySpent) {
 TEST_F(CrashTest, OutsideItIsReplayedWhenTheTokenIsSpent) {
   CrashAndRestart(absl::Hours(1));
   EXPECT_EQ(provider_.count(), 2);
-  EXPECT_EQ(Get().outcome(), "token 2");
+  EXPECT_EQ(Get().outcome(), "token 3");
 }
 
 TEST_F(CrashTest, WithoutATokenItIsTriedAgain) {
   BeginOnRecord("us, before");
   clock_.Advance(absl::Hours(1));
   StartAndRun();
-  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(Get().outcome(), "token 2");
 }
 
 TEST_F(CrashTest, AtAProviderNeverSeenToRotateNothingIsHeldBack) {
@@ -68,14 +69,14 @@ TEST_F(CrashTest, AtAProviderNeverSeenToRotateNothingIsHeldBack) {
   EXPECT_EQ(provider_.count(), 1) << "nor in a hurry";
   Caller& caller = GetFresher();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
 }
 
 TEST_F(CrashTest, AnOperatorOverridesTheHold) {
   CrashAndRestart(absl::Minutes(1));
   Caller& caller = OperatorRefresh();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
 }
 
 TEST_F(CrashTest, ASecondCrashKeepsTheFirstDoubt) {

@@ -40,7 +40,7 @@ class InterleavingTest : public BrokerTest {
   void TheyCommit() {
     broker::Rotation rotation{.name = "alpha",
                               .attempt_id = "theirs",
-                              .generation = Record().generation + 1,
+                              .generation = Record().reserved_generation,
                               .refresh_token = Secret(std::string_view("alpha/theirs")),
                               .rotated = true,
                               .token = {.value = Secret(std::string_view("their access token")),

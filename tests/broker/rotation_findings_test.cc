@@ -100,6 +100,7 @@ class RotationFindingsTest : public ::testing::Test {
     scheduler_->Add(settings_, Record());
   }
   broker::CredentialRecord Record() { return *memory_.Load("alpha"); }
+  uint64_t ServedGeneration() { return cache_.Find("alpha", clock_.Now())->token->generation; }
   std::string Served() {
     const auto found = cache_.Find("alpha", clock_.Now());
     return found->token == nullptr ? "" : std::string(found->token->value.Reveal());
@@ -136,6 +137,34 @@ TEST_F(RotationFindingsTest, AnAnswerNotStoredYetOutlivesAReplacedGrant) {
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
   EXPECT_EQ(provider_.posts, (std::vector<std::string>{"0", "new"}));
   EXPECT_EQ(Served(), "access/2");
+  // Somebody may have seen the one that was not stored.
+  EXPECT_EQ(ServedGeneration(), 2u);
+}
+
+TEST_F(RotationFindingsTest, AGenerationHandedOutBeforeACrashIsNotGivenAgain) {
+  store_.full = true;
+  Start();
+  ASSERT_EQ(Served(), "access/1");
+  ASSERT_EQ(ServedGeneration(), 1u);
+  scheduler_ = nullptr;  // Killed.
+  cache_.Remove("alpha");
+
+  store_.full = false;
+  Start();
+  EXPECT_EQ(Served(), "access/2");
+  EXPECT_EQ(ServedGeneration(), 2u);
+  EXPECT_EQ(Record().generation, 2u);
+}
+
+TEST_F(RotationFindingsTest, AFailureLeavesNoGenerationOut) {
+  store_.after_begin = [this] { clock_.Advance(absl::Seconds(11)); };
+  cache_.Add("alpha");
+  refresher_.Refresh(*settings_, {});
+  provider_.lose_answers = true;
+  refresher_.Refresh(*settings_, {});
+  provider_.lose_answers = false;
+  refresher_.Refresh(*settings_, {});
+  EXPECT_EQ(ServedGeneration(), 1u);
 }
 
 TEST_F(RotationFindingsTest, AnAnswerNotStoredIsCountedFromBeforeItsTokenIsSeenUntilItIsGone) {

@@ -147,7 +147,7 @@ TEST_F(StoreTest, AnAttemptRecordedThoughReportedNotIsDoubtAtAProviderThatRotate
   EXPECT_EQ(caller.outcome(), "STORE_UNAVAILABLE");
   Elapse(absl::Seconds(1));
   // Inside the window it is replayed.
-  EXPECT_EQ(Get().outcome(), "token 2");
+  EXPECT_EQ(Get().outcome(), "token 3");
   EXPECT_EQ(provider_.count(), 2);
 }
 

@@ -46,7 +46,7 @@ TEST_F(SharedTest, AnotherHoldersExpiredAttemptAtAProviderThatDoesNotRotateIsTak
   BeginOnRecord("them");
   Caller& caller = GetFresher();
   Elapse(absl::Seconds(61));
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
   EXPECT_EQ(provider_.count(), 2);
 }
 
@@ -56,7 +56,7 @@ TEST_F(SharedTest, AnOperatorTakesALiveAttemptOverAndItsDoubtToo) {
   clock_.Advance(absl::Seconds(30));
   Caller& caller = OperatorRefresh();
   Run();
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
   EXPECT_EQ(provider_.count(), 2);
 }
 
@@ -106,10 +106,25 @@ TEST_F(SharedTest, AnAnswerLaterThanItsLeaseIsQuarantinedAndTheirsAdopted) {
     TheyCommit();
   });
   Run();
-  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(caller.outcome(), "token 3");
   EXPECT_EQ(caller.access_token(), "their access token");
   EXPECT_EQ(EvidenceKept(), 1);
   EXPECT_EQ(RefreshTokenOnRecord(), "alpha/theirs");
+}
+
+TEST_F(SharedTest, AnAnswerLaterThanItsLeaseIsStoredIfNothingNewerCame) {
+  StartWithOldToken();
+  Caller& caller = GetFresher();
+  provider_.Meanwhile([this] {
+    clock_.Advance(absl::Seconds(61));
+    BeginOnRecord("them");  // Our lease is over.
+    ASSERT_TRUE(memory_.Conclude({.name = "alpha", .attempt_id = "theirs", .in_doubt = true}).ok());
+  });
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(EvidenceKept(), 0);
+  EXPECT_EQ(RefreshTokenOnRecord(), "alpha/2");
+  EXPECT_EQ(State(), CredentialState::kActive);
 }
 
 }  // namespace

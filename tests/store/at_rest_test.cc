@@ -122,6 +122,12 @@ TEST_F(AtRest, AnotherGenerationDoesNotOpen) {
   EXPECT_EQ(StandingNow(), Standing::kUnreadable);
 }
 
+TEST_F(AtRest, AGrantUnderAnotherSerialDoesNotOpen) {
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  Tamper("UPDATE credentials SET grant_serial=grant_serial+2");
+  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+}
+
 TEST_F(AtRest, ACredentialThatWasPointedElsewhereDoesNotOpen) {
   Tamper("UPDATE credentials SET token_endpoint='https://elsewhere.example.com/token'");
   EXPECT_EQ(StandingNow(), Standing::kUnreadable);

@@ -33,6 +33,13 @@ class RotationConformance : public ConformanceTest {
   T Commit(const broker::Rotation& rotation) {
     return Take<T>(store_->Commit(rotation));
   }
+  // What the provider's answer to this attempt makes of it.
+  static broker::Rotation AnswerTo(const Begun& begun) {
+    broker::Rotation rotation =
+        MakeRotation(begun.record.attempt->id, begun.record.reserved_generation);
+    rotation.grant_serial = begun.record.grant_serial;
+    return rotation;
+  }
   void Conclude(std::string_view attempt, bool in_doubt, bool definite = false,
                 Standing standing = Standing::kUsable) {
     EXPECT_TRUE(store_
@@ -118,6 +125,40 @@ TEST_P(RotationConformance, BeginOnAnOldGenerationGivesWhatIsStored) {
   EXPECT_FALSE(Load().attempt.has_value());
 }
 
+TEST_P(RotationConformance, EachAttemptHasAGenerationOfItsOwn) {
+  EXPECT_EQ(Begin<Begun>(MakeBegin("a", 0, At(100))).record.reserved_generation, 1u);
+  EXPECT_EQ(Begin<Begun>(MakeBegin("b", 0, At(101))).record.reserved_generation, 2u);
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  const Begun begun = Begin<Begun>(MakeBegin("c", 0, At(102)));
+  EXPECT_EQ(begun.record.reserved_generation, 3u);
+  Commit<Committed>(AnswerTo(begun));
+  EXPECT_EQ(Load().generation, 3u);
+  EXPECT_EQ(Begin<Begun>(MakeBegin("d", 3, At(103))).record.reserved_generation, 4u);
+}
+
+TEST_P(RotationConformance, AReservedGenerationOutlivesTheStore) {
+  if (!GetParam().durable) GTEST_SKIP() << "in memory";
+  Begin<Begun>(MakeBegin("a"));
+  Reopen();
+  EXPECT_EQ(Begin<Begun>(MakeBegin("b", 0, At(101))).record.reserved_generation, 2u);
+}
+
+TEST_P(RotationConformance, AnAttemptThatBroughtNoTokenGivesItsGenerationBack) {
+  Begin<Begun>(MakeBegin("a"));
+  Conclude("a", /*in_doubt=*/false);
+  Begin<Begun>(MakeBegin("b"));
+  Conclude("b", /*in_doubt=*/true);
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c")).record.reserved_generation, 1u);
+}
+
+TEST_P(RotationConformance, NoAttemptGivesBackWhatALostOneHad) {
+  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
+  Conclude("b", /*in_doubt=*/false);
+  Conclude("a", /*in_doubt=*/false);
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(300))).record.reserved_generation, 2u);
+}
+
 TEST_P(RotationConformance, CommitStoresTheRotation) {
   Begin<Begun>(MakeBegin("a"));
   Commit<Committed>(MakeRotation("a"));
@@ -185,25 +226,39 @@ TEST_P(RotationConformance, ARepeatedCommitDoesNotUndoALaterGrant) {
 }
 
 TEST_P(RotationConformance, CommitAfterATakeOverIsFenced) {
-  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  const Begun late = Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
-  const Fenced fenced = Commit<Fenced>(MakeRotation("a"));
+  const Fenced fenced = Commit<Fenced>(AnswerTo(late));
   EXPECT_EQ(fenced.record.attempt->id, "b");
   EXPECT_EQ(fenced.record.refresh_token.Reveal(), RefreshTokenOf(kName, 0));
   EXPECT_EQ(Load().generation, 0u);
 }
 
 TEST_P(RotationConformance, CommitAfterAnotherOnesCommitIsFenced) {
-  Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  const Begun late = Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
+  Commit<Committed>(AnswerTo(Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"))));
+  EXPECT_EQ(Commit<Fenced>(AnswerTo(late)).record.generation, 2u);
+}
+
+TEST_P(RotationConformance, ALateAnswerIsCommittedIfNothingNewerCame) {
+  const Begun late = Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
-  Commit<Committed>(MakeRotation("b"));
-  EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.generation, 1u);
+  Conclude("b", /*in_doubt=*/true, /*definite=*/false, Standing::kClientRejected);
+  Commit<Committed>(AnswerTo(late));
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.generation, 1u);
+  EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+  EXPECT_FALSE(record.doubt_since.has_value());
+  EXPECT_EQ(record.standing, Standing::kUsable);
+  Commit<Committed>(AnswerTo(late));
+  // What the other was to have had may still come.
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 1, At(300))).record.reserved_generation, 2u);
 }
 
 TEST_P(RotationConformance, CommitAfterANewGrantIsFenced) {
-  Begin<Begun>(MakeBegin("a"));
+  const Begun begun = Begin<Begun>(MakeBegin("a"));
   ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
-  EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.refresh_token.Reveal(), "granted");
+  EXPECT_EQ(Commit<Fenced>(AnswerTo(begun)).record.refresh_token.Reveal(), "granted");
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
 }
 
@@ -211,17 +266,20 @@ TEST_P(RotationConformance, CommitWithoutBeginIsFenced) {
   EXPECT_EQ(Commit<Fenced>(MakeRotation("a")).record.generation, 0u);
 }
 
-TEST_P(RotationConformance, CommitOfAnotherThanTheNextGenerationIsFenced) {
-  Begin<Begun>(MakeBegin("a"));
-  EXPECT_EQ(Commit<Fenced>(MakeRotation("a", 2)).record.generation, 0u);
+TEST_P(RotationConformance, CommitOfNoGreaterGenerationIsFenced) {
+  Rotate(*store_, 0);
+  Begin<Begun>(MakeBegin("a", 1));
+  EXPECT_EQ(Commit<Fenced>(MakeRotation("a", 1)).record.generation, 1u);
   EXPECT_EQ(Load().attempt->id, "a");
 }
 
 TEST_P(RotationConformance, CommitAfterDeleteAndCreateIsFenced) {
-  Begin<Begun>(MakeBegin("a"));
+  const Begun begun = Begin<Begun>(MakeBegin("a"));
   ASSERT_TRUE(store_->Delete(kName).ok());
-  ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  Commit<Fenced>(MakeRotation("a"));
+  CredentialRecord another = NewRecord();
+  another.create_time = At(2);
+  ASSERT_TRUE(store_->Create(another).ok());
+  Commit<Fenced>(AnswerTo(begun));
 }
 
 TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {

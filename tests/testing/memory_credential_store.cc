@@ -35,6 +35,7 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
     MoveAttemptIntoDoubt(record);
   }
   record.attempt = request.attempt;
+  record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
   return broker::Begun{record.Copy()};
 }
 
@@ -48,11 +49,11 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   if (row.committed_attempt == rotation.attempt_id && record.generation == rotation.generation) {
     return broker::Committed{};
   }
-  if (!record.attempt.has_value() || record.attempt->id != rotation.attempt_id ||
-      record.generation + 1 != rotation.generation) {
-    return broker::Fenced{record.Copy()};
-  }
+  const bool newest = record.attempt.has_value() ? record.attempt->id == rotation.attempt_id
+                                                 : record.grant_serial == rotation.grant_serial;
+  if (!newest || rotation.generation <= record.generation) return broker::Fenced{record.Copy()};
   broker::Rotation copy = rotation.Copy();
+  ++record.grant_serial;
   record.generation = copy.generation;
   record.refresh_token = std::move(copy.refresh_token);
   record.rotates = record.rotates || copy.rotated;
@@ -75,6 +76,7 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
   if (!record.attempt.has_value() || record.attempt->id != conclusion.attempt_id) {
     return absl::OkStatus();
   }
+  if (record.reserved_generation > record.generation) --record.reserved_generation;
   if (conclusion.in_doubt) {
     MoveAttemptIntoDoubt(record);
   } else {
@@ -118,6 +120,7 @@ absl::Status MemoryCredentialStore::Create(const broker::CredentialRecord& recor
   fresh.refresh_token = record.refresh_token.Copy();
   fresh.seed = record.seed.Copy();
   fresh.create_time = record.create_time;
+  fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
   rows_[record.name].record = std::move(fresh);
   return absl::OkStatus();
 }
@@ -138,6 +141,7 @@ absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
   const auto found = rows_.find(name);
   if (found == rows_.end()) return NoSuchCredential();
   broker::CredentialRecord& record = found->second.record;
+  ++record.grant_serial;
   record.refresh_token = refresh_token.Copy();
   if (from_file) record.seed = refresh_token.Copy();
   record.standing = Standing::kUsable;

@@ -19,7 +19,7 @@ class AccessToken {
     std::string token_type;   // "Bearer".
     std::string credential;   // The credential's name.
     std::string scope;        // RFC 6749 section 3.3; empty when the provider named none.
-    uint64_t generation = 0;  // Counts the credential's tokens from 1.
+    uint64_t generation = 0;  // Names it among the credential's; a later one's is greater.
     absl::Time expire_time;   // By the server's wall clock: to be shown, not to be relied on.
   };
 

@@ -1,0 +1,116 @@
+// Databases that earlier versions left behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "server/store/open_credential_store.h"
+#include "server/store/rekey.h"
+#include "tests/store/records.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/temp_dir.h"
+
+namespace token_service::store {
+namespace {
+
+using testing::AccessTokenOf;
+using testing::RefreshTokenOf;
+
+constexpr char kGranted[] = "credential-0";
+constexpr char kRotated[] = "credential-1";
+
+class OldSchemaTest : public ::testing::Test {
+ protected:
+  OldSchemaTest() {
+    std::ifstream dump(TS_SCHEMA_2);
+    const std::string sql{std::istreambuf_iterator<char>(dump), {}};
+    std::ofstream(key_file_) << "old-schema AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+    EXPECT_EQ(chmod(key_file_.c_str(), 0600), 0);
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open(dir_.File("credentials.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(database);
+  }
+
+  void Open() {
+    store_.reset();
+    auto store = OpenCredentialStore({.data_dir = dir_.path(), .key_file = key_file_});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+  broker::CredentialRecord Load(const char* name) { return *store_->Load(name); }
+  broker::CredentialRecord Begin(const char* name) {
+    broker::BeginRequest request = testing::MakeBegin("ours", Load(name).generation);
+    request.name = name;
+    request.take_over = true;
+    return std::get<broker::Begun>(*store_->Begin(request)).record.Copy();
+  }
+
+  const testing::TempDir dir_;
+  const std::string key_file_ = dir_.File("sealing.key");
+  std::unique_ptr<broker::CredentialStore> store_;
+};
+
+TEST_F(OldSchemaTest, EverythingIsStillThere) {
+  for (int time = 1; time <= 2; ++time) {
+    Open();
+    const broker::CredentialRecord granted = Load(kGranted);
+    EXPECT_EQ(granted.standing, broker::Standing::kUsable);
+    EXPECT_EQ(granted.generation, 11u);
+    EXPECT_EQ(granted.refresh_token.Reveal(), "granted");
+    EXPECT_EQ(granted.seed.Reveal(), "granted");
+    EXPECT_EQ(granted.token->value.Reveal(), AccessTokenOf(kGranted, 11));
+    EXPECT_EQ(granted.attempt->id, "credential-0/11");
+    const broker::CredentialRecord rotated = Load(kRotated);
+    EXPECT_EQ(rotated.refresh_token.Reveal(), RefreshTokenOf(kRotated, 10));
+    EXPECT_EQ(rotated.profile.client_secret.Reveal(), "plain-client-secret");
+    EXPECT_EQ(rotated.attempt->lease_end, testing::At(160));
+    EXPECT_EQ(*store_->CountEvidence(kRotated), 1);
+  }
+}
+
+// The process that left this may have handed out the next generation before it was stored.
+TEST_F(OldSchemaTest, TheNextGenerationIsNotGivenAgain) {
+  Open();
+  EXPECT_EQ(Begin(kGranted).reserved_generation, 13u);
+  EXPECT_EQ(Begin(kRotated).reserved_generation, 12u);
+}
+
+TEST_F(OldSchemaTest, ItsGrantsRotateAndAreReplaced) {
+  Open();
+  for (const char* const name : {kGranted, kRotated}) {
+    const broker::CredentialRecord begun = Begin(name);
+    broker::Rotation rotation = testing::MakeRotation("ours", begun.reserved_generation, name);
+    rotation.grant_serial = begun.grant_serial;
+    const auto commit = store_->Commit(rotation);
+    ASSERT_TRUE(commit.ok()) << commit.status();
+    EXPECT_TRUE(std::holds_alternative<broker::Committed>(*commit));
+    EXPECT_EQ(Load(name).refresh_token.Reveal(), RefreshTokenOf(name, begun.reserved_generation));
+    ASSERT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view("new")), true).ok());
+    Open();
+    EXPECT_EQ(Load(name).refresh_token.Reveal(), "new");
+  }
+}
+
+TEST_F(OldSchemaTest, RekeySealsItAnew) {
+  std::ofstream(key_file_) << "new AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+                              "old-schema AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+  testing::FakeClock clock;
+  const auto report =
+      Rekey({.data_dir = dir_.path(), .key_file = key_file_}, clock, [](absl::Duration) {});
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->done());
+  std::ofstream(key_file_) << "new AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+  Open();
+  EXPECT_EQ(Load(kGranted).refresh_token.Reveal(), "granted");
+  EXPECT_EQ(Load(kRotated).refresh_token.Reveal(), RefreshTokenOf(kRotated, 10));
+}
+
+}  // namespace
+}  // namespace token_service::store
