@@ -12,7 +12,8 @@ from harness.tools import ROOT, program
 TORTURE = ROOT / "tests" / "torture"
 sys.path.insert(0, str(TORTURE))
 
-from judge import Judge  # noqa: E402
+from callers import Handed  # noqa: E402
+from judge import Judge, named_twice  # noqa: E402
 from provider import Class, Provider  # noqa: E402
 from proxy import Wire  # noqa: E402
 from trace import OUTCOMES, Run  # noqa: E402
@@ -127,3 +128,11 @@ def test_what_nothing_explains_is_a_violation(story, what, tell):
     tell(story)
     violations = story.verdict().violations
     assert [each for each in violations if what in each], violations
+
+
+def test_a_generation_that_names_two_tokens_is_a_violation():
+    def handed(credential, generation, access_token):
+        return Handed(credential, generation, access_token, asked=1, got=2)
+    history = [handed("alpha", 7, "a"), handed("alpha", 8, "b"), handed("beta", 8, "c"), handed("alpha", 8, "b")]
+    assert not named_twice(history)
+    assert named_twice(history + [handed("alpha", 8, "d")]) == ["alpha: generation 8 names 2 access tokens"]

@@ -32,6 +32,15 @@ class Verdict:
     flights: int = 0
 
 
+def named_twice(handed) -> list[str]:
+    """Whoever reports a generation rejected means one access token, however often the server was killed meanwhile."""
+    tokens: dict[tuple[str, int], set[str]] = collections.defaultdict(set)
+    for each in handed:
+        tokens[each.credential, each.generation].add(each.access_token)
+    return [f"{credential}: generation {generation} names {len(those)} access tokens"
+            for (credential, generation), those in tokens.items() if len(those) > 1]
+
+
 class Judge:
     def __init__(self, provider: Provider, runs: list[Run], rejected: dict[str, list[float]],
                  forced: dict[str, list[float]], replaced: dict[str, list[float]]):
