@@ -73,6 +73,7 @@ class Server:
             self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, preexec_fn=pinned(core))
         self.address = None
+        self.load_flags = []  # What bench-load needs to call it.
 
     def wait_until_serving(self):
         deadline = time.monotonic() + START_TIMEOUT
@@ -140,7 +141,7 @@ class Bench:
 
     def load(self, server, *limits):
         """Runs bench-load once; its line of JSON."""
-        argv = [str(self.bin_dir / "bench-load"), f"--server={server.address}", *limits]
+        argv = [str(self.bin_dir / "bench-load"), f"--server={server.address}", *server.load_flags, *limits]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=LOAD_TIMEOUT,
                               preexec_fn=pinned(self.client_core))
         if done.returncode != 0:
@@ -216,21 +217,39 @@ class Bench:
         return (ca[0], issued("server", "IP:127.0.0.1,DNS:localhost"),
                 issued("client", f"URI:{CALLER},DNS:bench.example.org"))
 
+    def mutual_tls_server(self, label, sandbox, wrap=()):
+        ca, (certificate, key), client = self.certificates()
+        server = self.token_server(
+            label, sandbox, identity=CALLER, wrap=wrap,
+            tls={"certificate_file": str(certificate), "private_key_file": str(key), "client_ca_file": str(ca)})
+        server.load_flags = [f"--tls_ca_file={ca}", f"--tls_certificate_file={client[0]}",
+                             f"--tls_private_key_file={client[1]}"]
+        return server
+
     def empty_server(self, label, size, *flags, wrap=()):
         return self.start(label, [*wrap, self.bin_dir / "bench-empty-server", f"--token_bytes={size}", *flags],
                           self.server_core)
 
     def contenders(self, wrap=lambda label: [], alone=False):
-        """For bench/instructions: token-server with a token in its cache, then, unless it is to be `alone`, the
-        empty servers. `wrap` gives a command to run each by."""
-        ours = self.token_server("token-server", self.sandbox(), wrap=wrap("token-server"))
+        """For bench/instructions, one after the other: token-server with a token in its cache, then, unless it is to be
+        `alone`, the same at other kinds of address, and the empty servers. `wrap` gives a command to run each by."""
+        sandbox = self.sandbox()
+        ours = self.token_server("token-server", sandbox, wrap=wrap("token-server"))
         # Buys the token, and tells its length.
         size = self.load(ours, "--calls=1", "--concurrency=1")["token_bytes"]
+        yield ours
         if alone:
-            return [ours]
-        tuned, as_it_comes = "empty, deadlock detection off", "empty"
-        return [ours, self.empty_server(as_it_comes, size, "--deadlock_detection", wrap=wrap(as_it_comes)),
-                self.empty_server(tuned, size, wrap=wrap(tuned))]
+            return
+        label, path = "token-server, unix socket", f"unix:{self.directory}/s"
+        on_socket = self.token_server(label, sandbox, more_listen=[path], wrap=wrap(label))
+        on_socket.address = path
+        yield on_socket
+        label = "token-server, mutual TLS"
+        yield self.mutual_tls_server(label, sandbox, wrap=wrap(label))
+        label = "empty"
+        yield self.empty_server(label, size, "--deadlock_detection", wrap=wrap(label))
+        label = "empty, deadlock detection off"
+        yield self.empty_server(label, size, wrap=wrap(label))
 
 
 def free_port():
