@@ -194,8 +194,12 @@ def test_a_life_from_installation_to_purge(root, packages, start_sandbox, tmp_pa
     dpkg(root, "--install", debs[0])
     assert config.read_text() == edited
 
+    audit = root.path("/var/log/token-server")
+    audit.mkdir(parents=True, exist_ok=True)
+    (audit / "audit.jsonl").write_text("{}\n")
     said = dpkg(root, "--purge", "token-server", "token-client")
-    assert f"rm -r {DATA}" in said
+    assert f"rm -r {DATA}" in said and "rm -r /var/log/token-server" in said
+    assert (audit / "audit.jsonl").exists()
     assert not config.exists() and root.path(f"{DATA}/credentials.db").exists()
     assert not root.path("/etc/logrotate.d/token-server").exists()
     assert not root.path("/etc/systemd/system/multi-user.target.wants/token-server.service").is_symlink()
