@@ -40,8 +40,9 @@ struct RefreshScheduler::Endpoint {
   Breaker breaker;
   RefreshCalendar calendar;
   int running = 0;
-  bool ready = false;  // Has a turn.
-  Queue wanted;        // Callers wait for these.
+  std::deque<MonotonicTime> begun;  // Each of these exchanges, the oldest first.
+  bool ready = false;               // Has a turn.
+  Queue wanted;                     // Callers wait for these.
   Queue ahead;
 };
 
@@ -55,8 +56,11 @@ class RefreshScheduler::Endpoints {
   void Push(const EntryPtr& entry, bool wanted);
   // Is one of `free_workers` for this endpoint? The more of them it has, the more must be left for
   // the others (docs/adr/0013-outages.md).
-  bool MayStart(const Endpoint& endpoint, int free_workers) const {
-    return endpoints_.size() == 1 || endpoint.running < free_workers;
+  // One with an exchange that is out since before `overdue` has two at most: one to find out.
+  bool MayStart(const Endpoint& endpoint, int free_workers, MonotonicTime overdue) const {
+    if (endpoints_.size() == 1) return true;
+    if (endpoint.running >= kMostWhenOverdue && endpoint.begun.front() < overdue) return false;
+    return endpoint.running < free_workers;
   }
   // Those with something queued take turns. EndTurn is true for one that has another.
   size_t waiting() const { return ready_.size(); }
@@ -70,6 +74,8 @@ class RefreshScheduler::Endpoints {
   std::vector<EndpointStatus> List() const;
 
  private:
+  static constexpr int kMostWhenOverdue = 2;
+
   const Breaker::Options options_;
   absl::flat_hash_map<std::string, std::unique_ptr<Endpoint>> endpoints_;
   std::deque<Endpoint*> ready_;

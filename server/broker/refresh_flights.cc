@@ -100,7 +100,8 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   bool probe = false;
   if (!entry->forced) {
     if (endpoint.running >= per_endpoint_) return false;
-    if (!endpoints_->MayStart(endpoint, options_.workers - running_)) return false;
+    const MonotonicTime overdue = now - options_.overdue;
+    if (!endpoints_->MayStart(endpoint, options_.workers - running_, overdue)) return false;
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
     // nothing back, and a plan ahead may have been brought forward.)
     if (!entry->held_elsewhere && entry->ReplayHeldBack(now)) {
@@ -116,6 +117,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   queue.pop_front();
   ++running_;
   ++endpoint.running;
+  endpoint.begun.push_back(now);
   // While it waited for another replica its replay window may have ended.
   const bool weighed = entry->facts.doubt_since.has_value() && !entry->ReplayHeldBack(now);
   Refresher::Order order{.generation = entry->generation,
@@ -123,7 +125,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
                          .doubt_weighed = entry->forced || weighed,
                          .rotates = entry->facts.rotates};
   ++entry->flights;
-  Entry::Running running{&endpoint, probe};
+  Entry::Running running{.endpoint = &endpoint, .probe = probe, .begun = now};
   running.operator_waits = entry->forced;
   if (entry->suspect()) {
     running.patience_end = now + options_.patience;
@@ -141,7 +143,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
 
 void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
   ++running_;
-  entry.state = Entry::Running{nullptr};
+  entry.state = Entry::Running{.endpoint = nullptr};
   effects.flights.push_back(
       [this, entry = entry.shared_from_this(), pending = std::move(*entry.unpersisted)]() mutable {
         Persist(entry, std::move(pending));
@@ -220,6 +222,7 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
     if (running.endpoint != nullptr) {
       Endpoint& endpoint = *running.endpoint;
       --endpoint.running;
+      endpoint.begun.erase(std::find(endpoint.begun.begin(), endpoint.begun.end(), running.begun));
       const bool was_open = endpoint.breaker.IsOpen();
       endpoint.Learn(result, running.probe, now, random_);
       if (was_open && !endpoint.breaker.IsOpen()) RetryAfterOutageLocked(endpoint, now);

@@ -51,6 +51,8 @@ class RefreshScheduler {
     // How long callers wait for a flight to a provider that did not answer the last one: it is more
     // likely to end in another time-out than in a token.
     absl::Duration patience = absl::Seconds(1);
+    // An exchange that takes longer may be one that hangs: docs/adr/0013-outages.md.
+    absl::Duration overdue = absl::Seconds(2);
     // How often to look whether another replica's attempt has landed.
     absl::Duration poll_other_holder = absl::Milliseconds(250);
     bool sole_holder = true;  // As in Refresher::Options.

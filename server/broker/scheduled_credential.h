@@ -29,6 +29,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   struct Running {
     Endpoint* endpoint;  // Null: only the store is at work.
     bool probe = false;  // Of the endpoint's open breaker.
+    MonotonicTime begun;
     // The settings were changed since: what the provider refuses may be what was changed.
     bool outdated = false;
     // Callers do not wait for it any longer than until then.

@@ -70,6 +70,39 @@ TEST_F(EndpointQueueTest, EndpointsThatHangLeaveAWorkerForOneThatDoesNot) {
   EXPECT_EQ(provider_.count("zulu"), 1);
 }
 
+// Seven hang, each with more to do than there are workers; what they have to do comes bit by bit.
+TEST_F(EndpointQueueTest, AnEndpointWithAnExchangeOverdueHasOneMoreAtMost) {
+  const auto on_demand = [](std::string endpoint) {
+    return [endpoint](CredentialSettings& s) {
+      s.refresh = broker::RefreshMode::kOnDemand;
+      s.token_endpoint = endpoint;
+    };
+  };
+  constexpr int kEndpoints = 7;
+  const auto name = [](int endpoint, int i) { return absl::StrCat("hanging-", endpoint, "-", i); };
+  for (int endpoint = 0; endpoint < kEndpoints; ++endpoint) {
+    for (int i = 0; i < 8; ++i) {
+      Create(name(endpoint, i),
+             on_demand(absl::StrCat("https://hanging-", endpoint, ".example/token")));
+    }
+  }
+  Create("zulu", on_demand(std::string(kOtherEndpoint)));
+  StartAndRun();  // alpha's.
+  for (int endpoint = 0; endpoint < kEndpoints; ++endpoint) Get(name(endpoint, 0));
+  EXPECT_EQ(process_->executor.pending(), kEndpoints);
+  Hang(absl::Seconds(3));
+  for (int endpoint = 0; endpoint < kEndpoints; ++endpoint) {
+    for (int i = 1; i < 8; ++i) Get(name(endpoint, i));
+  }
+  EXPECT_EQ(process_->executor.pending(), 2 * kEndpoints);
+  Caller& other = Get("zulu");
+  EXPECT_EQ(process_->executor.pending(), 2 * kEndpoints + 1);
+  // They answer after all: everything proceeds.
+  Run();
+  EXPECT_EQ(other.outcome(), "token 1");
+  for (const auto& caller : callers_) EXPECT_EQ(caller->outcome(), "token 1");
+}
+
 TEST_F(EndpointQueueTest, AnEndpointAloneMayHaveEveryWorker) {
   options_.scheduler.workers = 8;
   for (int i = 0; i < 20; ++i) Create(absl::StrCat("name-", i));
