@@ -130,7 +130,7 @@ class ProofReader {
 
 // ---- reading
 
-absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::Read(
+absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::ReadFiles(
     const ServerConfig& config) {
   for (const NamedFile& file : config.files) {
     if (file.holds == NamedFile::Holds::kToken || file.holds == NamedFile::Holds::kClientKey) {
@@ -150,23 +150,30 @@ absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::Read(
     CredentialSettings settings = CopyOf(declared.settings);
     settings.managed_by_config = true;
     if (absl::Status status = proofs.Read(declared, settings); !status.ok()) return status;
-    const absl::StatusOr<CredentialRecord> record = store_.Load(name);
-    if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
-    absl::StatusOr<Secret> token = ReadTokenFile(declared.refresh_token_file);
-    if (!token.ok() && !record.ok()) {
-      return Unusable(config, declared.refresh_token_file, token.status());
-    }
-    if (!token.ok()) {
-      // The file has done its work; what the store holds is newer anyway.
-      Log(Level::kWarning, "refresh_token_file cannot be used; going on with the stored one",
-          {{"credential", name}, {"error", std::string(token.status().message())}});
-    }
     read.credentials.emplace(
         name, Declared{.settings = std::make_shared<const CredentialSettings>(std::move(settings)),
-                       .refresh_token = std::move(token),
-                       .stored = record.ok()});
+                       .refresh_token = ReadTokenFile(declared.refresh_token_file)});
   }
   return read;
+}
+
+absl::Status CredentialCatalog::CheckTokens(const ServerConfig& config, const Declarations& read) {
+  for (const DeclaredCredential& declared : config.credentials) {
+    const auto found = read.credentials.find(declared.settings.name);
+    if (found == read.credentials.end() || found->second.stored) continue;
+    const absl::StatusOr<Secret>& token = found->second.refresh_token;
+    if (!token.ok()) return Unusable(config, declared.refresh_token_file, token.status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CredentialCatalog::CompareWithStore(const ServerConfig& config, Declarations& read) {
+  for (auto& [name, declared] : read.credentials) {
+    const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+    if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
+    declared.stored = record.ok();
+  }
+  return CheckTokens(config, read);
 }
 
 // ---- putting in force

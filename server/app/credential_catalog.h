@@ -37,9 +37,14 @@ class CredentialCatalog final : public broker::SettingsSource {
     Secret default_key;  // PEM; empty: none.
     std::map<std::string, Declared, std::less<>> credentials;
   };
-  // INVALID_ARGUMENT: a file cannot be used; one line. What the store holds needs no refresh token
-  // any more: its file may be gone. Changes nothing.
-  absl::StatusOr<Declarations> Read(const ServerConfig& config);
+  // Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one
+  // line. What is wrong with a refresh token's is in its place.
+  static absl::StatusOr<Declarations> ReadFiles(const ServerConfig& config);
+  // INVALID_ARGUMENT: the refresh token of one that is not stored cannot be used. What the store
+  // holds needs none any more: its file may be gone.
+  static absl::Status CheckTokens(const ServerConfig& config, const Declarations& read);
+  // What is stored already, and CheckTokens. Changes nothing but `read`.
+  absl::Status CompareWithStore(const ServerConfig& config, Declarations& read);
 
   // From now on they are what is declared: creates what is not stored, adopts refresh tokens whose
   // file changed, disables what is declared no more. An error of the store leaves what was declared

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "server/app/site_limiter.h"
+#include "server/base/clock.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
@@ -19,15 +21,21 @@ constexpr size_t kLongestText = 1000;
 
 std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// Whoever sends nonsense makes gRPC speak each time. Never destroyed: its threads go on to the end.
+SiteLimiter& Limiter() {
+  static auto* const limiter = new SiteLimiter({}, SystemClock());
+  return *limiter;
+}
+
 void FromGrpc(gpr_log_func_args* line) {
   if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
   const std::string_view text = line->message;
   // Its assertions abort at once: nothing written later would be seen.
   const bool last_words = text.starts_with("assertion failed");
+  const std::string_view file = BaseName(line->file);
+  if (!last_words && !Limiter().Admit(file, line->line)) return;
   Log(last_words ? Level::kError : Level::kWarning, "grpc",
-      {{"text", text.substr(0, kLongestText)},
-       {"file", BaseName(line->file)},
-       {"line", line->line}});
+      {{"text", text.substr(0, kLongestText)}, {"file", file}, {"line", line->line}});
   if (last_words) telemetry::FlushLog();
 }
 
@@ -40,6 +48,13 @@ void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
 }
 
 }  // namespace
+
+void TellOfSuppressedLibraryLogs() {
+  for (const SiteLimiter::Suppressed& site : Limiter().Take()) {
+    Log(Level::kWarning, "grpc lines suppressed",
+        {{"file", site.file}, {"line", site.line}, {"lines", site.lines}});
+  }
+}
 
 void TakeOverLibraryLogs() {
   gpr_set_log_function(FromGrpc);

@@ -19,6 +19,7 @@ TokenFilePoller::~TokenFilePoller() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    alarm_.Set(absl::ZeroDuration());
   }
   thread_.join();
 }
@@ -26,30 +27,42 @@ TokenFilePoller::~TokenFilePoller() {
 void TokenFilePoller::Poke() {
   absl::MutexLock lock(&mutex_);
   poked_ = true;
+  alarm_.Set(absl::ZeroDuration());
+}
+
+bool TokenFilePoller::Stopping() {
+  absl::MutexLock lock(&mutex_);
+  return stopping_;
 }
 
 void TokenFilePoller::Run() {
-  const auto woken = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || poked_; };
-  bool again = false;  // A poke is worth two looks.
-  while (true) {
+  while (!Stopping()) {
     LookAtAll();
-    absl::MutexLock lock(&mutex_);
-    if (!std::exchange(again, false)) {
-      mutex_.AwaitWithTimeout(absl::Condition(&woken), kInterval);
-      again = std::exchange(poked_, false);
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!poked_ && !stopping_) alarm_.Set(kInterval);
     }
-    if (stopping_) return;
+    alarm_.Await();
+    bool poked = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      poked = std::exchange(poked_, false);
+    }
+    if (poked) LookAtAll();  // A poke is worth two looks.
   }
 }
 
 void TokenFilePoller::LookAtAll() {
   for (auto& [credential, watch] : watches_) {
+    if (Stopping()) return;
     const absl::StatusOr<std::optional<Secret>> news = watch.Check();
     if (!news.ok()) {
-      telemetry::Log(telemetry::Level::kWarning, "refresh_token_file cannot be used",
+      // The file has done its work; what the store holds is newer anyway.
+      telemetry::Log(telemetry::Level::kWarning,
+                     "refresh_token_file cannot be used; going on with the stored one",
                      {{"credential", credential}, {"error", std::string(news.status().message())}});
-    } else if (news->has_value()) {
-      on_token_(credential, **news);
+    } else if (news->has_value() && !on_token_(credential, **news)) {
+      watch.BringAgain();
     }
   }
 }

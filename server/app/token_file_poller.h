@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/app/config/token_file_watch.h"
+#include "server/base/alarm.h"
 #include "server/base/secret.h"
 
 namespace token_service::app {
@@ -16,8 +17,9 @@ namespace token_service::app {
 // Looks at refresh token files now and then, on a thread of its own, and tells of news.
 class TokenFilePoller {
  public:
-  // A file's token is another than before (or this is the first look). May block.
-  using OnToken = std::function<void(const std::string& credential, const Secret& token)>;
+  // A file's token is another than before (or this is the first look). May block. False: it could
+  // not be taken now; it is brought again at the next look.
+  using OnToken = std::function<bool(const std::string& credential, const Secret& token)>;
 
   // Two looks make a change known: within 10 s.
   static constexpr absl::Duration kInterval = absl::Seconds(4);
@@ -35,10 +37,12 @@ class TokenFilePoller {
  private:
   void Run();
   void LookAtAll();
+  bool Stopping();
 
   const Files files_;
   const OnToken on_token_;
   std::vector<std::pair<std::string, TokenFileWatch>> watches_;  // The thread's own.
+  Alarm alarm_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool poked_ ABSL_GUARDED_BY(mutex_) = false;

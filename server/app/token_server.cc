@@ -12,7 +12,9 @@
 #include "absl/time/clock.h"
 #include "server/api/connection_limit.h"
 #include "server/app/config/tls.h"
+#include "server/app/library_logs.h"
 #include "server/app/policy.h"
+#include "server/app/run_and_wait.h"
 #include "server/authz/caller_identity.h"
 #include "server/base/secret_memory.h"
 #include "server/broker/observing_credential_store.h"
@@ -74,11 +76,20 @@ void TellOfRefusedConnections() {
 
 absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
-  if (absl::Status status = server->OpenAudit(); !status.ok()) return status;
+  // Everything that files say, before anything is made.
+  auto declared = CredentialCatalog::ReadFiles(server->config_);
+  if (!declared.ok()) return declared.status();
+  if (!store::IsThereAStore(server->StoreFiles())) {
+    absl::Status status = CredentialCatalog::CheckTokens(server->config_, *declared);
+    if (!status.ok()) return status;
+  }
   if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
+  if (absl::Status status = server->OpenAudit(); !status.ok()) return status;
   if (absl::Status status = server->OpenStore(); !status.ok()) return status;
   if (absl::Status status = server->WireBroker(); !status.ok()) return status;
-  if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
+  if (absl::Status status = server->LoadCredentials(*std::move(declared)); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = server->ServeMetrics(); !status.ok()) return status;
   // What cannot start for its own configuration or store is no start.
   server->audit_->Write("start", {{"version", kVersion}});
@@ -157,10 +168,10 @@ absl::Status TokenServer::WireBroker() {
   return absl::OkStatus();
 }
 
-absl::Status TokenServer::LoadCredentials() {
-  absl::StatusOr<CredentialCatalog::Declarations> declared = catalog_->Read(config_);
-  if (!declared.ok()) return declared.status();
-  const auto taken = catalog_->PutInForce(*std::move(declared));
+absl::Status TokenServer::LoadCredentials(CredentialCatalog::Declarations declared) {
+  absl::Status status = catalog_->CompareWithStore(config_, declared);
+  if (!status.ok()) return status;
+  const auto taken = catalog_->PutInForce(std::move(declared));
   if (!taken.ok()) return taken.status();
   registry_->TakeUp(taken->stored);
   for (const std::string& name : taken->adopted) scheduler_->OnGrantReplaced(name);
@@ -258,20 +269,24 @@ void TokenServer::WatchTokenFiles() {
   if (token_files_ != nullptr && files == token_files_->files()) return;
   token_files_ = std::make_unique<TokenFilePoller>(
       std::move(files), [this](const std::string& credential, const Secret& token) {
-        registrar_->Run([this, credential, token = token.Copy()] { Adopt(credential, token); });
+        // On the registrar's thread, like all changes.
+        bool taken = false;
+        RunAndWait(*registrar_, [&] { taken = Adopt(credential, token); });
+        return taken;
       });
 }
 
-// On the registrar's thread, like all changes.
-void TokenServer::Adopt(const std::string& credential, const Secret& refresh_token) {
-  if (!catalog_->Declares(credential)) return;
+// False: to be tried again.
+bool TokenServer::Adopt(const std::string& credential, const Secret& refresh_token) {
+  if (!catalog_->Declares(credential)) return true;
   const absl::StatusOr<bool> news = catalog_->AdoptFromFile(credential, refresh_token);
   if (!news.ok()) {
     Log(Level::kError, "refresh token of a file not stored",
         {{"credential", credential}, {"error", std::string(news.status().message())}});
-  } else if (*news) {
-    scheduler_->OnGrantReplaced(credential);
+    return absl::IsNotFound(news.status());
   }
+  if (*news) scheduler_->OnGrantReplaced(credential);
+  return true;
 }
 
 // Not ready while an answer of the provider is in memory only: another instance should not be
@@ -281,6 +296,7 @@ void TokenServer::WatchHealth() {
   for (const auto& listener : listeners_) listener->SetServing(serving);
   TellOfUnlockedSecrets();
   TellOfRefusedConnections();
+  TellOfSuppressedLibraryLogs();
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
 }
 

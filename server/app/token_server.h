@@ -64,14 +64,14 @@ class TokenServer {
   absl::Status OpenCertificate();
   absl::Status OpenStore();
   absl::Status WireBroker();
-  absl::Status LoadCredentials();
+  absl::Status LoadCredentials(CredentialCatalog::Declarations declared);
   absl::Status MakePolicy();
   void LimitConnections();
   absl::Status Listen();
   store::StoreOptions StoreFiles() const;
   absl::Status ServeMetrics();
   void WatchTokenFiles();
-  void Adopt(const std::string& credential, const Secret& refresh_token);
+  bool Adopt(const std::string& credential, const Secret& refresh_token);
   absl::Status TryReload(ServerConfig wanted);
   absl::Status ReloadCredentials(const ServerConfig& next);
   void SetSocketModes();

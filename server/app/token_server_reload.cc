@@ -9,10 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/notification.h"
 #include "server/app/config/changes.h"
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
+#include "server/app/run_and_wait.h"
 #include "server/app/token_server.h"
 #include "server/store/open_credential_store.h"
 #include "server/telemetry/log.h"
@@ -22,15 +22,6 @@ namespace {
 
 using telemetry::Level;
 using telemetry::Log;
-
-void RunAndWait(broker::Executor& executor, absl::AnyInvocable<void()> task) {
-  absl::Notification done;
-  executor.Run([&] {
-    task();
-    done.Notify();
-  });
-  done.WaitForNotification();
-}
 
 }  // namespace
 
@@ -91,11 +82,9 @@ absl::Status TokenServer::TryReload(ServerConfig wanted) {
 absl::Status TokenServer::ReloadCredentials(const ServerConfig& next) {
   absl::Status status;
   RunAndWait(*registrar_, [&] {
-    absl::StatusOr<CredentialCatalog::Declarations> read = catalog_->Read(next);
-    if (!read.ok()) {
-      status = read.status();
-      return;
-    }
+    absl::StatusOr<CredentialCatalog::Declarations> read = CredentialCatalog::ReadFiles(next);
+    status = read.ok() ? catalog_->CompareWithStore(next, *read) : read.status();
+    if (!status.ok()) return;
     for (const auto& [name, declared] : read->credentials) {
       if (!registry_->Departing(name)) continue;
       status = absl::UnavailableError(absl::StrCat(

@@ -1,37 +1,19 @@
 #include "server/base/thread_timer_queue.h"
 
-#include <sys/timerfd.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
+#include <utility>
 
 namespace token_service {
-namespace {
-
-int MakeTimer() {
-  const int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
-  if (fd >= 0) return fd;
-  // At the start of a process that may have no files open: it could do nothing else either.
-  std::perror("timerfd_create");
-  std::abort();
-}
-
-}  // namespace
 
 ThreadTimerQueue::ThreadTimerQueue(const Clock& clock)
-    : clock_(clock), timer_fd_(MakeTimer()), thread_([this] { Run(); }) {}
+    : clock_(clock), thread_([this] { Run(); }) {}
 
 ThreadTimerQueue::~ThreadTimerQueue() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
-    WakeAfter(absl::ZeroDuration());
+    alarm_.Set(absl::ZeroDuration());
   }
   thread_.join();
-  close(timer_fd_);
 }
 
 TimerQueue::TimerId ThreadTimerQueue::At(MonotonicTime when, absl::AnyInvocable<void()> callback) {
@@ -39,7 +21,7 @@ TimerQueue::TimerId ThreadTimerQueue::At(MonotonicTime when, absl::AnyInvocable<
   const TimerId id = ++last_id_;
   pending_.emplace(Key{when.since_origin(), id}, std::move(callback));
   when_.emplace(id, when.since_origin());
-  if (pending_.begin()->first.second == id) WakeAfter(when - clock_.Now());
+  if (pending_.begin()->first.second == id) alarm_.Set(when - clock_.Now());
   return id;
 }
 
@@ -62,9 +44,9 @@ void ThreadTimerQueue::Run() {
                                     ? absl::InfiniteDuration()
                                     : pending_.begin()->first.first - clock_.Now().since_origin();
     if (wait > absl::ZeroDuration()) {
-      WakeAfter(wait);
+      alarm_.Set(wait);
       mutex_.Unlock();
-      Sleep();
+      alarm_.Await();
       mutex_.Lock();
       continue;
     }
@@ -78,22 +60,6 @@ void ThreadTimerQueue::Run() {
     mutex_.Lock();
   }
   mutex_.Unlock();
-}
-
-void ThreadTimerQueue::WakeAfter(absl::Duration wait) {
-  itimerspec timer{};  // All zero: no alarm.
-  if (wait != absl::InfiniteDuration()) {
-    // Years are enough, and the kernel refuses what does not fit.
-    wait = std::clamp(wait, absl::Nanoseconds(1), absl::Hours(24 * 365));
-    timer.it_value = absl::ToTimespec(wait);
-  }
-  timerfd_settime(timer_fd_, /*flags=*/0, &timer, nullptr);
-}
-
-void ThreadTimerQueue::Sleep() const {
-  uint64_t alarms = 0;
-  while (read(timer_fd_, &alarms, sizeof(alarms)) < 0 && errno == EINTR) {
-  }
 }
 
 }  // namespace token_service

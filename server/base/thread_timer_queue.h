@@ -7,12 +7,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/alarm.h"
 #include "server/base/timer_queue.h"
 
 namespace token_service {
 
-// A TimerQueue with one thread of its own. It sleeps on CLOCK_BOOTTIME (timerfd): Abseil's waits
-// end by the wall clock, and one that is set back an hour would make every timer an hour late.
+// A TimerQueue with one thread of its own.
 class ThreadTimerQueue final : public TimerQueue {
  public:
   explicit ThreadTimerQueue(const Clock& clock = SystemClock());
@@ -26,12 +26,9 @@ class ThreadTimerQueue final : public TimerQueue {
   using Key = std::pair<absl::Duration, TimerId>;
 
   void Run();
-  // Ends the thread's sleep, this one or the next, after `wait`; infinite: not at all.
-  void WakeAfter(absl::Duration wait);
-  void Sleep() const;
 
   const Clock& clock_;
-  const int timer_fd_;
+  Alarm alarm_;  // What the thread sleeps on.
   absl::Mutex mutex_;
   TimerId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,5 +1,7 @@
 #include "server/store/open_credential_store.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,8 +22,17 @@ absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options) {
   return Keyring::Load(options.key_file.empty() ? OwnKeyFile(options) : options.key_file);
 }
 
+bool IsThereAStore(const StoreOptions& options) {
+  const std::string path = absl::StrCat(options.data_dir, "/credentials.db");
+  return access(path.c_str(), F_OK) == 0;
+}
+
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     const StoreOptions& options) {
+  if (!options.key_file.empty()) {
+    // Before anything is made.
+    if (const auto keyring = LoadKeyring(options); !keyring.ok()) return keyring.status();
+  }
   // First: the directory must be ours before a key is made in it.
   auto rows = SqliteCredentialStore::Open({.data_dir = options.data_dir});
   if (!rows.ok()) return rows.status();

@@ -16,6 +16,9 @@ struct StoreOptions {
 // The keyring as it is in its file now.
 absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options);
 
+// Whether there is one already: opening it makes nothing new.
+bool IsThereAStore(const StoreOptions& options);
+
 // The embedded store: sealed rows in an SQLite file that this process owns from now on.
 // FAILED_PRECONDITION, with a text for the operator, when the keyring cannot open what is stored or
 // the directory has an owner; other codes as in Keyring::Load and SqliteCredentialStore::Open.

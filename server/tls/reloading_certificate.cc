@@ -43,6 +43,7 @@ ReloadingCertificate::~ReloadingCertificate() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    alarm_.Set(absl::ZeroDuration());
   }
   thread_.join();
 }
@@ -55,15 +56,19 @@ std::shared_ptr<const ServerCertificate> ReloadingCertificate::Current() const {
 void ReloadingCertificate::Poke() {
   absl::MutexLock lock(&mutex_);
   poked_ = true;
+  alarm_.Set(absl::ZeroDuration());
 }
 
 void ReloadingCertificate::Run() {
-  const auto woken = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || poked_; };
   while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!poked_ && !stopping_) alarm_.Set(interval_);
+    }
+    alarm_.Await();
     bool poked = false;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&woken), interval_);
       if (stopping_) return;
       poked = std::exchange(poked_, false);
     }

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/base/alarm.h"
 #include "server/tls/server_certificate.h"
 
 namespace token_service::tls {
@@ -49,6 +50,7 @@ class ReloadingCertificate {
   const absl::Duration interval_;
   std::unique_ptr<ServerCertificate> candidate_;  // The thread's own: seen once.
   absl::Status error_;                            // The thread's own: already logged.
+  Alarm alarm_;
   mutable absl::Mutex mutex_;
   CertificateFiles files_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ServerCertificate> current_ ABSL_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 #include <grpc/support/log.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "server/telemetry/log.h"
@@ -36,6 +37,15 @@ TEST(LibraryLogsTest, AnErrorOfGrpcIsOneLineOfOurs) {
               HasSubstr(R"("level":"warning","event":"grpc","text":"bad \"peer\"\n\u001b[2Jy)"));
   EXPECT_THAT(logged, EndsWith("y\",\"file\":\"x.cc\",\"line\":7}\n"));
   EXPECT_LT(logged.size(), 1200u);
+}
+
+TEST(LibraryLogsTest, APlaceThatSpeaksAllTheTimeIsCutShort) {
+  const std::string logged = Logged(telemetry::Level::kInfo, [] {
+    for (int i = 0; i < 1000; ++i) {
+      gpr_log("/src/core/flood.cc", 8, GPR_LOG_SEVERITY_ERROR, "peer %d", i);
+    }
+  });
+  EXPECT_EQ(std::count(logged.begin(), logged.end(), '\n'), 5);
 }
 
 TEST(LibraryLogsTest, WhatGrpcTracesIsNotLogged) {

@@ -34,6 +34,26 @@ TEST(TokenFileWatchTest, AChangeIsBroughtOnceTwoLooksAgree) {
   EXPECT_EQ(Look(watch), "");
 }
 
+TEST(TokenFileWatchTest, WhatCouldNotBeUsedIsBroughtOnceMore) {
+  const ScratchDir dir;
+  TokenFileWatch watch(dir.Write("t", "one"));
+  Look(watch);
+  watch.BringAgain();
+  EXPECT_EQ(Look(watch), "one");
+  EXPECT_EQ(Look(watch), "");
+}
+
+TEST(TokenFileWatchTest, ANewerOneGoesBeforeWhatCouldNotBeUsed) {
+  const ScratchDir dir;
+  TokenFileWatch watch(dir.Write("t", "one"));
+  Look(watch);
+  watch.BringAgain();
+  dir.Write("t", "two");
+  EXPECT_EQ(Look(watch), "");
+  EXPECT_EQ(Look(watch), "two");
+  EXPECT_EQ(Look(watch), "");
+}
+
 TEST(TokenFileWatchTest, AHalfWrittenTokenIsNotBrought) {
   const ScratchDir dir;
   TokenFileWatch watch(dir.Write("t", "one"));

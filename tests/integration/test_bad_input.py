@@ -59,6 +59,37 @@ def test_a_bad_file_is_one_line(what, tmp_path):
             assert says in line and len(line) < 500 and line.isprintable(), line
 
 
+FILES = {
+    "a token that is empty": ("t", b"", "t: is empty"),
+    "a token that is none": ("t", b"\xff\xfe", "t: holds a character"),
+    "a token that is not there": ("t", None, "t: No such file"),
+    "a keyring that is none": ("k", b"nonsense", "k"),
+    "a certificate that is none": ("c", b"nonsense", "c"),
+}
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_a_bad_file_is_found_before_anything_is_made(what, tmp_path):
+    name, content, says = FILES[what]
+    good = {"t": b"token\n", "k": b"one " + b"A" * 43 + b"=\n"}
+    for file, bytes_ in {**good, **({} if content is None else {name: content})}.items():
+        if file != name or content is not None:
+            (tmp_path / file).write_bytes(bytes_)
+    config = {"listen": ["127.0.0.1:0"], "data_dir": "data", "sealing": {"key_file": "k"}, "audit": {"file": "audit"},
+              "credentials": [{"name": "inbox", "client_id": "c", "token_endpoint": "http://127.0.0.1:1/t",
+                               "refresh_token_file": "t"}]}
+    if name == "c":
+        config["tls"] = {"certificate_file": "c", "private_key_file": "c"}
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(config))
+    before = sorted(tmp_path.iterdir())
+    process = Process([program("token-server"), f"--config={path}"], tmp_path / "run")
+    assert process.wait() == (1 if name == "k" else 2), process.stderr()
+    assert says in process.stderr().strip().splitlines()[-1]
+    made = [each for each in sorted(tmp_path.iterdir()) if each not in before and not each.name.startswith("run")]
+    assert [each.name for each in made] in ([], ["audit"] if name == "k" else [])
+
+
 def test_a_flag_given_twice_is_exit_2(tmp_path):
     process = Process([program("token-server"), "--config=a", "--config=b"], tmp_path / "run")
     assert process.wait() == 2

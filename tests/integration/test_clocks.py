@@ -64,6 +64,16 @@ def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, make_serv
     assert hour_of(server) == pytest.approx(time.time() + jump, abs=60), "the clock was set indeed"
 
 
+def test_a_wall_clock_set_back_delays_no_look_at_a_token_file(start_sandbox, make_server, clock):
+    sandbox = start_sandbox()
+    server = clock.give_to(make_server([sandbox.credential()])).start()
+    assert server.api.get().generation == 1
+    clock.set(-HOUR)
+    sandbox.refresh_token_file.write_text(sandbox.mint("another").read_text())
+    # Two looks, four seconds apart.
+    eventually(lambda: server.events("refresh token adopted from its file"), 30, "the new token is adopted")
+
+
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_a_wall_clock_set_over_a_restart_costs_a_refresh_each_and_no_more(start_sandbox, make_server, clock, jump):
     sandbox = start_sandbox(ttl="1h")

@@ -1,5 +1,6 @@
 """SIGHUP: a new configuration, whole or not at all, while callers are being served."""
 
+import pathlib
 import signal
 import threading
 
@@ -251,6 +252,22 @@ def test_reloads_and_operators_changes_at_once_under_load(start_sandbox, start_s
     assert not troubles
     assert server.api.refusal("comes").reason == "CREDENTIAL_DISABLED"
     assert sandbox.stats()["reuse_detected"] == 0
+
+
+def test_a_token_file_that_is_gone_is_told_once(start_sandbox, start_server):
+    sandbox = start_sandbox()
+    credential = sandbox.credential()
+    server = start_server([credential])
+    server.api.get()
+    pathlib.Path(credential["refresh_token_file"]).unlink()
+    reload(server, [{**credential, "purpose": "another"}])
+
+    def told():
+        return server.events("refresh_token_file cannot be used; going on with the stored one")
+    eventually(told, 20, "a warning")
+    reload(server, [{**credential, "purpose": "a third"}])
+    assert len(told()) == 1
+    assert server.api.get().generation == 1
 
 
 def test_a_storm_of_signals_is_a_few_reloads_and_none_while_draining(start_sandbox, start_server):

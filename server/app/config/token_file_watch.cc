@@ -19,13 +19,15 @@ absl::StatusOr<std::optional<Secret>> TokenFileWatch::Check() {
   error_ = absl::OkStatus();
   if (*read == current_) {
     candidate_ = Secret();
-    return std::nullopt;
+    if (!std::exchange(again_, false)) return std::nullopt;
+    return current_.Copy();
   }
   if (!current_.empty() && !(*read == candidate_)) {
     candidate_ = *std::move(read);
     return std::nullopt;
   }
   candidate_ = Secret();
+  again_ = false;
   current_ = *std::move(read);
   return current_.Copy();
 }

@@ -25,12 +25,17 @@ class TokenFileWatch {
   // was.
   absl::StatusOr<std::optional<Secret>> Check();
 
+  // What was returned last could not be used: the next look that finds it still there returns it
+  // once more.
+  void BringAgain() { again_ = true; }
+
   const std::string& path() const { return path_; }
 
  private:
   const std::string path_;
   Secret current_;    // Empty: none yet.
   Secret candidate_;  // Seen once; empty: none.
+  bool again_ = false;
   absl::Status error_;
 };
 

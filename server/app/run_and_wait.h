@@ -1,0 +1,21 @@
+#pragma once
+
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/notification.h"
+#include "server/broker/executor.h"
+
+namespace token_service::app {
+
+// Blocks until `task` has run there.
+inline void RunAndWait(broker::Executor& executor, absl::AnyInvocable<void()> task) {
+  absl::Notification done;
+  executor.Run([&] {
+    task();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+}  // namespace token_service::app

@@ -1,0 +1,36 @@
+#include "server/app/site_limiter.h"
+
+namespace token_service::app {
+
+bool SiteLimiter::Admit(std::string_view file, int line) {
+  absl::MutexLock lock(&mutex_);
+  const MonotonicTime now = clock_.Now();
+  std::pair<std::string, int> key(file, line);
+  if (!sites_.contains(key) && sites_.size() >= options_.most_sites) key = {"others", 0};
+  const auto [found, is_new] = sites_.try_emplace(std::move(key), Site{.begun = now});
+  Site& site = found->second;
+  if (now - site.begun >= options_.interval) {
+    site.begun = now;
+    site.admitted = 0;
+  }
+  if (site.admitted < options_.lines) {
+    ++site.admitted;
+    return true;
+  }
+  ++site.suppressed;
+  return false;
+}
+
+std::vector<SiteLimiter::Suppressed> SiteLimiter::Take() {
+  std::vector<Suppressed> taken;
+  absl::MutexLock lock(&mutex_);
+  const MonotonicTime now = clock_.Now();
+  for (auto& [key, site] : sites_) {
+    if (site.suppressed == 0 || now - site.begun < options_.interval) continue;
+    taken.push_back({.file = key.first, .line = key.second, .lines = site.suppressed});
+    site.suppressed = 0;
+  }
+  return taken;
+}
+
+}  // namespace token_service::app
