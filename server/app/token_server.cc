@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/api/connection_limit.h"
@@ -96,6 +97,7 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig con
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   server->WatchTokenFiles();
   server->WatchHealth();
+  server->WatchConnections();
   server->reloads_.SetTaken(SystemClock().WallNow());
   return server;
 }
@@ -232,11 +234,25 @@ absl::Status TokenServer::Listen() {
     }
     listeners_.push_back(*std::move(listener));
   }
+  guard_ = std::make_unique<api::ConnectionGuard>(TcpPorts());
   for (const auto& listener : listeners_) {
     listener->SetServing(true);
     Log(Level::kInfo, "serving", {{"address", listener->address()}});
   }
   return absl::OkStatus();
+}
+
+std::vector<uint16_t> TokenServer::TcpPorts() const {
+  std::vector<uint16_t> ports;
+  for (const auto& listener : listeners_) {
+    const std::string& address = listener->address();
+    int port = 0;
+    if (!address.starts_with("unix:") &&
+        absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port)) {
+      ports.push_back(static_cast<uint16_t>(port));
+    }
+  }
+  return ports;
 }
 
 absl::Status TokenServer::ServeMetrics() {
@@ -298,6 +314,15 @@ void TokenServer::WatchHealth() {
   TellOfRefusedConnections();
   TellOfSuppressedLibraryLogs();
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
+}
+
+void TokenServer::WatchConnections() {
+  if (const int ended = guard_->Look(); ended > 0) {
+    Log(Level::kWarning, "connections ended: memory grew while they sent and waited for no answer",
+        {{"connections", ended}});
+  }
+  timers_->At(SystemClock().Now() + api::ConnectionGuard::kInterval,
+              [this] { WatchConnections(); });
 }
 
 void TokenServer::KeepBeating(absl::Duration interval, absl::AnyInvocable<void()> beat) {

@@ -6,6 +6,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "server/api/connection_guard.h"
 #include "server/api/grpc_listener.h"
 #include "server/app/broker_metrics.h"
 #include "server/app/config/config.h"
@@ -68,6 +69,7 @@ class TokenServer {
   absl::Status MakePolicy();
   void LimitConnections();
   absl::Status Listen();
+  std::vector<uint16_t> TcpPorts() const;  // As bound.
   store::StoreOptions StoreFiles() const;
   absl::Status ServeMetrics();
   void WatchTokenFiles();
@@ -76,6 +78,7 @@ class TokenServer {
   absl::Status ReloadCredentials(const ServerConfig& next);
   void SetSocketModes();
   void WatchHealth();
+  void WatchConnections();
   void BeatAfter(absl::Duration interval);
 
   ServerConfig config_;  // In force; the main thread's.
@@ -108,6 +111,7 @@ class TokenServer {
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
+  std::unique_ptr<api::ConnectionGuard> guard_;  // The timer thread's, from Listen on.
   std::unique_ptr<BrokerMetrics> broker_metrics_;
   std::unique_ptr<telemetry::ServerMetrics> server_metrics_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;
