@@ -78,13 +78,13 @@ void TellOfRefusedConnections() {
 absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
   // Everything that files say, before anything is made.
+  if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
   auto declared = CredentialCatalog::ReadFiles(server->config_);
   if (!declared.ok()) return declared.status();
   if (!store::IsThereAStore(server->StoreFiles())) {
     absl::Status status = CredentialCatalog::CheckTokens(server->config_, *declared);
     if (!status.ok()) return status;
   }
-  if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
   if (absl::Status status = server->OpenAudit(); !status.ok()) return status;
   if (absl::Status status = server->OpenStore(); !status.ok()) return status;
   if (absl::Status status = server->WireBroker(); !status.ok()) return status;

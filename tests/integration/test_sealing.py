@@ -119,8 +119,8 @@ def test_a_row_under_a_name_that_is_none_is_passed_over(start_sandbox, make_serv
 # ---- files: each is one line on stderr and exit code 1, and nothing is made worse
 
 
-def refused(process: Process) -> str:
-    assert process.wait() == 1, process.stderr()
+def refused(process: Process, code: int = 1) -> str:
+    assert process.wait() == code, process.stderr()
     return complaint(process.stderr())
 
 
@@ -157,10 +157,12 @@ def test_a_keyring_that_is_none(start_sandbox, make_server, tmp_path, name):
 def test_a_keyring_that_is_a_directory_or_not_there(start_sandbox, make_server, tmp_path):
     credential = start_sandbox().credential()
     (tmp_path / "directory").mkdir()
-    server = make_server([credential], sealing={"key_file": str(tmp_path / "directory")})
-    assert "Is a directory" in refused(server.launch())
-    server = make_server([credential], sealing={"key_file": str(tmp_path / "absent")})
-    assert "No such file or directory" in refused(server.launch())
+    # The configuration names what cannot be: found before anything is made, and as --check_config has it.
+    for name, wanted in (("directory", "is a directory"), ("absent", "No such file or directory")):
+        server = make_server([credential], sealing={"key_file": str(tmp_path / name)})
+        line = refused(server.launch(), code=2)
+        assert wanted in line and f"{server.config_file}:" in line and "sealing.key_file: " in line
+        assert not server.data_dir.exists()
 
 
 def test_a_lost_key_is_no_reason_to_make_another(start_sandbox, start_server):
