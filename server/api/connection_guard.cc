@@ -24,6 +24,8 @@ namespace {
 
 // A thousand calls, one way or the other.
 constexpr uint64_t kMuch = 256 << 10;
+// Not even the smallest answer to a call with the largest headers that are accepted.
+constexpr uint64_t kLeastShare = 64;
 // After a connection was ended. The allocator keeps what is free, and into that the next one could
 // grow unseen.
 constexpr int kLooksToRelease = 30;
@@ -105,7 +107,7 @@ std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>
     const bool is_new = same == before.end();
     const uint64_t received = connection.received - (is_new ? 0 : same->received);
     const uint64_t sent = connection.sent - (is_new ? 0 : same->sent);
-    if (received >= kMuch && sent < received / 4) found.push_back(connection);
+    if (received >= kMuch && sent < received / kLeastShare) found.push_back(connection);
   }
   return found;
 }

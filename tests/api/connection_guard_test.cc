@@ -26,7 +26,7 @@ TEST(WhoOnlySendsTest, IsWhoSendsMuchAndWaitsForNothing) {
 }
 
 TEST(WhoOnlySendsTest, IsNobodyWhoIsAnswered) {
-  EXPECT_TRUE(WhoOnlySends({At(3, 0, 0)}, {At(3, 4'000'000, 1'000'000)}).empty());
+  EXPECT_TRUE(WhoOnlySends({At(3, 0, 0)}, {At(3, 6'400'000, 100'000)}).empty());
 }
 
 TEST(WhoOnlySendsTest, IsNobodyWhoSendsLittle) {
