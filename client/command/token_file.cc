@@ -41,28 +41,39 @@ bool IsThere(const std::string& path) {
 
 TokenFile::~TokenFile() {
   if (claim_ < 0) return;
-  unlink(path_.c_str());
+  if (ours_) unlink(path_.c_str());
   unlink(claim_path_.c_str());
   close(claim_);
 }
 
 absl::Status TokenFile::Claim() {
-  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  int claim = open(claim_path_.c_str(), kFlags | O_CREAT | O_EXCL, 0600);
-  const bool first = claim >= 0;
-  if (!first && errno == EEXIST) claim = open(claim_path_.c_str(), kFlags);
-  if (claim < 0) return CannotBeWritten(path_, errno);
-  if (flock(claim, LOCK_EX | LOCK_NB) != 0) {
-    close(claim);
-    return absl::InvalidArgumentError(absl::StrCat(path_, " is kept by another token-client"));
+  struct stat about {};
+  int claim = -1;
+  do {
+    if (claim >= 0) close(claim);  // Its keeper has just ended and removed it.
+    claim = open(claim_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (claim < 0) return CannotBeWritten(path_, errno);
+    if (flock(claim, LOCK_EX | LOCK_NB) != 0) {
+      close(claim);
+      return absl::InvalidArgumentError(absl::StrCat(path_, " is kept by another token-client"));
+    }
+  } while (fstat(claim, &about) == 0 && about.st_nlink == 0);
+  // Empty: nobody has got further than making it, be it another who is at it just now.
+  const bool left = about.st_size > 0;
+  absl::Status status;
+  if (!left && IsThere(path_)) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat(path_, " is there already, and not token-client's to replace"));
+  } else if (!left && !WriteAll(claim, "\n")) {
+    status = CannotBeWritten(path_, errno);
   }
-  if (first && IsThere(path_)) {
+  if (!status.ok()) {
     unlink(claim_path_.c_str());
     close(claim);
-    return absl::InvalidArgumentError(
-        absl::StrCat(path_, " is there already, and not token-client's to replace"));
+    return status;
   }
   claim_ = claim;
+  ours_ = left;
   return absl::OkStatus();
 }
 
@@ -86,6 +97,7 @@ absl::Status TokenFile::Write(std::string_view text) {
     if (!ok) unlink(beside.c_str());
   }
   if (!ok) return CannotBeWritten(path_, error);
+  ours_ = true;
   return absl::OkStatus();
 }
 

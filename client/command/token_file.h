@@ -11,7 +11,8 @@ namespace token_service::client {
 // whole. Removed in the end. One thread.
 //
 // Never takes the place of a file that is somebody else's: while it is kept, `PATH.token-client` is
-// there and locked, and if this process is killed, it tells the next one whose the file was.
+// there and locked, and if this process is killed, it tells the next one whose the file was. It
+// says so by not being empty, which it becomes when the file has been seen not to be there.
 class TokenFile {
  public:
   explicit TokenFile(std::string path)
@@ -31,7 +32,8 @@ class TokenFile {
  private:
   const std::string path_;
   const std::string claim_path_;
-  int claim_ = -1;  // Negative: it is not ours, or not yet.
+  int claim_ = -1;     // Negative: it is not ours, or not yet.
+  bool ours_ = false;  // What is at `path_`.
 };
 
 }  // namespace token_service::client

@@ -141,6 +141,30 @@ def test_what_is_there_already_is_left_alone(tmp_path, kind):
         assert path.read_text() == "precious"
 
 
+def test_a_claim_that_nobody_has_finished_gives_no_right_to_what_is_there(tmp_path):
+    """Another is just making it, or was killed before it had looked."""
+    path, claim = tmp_path / "token", tmp_path / "token.token-client"
+    path.write_text("precious")
+    claim.touch()
+
+    done = subprocess.run([CLIENT, f"--server=unix:{tmp_path}/nobody", "exec", f"--token_file={path}", "--", "true"],
+                          capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 2 and "is there already" in done.stderr
+    assert path.read_text() == "precious" and not claim.exists()
+
+
+def test_what_came_while_there_was_no_token_yet_is_left_alone(tmp_path, start):
+    class Nobody:
+        address = f"unix:{tmp_path}/nobody"
+    path, claim = tmp_path / "token", tmp_path / "token.token-client"
+    process = start(Nobody, "--timeout=5s", "exec", f"--token_file={path}", "--", "true")
+    eventually(lambda: claim.exists() and claim.read_bytes(), 30, "the claim", interval=0.01)
+    path.write_text("precious")
+    assert process.wait() == 1
+    assert path.read_text() == "precious" and not claim.exists()
+
+
 def test_the_file_of_one_that_was_killed_is_taken_over_and_of_one_that_lives_is_not(start_sandbox, start_server, start,
                                                                                      tmp_path):
     server = start_server([start_sandbox().credential()])
