@@ -16,6 +16,8 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+
 // tcmalloc's, where the program has it.
 extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
 
@@ -99,14 +101,18 @@ std::vector<ConnectionTraffic> TrafficAt(const std::vector<uint16_t>& ports) {
 
 std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
                                             const std::vector<ConnectionTraffic>& now) {
+  // There may be tens of thousands, and this is the thread of all timers.
+  absl::flat_hash_map<uint64_t, const ConnectionTraffic*> earlier;
+  earlier.reserve(before.size());
+  for (const ConnectionTraffic& connection : before) {
+    earlier.emplace(connection.cookie, &connection);
+  }
   std::vector<ConnectionTraffic> found;
   for (const ConnectionTraffic& connection : now) {
-    const auto same = std::find_if(before.begin(), before.end(), [&](const auto& earlier) {
-      return earlier.fd == connection.fd && earlier.cookie == connection.cookie;
-    });
-    const bool is_new = same == before.end();
-    const uint64_t received = connection.received - (is_new ? 0 : same->received);
-    const uint64_t sent = connection.sent - (is_new ? 0 : same->sent);
+    const auto same = earlier.find(connection.cookie);
+    const bool is_new = same == earlier.end();
+    const uint64_t received = connection.received - (is_new ? 0 : same->second->received);
+    const uint64_t sent = connection.sent - (is_new ? 0 : same->second->sent);
     if (received >= kMuch && sent < received / kLeastShare) found.push_back(connection);
   }
   return found;

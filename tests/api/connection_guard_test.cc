@@ -19,8 +19,8 @@ ConnectionTraffic At(int fd, uint64_t received, uint64_t sent, uint64_t cookie =
 }
 
 TEST(WhoOnlySendsTest, IsWhoSendsMuchAndWaitsForNothing) {
-  const auto found = WhoOnlySends({At(3, 1000, 1000), At(4, 1000, 1000)},
-                                  {At(3, 1'000'000, 1100), At(4, 1000, 1000)});
+  const auto found = WhoOnlySends({At(3, 1000, 1000, 7), At(4, 1000, 1000, 8)},
+                                  {At(3, 1'000'000, 1100, 7), At(4, 1000, 1000, 8)});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].fd, 3);
 }
