@@ -59,6 +59,16 @@ const char* CauseText(http::Lost::Cause cause) {
   return "answer lost";
 }
 
+// The refresh token that an answer brings, if it brings one.
+const Secret* RefreshTokenIn(const TokenResponse& response) {
+  const std::optional<Secret>* found = nullptr;
+  if (const auto* error = std::get_if<ErrorCode>(&response)) found = &error->refresh_token;
+  if (const auto* granted = std::get_if<broker::Granted>(&response)) {
+    found = &granted->refresh_token;
+  }
+  return found != nullptr && found->has_value() ? &**found : nullptr;
+}
+
 // An error that came with another refresh token than was sent: it counts, but what was sent may be
 // spent, and what came is kept (docs/adr/0018-an-error-beside-tokens.md).
 ExchangeOutcome WithEvidence(ExchangeOutcome outcome, Secret answer) {
@@ -119,11 +129,9 @@ class Judge {
       if (auto* granted = std::get_if<broker::Granted>(&parsed)) return std::move(*granted);
     }
     ErrorAnswer answer{response.status, std::nullopt, response.retry_after, response.body.size()};
-    bool brings_another = false;
-    if (auto* error = std::get_if<ErrorCode>(&parsed)) {
-      answer.code = std::move(error->code);
-      brings_another = error->refresh_token.has_value() && !(*error->refresh_token == sent_);
-    }
+    if (auto* error = std::get_if<ErrorCode>(&parsed)) answer.code = std::move(error->code);
+    const Secret* const brought = RefreshTokenIn(parsed);
+    const bool brings_another = brought != nullptr && !(*brought == sent_);
     const bool is_error = answer.code.has_value() && response.status == 200;
     const bool is_evidence =
         response.status == 200 || (response.status / 100 == 2 && !response.body.empty());

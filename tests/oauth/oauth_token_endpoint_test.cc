@@ -100,6 +100,22 @@ TEST_F(OAuthTokenEndpointTest, AnErrorThatBringsAnotherRefreshTokenIsThatErrorAn
   EXPECT_EQ(OutcomeText(refused), "in doubt, client rejected, kept");
 }
 
+// Real servers answer 500 after they have rotated.
+TEST_F(OAuthTokenEndpointTest, KeepsTheTokensOfAnAnswerWhoseStatusIsAnError) {
+  const std::string body = R"({"access_token":"a","refresh_token":"r"})";
+  for (const auto& [status, expected] : {std::pair{500, "in doubt, unavailable, kept"},
+                                         {400, "in doubt, malformed, kept"},
+                                         {429, "in doubt, throttled, kept"},
+                                         {302, "in doubt, malformed, kept"}}) {
+    const ExchangeOutcome outcome = Exchange(status, body);
+    ASSERT_EQ(OutcomeText(outcome), expected) << status;
+    EXPECT_EQ(std::get<broker::InDoubt>(outcome).evidence.Reveal(), body) << status;
+  }
+  EXPECT_EQ(OutcomeText(
+                Exchange(500, R"({"access_token":"a","refresh_token":"sentinel-refresh-token"})")),
+            "in doubt, unavailable");
+}
+
 TEST_F(OAuthTokenEndpointTest, KeepsA200ItCannotUseAsEvidence) {
   for (const std::string body :
        {"", "<html/>", "[]", "{}", R"({"access_token":7})", R"({"refresh_token":"r"})",
