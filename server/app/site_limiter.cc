@@ -1,5 +1,7 @@
 #include "server/app/site_limiter.h"
 
+#include <utility>
+
 namespace token_service::app {
 
 bool SiteLimiter::Admit(std::string_view file, int line) {
@@ -12,6 +14,7 @@ bool SiteLimiter::Admit(std::string_view file, int line) {
   if (now - site.begun >= options_.interval) {
     site.begun = now;
     site.admitted = 0;
+    site.over += std::exchange(site.suppressed, 0);
   }
   if (site.admitted < options_.lines) {
     ++site.admitted;
@@ -26,9 +29,9 @@ std::vector<SiteLimiter::Suppressed> SiteLimiter::Take() {
   absl::MutexLock lock(&mutex_);
   const MonotonicTime now = clock_.Now();
   for (auto& [key, site] : sites_) {
-    if (site.suppressed == 0 || now - site.begun < options_.interval) continue;
-    taken.push_back({.file = key.first, .line = key.second, .lines = site.suppressed});
-    site.suppressed = 0;
+    if (now - site.begun >= options_.interval) site.over += std::exchange(site.suppressed, 0);
+    if (site.over == 0) continue;
+    taken.push_back({.file = key.first, .line = key.second, .lines = std::exchange(site.over, 0)});
   }
   return taken;
 }

@@ -42,6 +42,7 @@ class SiteLimiter {
     MonotonicTime begun;  // The interval.
     int admitted = 0;
     uint64_t suppressed = 0;
+    uint64_t over = 0;  // Those of earlier intervals, not taken yet.
   };
 
   const Options options_;

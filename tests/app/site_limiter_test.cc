@@ -41,6 +41,20 @@ TEST_F(SiteLimiterTest, WhatWasSuppressedIsToldOnceTheIntervalIsOver) {
   EXPECT_TRUE(limiter_.Take().empty());
 }
 
+TEST_F(SiteLimiterTest, WhatIsSuppressedIsToldThoughThePlaceNeverFallsSilent) {
+  Admitted(100);
+  clock_.Advance(absl::Seconds(10));
+  Admitted(50);
+  auto taken = limiter_.Take();
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].lines, 97u);
+  EXPECT_TRUE(limiter_.Take().empty());
+  clock_.Advance(absl::Seconds(10));
+  taken = limiter_.Take();
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].lines, 47u);
+}
+
 TEST_F(SiteLimiterTest, NothingIsToldOfWhoStayedWithin) {
   Admitted(3);
   clock_.Advance(absl::Seconds(10));
