@@ -24,8 +24,8 @@ extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
 namespace token_service::api {
 namespace {
 
-// A thousand calls, one way or the other.
-constexpr uint64_t kMuch = 256 << 10;
+constexpr int kFewestCalls = 1024;  // Handshakes are no calls, and have to fit too.
+constexpr uint64_t kCallBytes = 256;
 // Not even the smallest answer to a call with the largest headers that are accepted.
 constexpr uint64_t kLeastShare = 64;
 // After a connection was ended. The allocator keeps what is free, and into that the next one could
@@ -99,8 +99,13 @@ std::vector<ConnectionTraffic> TrafficAt(const std::vector<uint16_t>& ports) {
   return all;
 }
 
+uint64_t MostThatWaits(int calls) {
+  return kCallBytes * static_cast<uint64_t>(std::max(calls, kFewestCalls));
+}
+
 std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
-                                            const std::vector<ConnectionTraffic>& now) {
+                                            const std::vector<ConnectionTraffic>& now,
+                                            uint64_t much) {
   // There may be tens of thousands, and this is the thread of all timers.
   absl::flat_hash_map<uint64_t, const ConnectionTraffic*> earlier;
   earlier.reserve(before.size());
@@ -113,7 +118,7 @@ std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>
     const bool is_new = same == earlier.end();
     const uint64_t received = connection.received - (is_new ? 0 : same->second->received);
     const uint64_t sent = connection.sent - (is_new ? 0 : same->second->sent);
-    if (received >= kMuch && sent < received / kLeastShare) found.push_back(connection);
+    if (received >= much && sent < received / kLeastShare) found.push_back(connection);
   }
   return found;
 }
@@ -152,7 +157,7 @@ int ConnectionGuard::Look() {
     return 0;
   }
   int aborted = 0;
-  for (const ConnectionTraffic& connection : WhoOnlySends(before_, now)) {
+  for (const ConnectionTraffic& connection : WhoOnlySends(before_, now, much_)) {
     aborted += AbortConnection(connection) ? 1 : 0;
   }
   if (aborted > 0) looks_to_release_ = kLooksToRelease;

@@ -20,11 +20,14 @@ struct ConnectionTraffic {
 // Of this process's TCP connections at these local ports.
 std::vector<ConnectionTraffic> TrafficAt(const std::vector<uint16_t>& ports);
 
-// Those who have sent much between the two looks, or since they came, and hardly waited for an
-// answer: callers get more than they send, but for those whose calls wait, of which there can be
-// limits.calls_per_connection.
+// How much those send whose calls all wait for their answers: `calls` of them, of a connection.
+uint64_t MostThatWaits(int calls);
+
+// Those who have sent `much` between the two looks, or since they came, and hardly waited for an
+// answer: callers get more than they send, but for those whose calls wait.
 std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
-                                            const std::vector<ConnectionTraffic>& now);
+                                            const std::vector<ConnectionTraffic>& now,
+                                            uint64_t much);
 
 // Resets the connection, and drops what it sent and nobody has read. False: it is gone already.
 bool AbortConnection(const ConnectionTraffic& connection);
@@ -50,14 +53,16 @@ class ConnectionGuard {
   // How often to look.
   static constexpr absl::Duration kInterval = absl::Milliseconds(100);
 
-  // The listeners' TCP ports.
-  explicit ConnectionGuard(std::vector<uint16_t> ports) : ports_(std::move(ports)) {}
+  // The listeners' TCP ports, and how many calls a connection may have at once.
+  ConnectionGuard(std::vector<uint16_t> ports, int calls_per_connection)
+      : ports_(std::move(ports)), much_(MostThatWaits(calls_per_connection)) {}
 
   // Reads two numbers, unless memory grows; then each connection's. How many were ended.
   int Look();
 
  private:
   const std::vector<uint16_t> ports_;
+  const uint64_t much_;
   GrowthWatch growth_;
   bool growing_ = false;
   std::vector<ConnectionTraffic> before_;  // When it began to grow.

@@ -234,7 +234,7 @@ absl::Status TokenServer::Listen() {
     }
     listeners_.push_back(*std::move(listener));
   }
-  guard_ = std::make_unique<api::ConnectionGuard>(TcpPorts());
+  guard_ = std::make_unique<api::ConnectionGuard>(TcpPorts(), config_.limits.calls_per_connection);
   for (const auto& listener : listeners_) {
     listener->SetServing(true);
     Log(Level::kInfo, "serving", {{"address", listener->address()}});

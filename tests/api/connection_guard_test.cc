@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <string>
+#include <vector>
 
 namespace token_service::api {
 namespace {
@@ -16,6 +17,11 @@ namespace {
 
 ConnectionTraffic At(int fd, uint64_t received, uint64_t sent, uint64_t cookie = 7) {
   return {.fd = fd, .cookie = cookie, .received = received, .sent = sent};
+}
+
+std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
+                                            const std::vector<ConnectionTraffic>& now) {
+  return api::WhoOnlySends(before, now, MostThatWaits(1000));
 }
 
 TEST(WhoOnlySendsTest, IsWhoSendsMuchAndWaitsForNothing) {
@@ -31,6 +37,11 @@ TEST(WhoOnlySendsTest, IsNobodyWhoIsAnswered) {
 
 TEST(WhoOnlySendsTest, IsNobodyWhoSendsLittle) {
   EXPECT_TRUE(WhoOnlySends({At(3, 5, 0)}, {At(3, 262'148, 0)}).empty());
+}
+
+TEST(WhoOnlySendsTest, IsNobodyWhoseCallsMayAllWait) {
+  EXPECT_EQ(MostThatWaits(10'000), 2'560'000u);
+  EXPECT_TRUE(api::WhoOnlySends({}, {At(3, 1'000'000, 0)}, MostThatWaits(10'000)).empty());
 }
 
 TEST(WhoOnlySendsTest, OfANewConnectionEverythingCounts) {

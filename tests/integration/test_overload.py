@@ -6,9 +6,11 @@ The short form runs in CI; TOKEN_SERVICE_OVERLOAD=long is for a machine of one's
 import concurrent.futures
 import os
 import pathlib
+import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -311,6 +313,30 @@ def test_who_opens_calls_and_resets_them_is_cut_off(server):
     print(f"{before:.0f} MiB before, {max(peak):.0f} MiB at most")
     assert max(peak) - before < 512
     assert server.events(ended)
+
+
+def test_many_calls_that_wait_at_one_connection_are_let(start_sandbox, make_server):
+    """They look like an attack: memory grows while they are sent and nothing comes back."""
+    calls = 8000
+    sandbox = start_sandbox()
+    server = make_server([sandbox.credential()], limits={"calls_per_connection": 10_000})
+    sandbox.process.signal(signal.SIGSTOP)  # Nobody gets anything yet.
+    server.start()
+    before = resident_mib(server)
+    connection = h2.Connection(server.address)
+    assert connection.send(h2.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 30)))
+    for start in range(0, calls, 400):
+        assert connection.send(b"".join(h2.request(2 * i + 1, h2.GET) for i in range(start, start + 400)))
+        time.sleep(0.1)  # A look of the server's.
+    eventually(lambda: resident_mib(server) - before > 64, 15, "memory has grown")
+    sandbox.process.signal(signal.SIGCONT)
+    answered = 0
+    while answered < calls:
+        frame = connection.read()
+        assert frame is not None, f"hung up after {answered} answers"
+        kind, flags, stream, _ = frame
+        answered += kind == h2.HEADERS and bool(flags & h2.END_STREAM)
+    connection.close()
 
 
 def drain(connection) -> None:
