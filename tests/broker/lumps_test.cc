@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -114,29 +115,66 @@ TEST_F(LumpsTest, ARestartAsksForNothingAndKeepsThemApart) {
   for (size_t i = 16; i < posts.size(); ++i) EXPECT_LT(posts[i], 2.25 * even) << i;
 }
 
-TEST_F(LumpsTest, WhatIsGoneCrowdsNobody) {
-  CreateMany(kMany);
-  StartAndRun();
-  for (int i = 0; i < kMany; ++i) scheduler().Remove(absl::StrCat("name-", i));
-  Create("alpha");
-  scheduler().Add(settings_.at("alpha"), Record("alpha"));
-  Run();
-  Elapse(8 * kLifetime);
-  EXPECT_LE(provider_.count("alpha"), 11);
+// Sixteen, no crowd by themselves, are at six tenths of their tokens' life when many get their
+// first tokens, whose refreshes leave the next tenth of a lifetime free and crowd what comes after
+// it.
+class BesideALumpTest : public LumpsTest {
+ protected:
+  static constexpr int kFew = 16;
+
+  static std::string Few(int i) { return absl::StrCat("few-", i); }
+  static std::string Many(int i) { return absl::StrCat("name-", i); }
+
+  void StartBesideALump() {
+    for (int i = 0; i < kFew; ++i) Create(Few(i));
+    StartAndRun();
+    Elapse(0.6 * kLifetime);
+    CreateMany(kMany);
+    for (int i = 0; i < kMany; ++i) scheduler().Add(settings_.at(Many(i)), Record(Many(i)));
+    Run();
+    ASSERT_EQ(provider_.count(), kFew + kMany);
+  }
+
+  // Whether of the few, added anew over and over, one is to be refreshed before its usual time. Of
+  // those that a crowd is in the way of, two in five are.
+  bool OneIsDrawnEarly(std::string_view endpoint = kEndpoint) {
+    bool early = false;
+    for (int i = 0; i < 20 * kFew; ++i) {
+      const std::string name = Few(i % kFew);
+      auto settings = CopyOfSettings(name);
+      settings->token_endpoint = std::string(endpoint);
+      const broker::CredentialRecord record = Record(name);
+      scheduler().Remove(name);
+      scheduler().Add(settings, record);
+      const absl::Time usual = record.token->issued + 0.75 * kLifetime;
+      early |= Status(name).next_refresh_time < usual - absl::Milliseconds(1);
+    }
+    return early;
+  }
+};
+
+TEST_F(BesideALumpTest, WhatIsGoneCrowdsNobody) {
+  StartBesideALump();
+  EXPECT_TRUE(OneIsDrawnEarly());
+  for (int i = 0; i < kMany; ++i) scheduler().Remove(Many(i));
+  EXPECT_FALSE(OneIsDrawnEarly());
 }
 
-TEST_F(LumpsTest, WhatMovedToAnotherEndpointCrowdsThatOne) {
-  CreateMany(kMany);
-  Create("alpha");
-  StartAndRun();
+TEST_F(BesideALumpTest, WhatIsDisabledCrowdsNobody) {
+  StartBesideALump();
+  for (int i = 0; i < kMany; ++i) scheduler().Disable(Many(i));
+  EXPECT_FALSE(OneIsDrawnEarly());
+}
+
+TEST_F(BesideALumpTest, WhatMovedToAnotherEndpointCrowdsThatOne) {
+  StartBesideALump();
   for (int i = 0; i < kMany; ++i) {
-    const std::string name = absl::StrCat("name-", i);
-    auto settings = CopyOfSettings(name);
+    auto settings = CopyOfSettings(Many(i));
     settings->token_endpoint = std::string(kOtherEndpoint);
     scheduler().Update(settings);
   }
-  Elapse(8 * kLifetime);
-  EXPECT_LE(provider_.count("alpha"), 11);
+  EXPECT_FALSE(OneIsDrawnEarly());
+  EXPECT_TRUE(OneIsDrawnEarly(kOtherEndpoint));
 }
 
 }  // namespace
