@@ -64,7 +64,7 @@ FILES = {
     "a token that is none": ("t", b"\xff\xfe", "t: holds a character"),
     "a token that is not there": ("t", None, "t: No such file"),
     "a keyring that is none": ("k", b"nonsense", "k:1: want `ID BASE64`"),
-    "a certificate that is none": ("c", b"nonsense", "tls.certificate_file: c: holds no certificate"),
+    "a certificate that is none": ("c", b"nonsense", "c: holds no certificate in PEM form"),
 }
 
 
