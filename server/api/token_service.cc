@@ -3,8 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "server/api/answer_together.h"
 #include "server/api/api_error.h"
-#include "server/api/held_sends.h"
 #include "server/api/observation.h"
 #include "server/api/permission.h"
 #include "server/api/prepared_token.h"

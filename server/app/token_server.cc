@@ -11,7 +11,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/api/connection_limit.h"
 #include "server/app/config/tls.h"
 #include "server/app/library_logs.h"
 #include "server/app/policy.h"
@@ -21,6 +20,7 @@
 #include "server/broker/observing_credential_store.h"
 #include "server/broker/observing_token_endpoint.h"
 #include "server/http/curl_transport.h"
+#include "server/net/connection_limit.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/telemetry/log.h"
 
@@ -66,7 +66,7 @@ void TellOfUnlockedSecrets() {
 // Each second at most.
 void TellOfRefusedConnections() {
   static std::atomic<uint64_t> told = 0;
-  const uint64_t refused = api::RefusedConnections();
+  const uint64_t refused = net::RefusedConnections();
   const uint64_t before = told.exchange(refused);
   if (refused == before) return;
   Log(Level::kWarning, "connections closed at once, there are too many",
@@ -190,7 +190,7 @@ absl::Status TokenServer::MakePolicy() {
 
 void TokenServer::LimitConnections() {
   const int wanted = config_.limits.connections;
-  const int most = api::LimitConnections(wanted);
+  const int most = net::LimitConnections(wanted);
   if (most >= wanted) return;
   Log(Level::kWarning, "limits.connections is more than this process may have files open",
       {{"connections", most}});
@@ -234,7 +234,7 @@ absl::Status TokenServer::Listen() {
     }
     listeners_.push_back(*std::move(listener));
   }
-  guard_ = std::make_unique<api::ConnectionGuard>(TcpPorts(), config_.limits.calls_per_connection);
+  guard_ = std::make_unique<net::ConnectionGuard>(TcpPorts(), config_.limits.calls_per_connection);
   for (const auto& listener : listeners_) {
     listener->SetServing(true);
     Log(Level::kInfo, "serving", {{"address", listener->address()}});
@@ -265,7 +265,7 @@ absl::Status TokenServer::ServeMetrics() {
                                                            .exchanges = exchange_metrics_,
                                                            .clock = SystemClock()});
   server_metrics_ = std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_,
-                                                               api::RefusedConnections);
+                                                               net::RefusedConnections);
   process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
   auto page = telemetry::MetricsPage::Create(
       {.address = FormatAddress(*config_.metrics_listen),
@@ -321,7 +321,7 @@ void TokenServer::WatchConnections() {
     Log(Level::kWarning, "connections ended: memory grew while they sent and waited for no answer",
         {{"connections", ended}});
   }
-  timers_->At(SystemClock().Now() + api::ConnectionGuard::kInterval,
+  timers_->At(SystemClock().Now() + net::ConnectionGuard::kInterval,
               [this] { WatchConnections(); });
 }
 

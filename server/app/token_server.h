@@ -6,7 +6,6 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "server/api/connection_guard.h"
 #include "server/api/grpc_listener.h"
 #include "server/app/broker_metrics.h"
 #include "server/app/config/config.h"
@@ -23,6 +22,7 @@
 #include "server/broker/token_watchers.h"
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
+#include "server/net/connection_guard.h"
 #include "server/store/open_credential_store.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/call_observer.h"
@@ -111,7 +111,7 @@ class TokenServer {
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
-  std::unique_ptr<api::ConnectionGuard> guard_;  // The timer thread's, from Listen on.
+  std::unique_ptr<net::ConnectionGuard> guard_;  // The timer thread's, from Listen on.
   std::unique_ptr<BrokerMetrics> broker_metrics_;
   std::unique_ptr<telemetry::ServerMetrics> server_metrics_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;

@@ -1,4 +1,4 @@
-#include "server/api/connection_guard.h"
+#include "server/net/connection_guard.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 // ---- who
@@ -21,7 +21,7 @@ ConnectionTraffic At(int fd, uint64_t received, uint64_t sent, uint64_t cookie =
 
 std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
                                             const std::vector<ConnectionTraffic>& now) {
-  return api::WhoOnlySends(before, now, MostThatWaits(1000));
+  return net::WhoOnlySends(before, now, MostThatWaits(1000));
 }
 
 TEST(WhoOnlySendsTest, IsWhoSendsMuchAndWaitsForNothing) {
@@ -41,7 +41,7 @@ TEST(WhoOnlySendsTest, IsNobodyWhoSendsLittle) {
 
 TEST(WhoOnlySendsTest, IsNobodyWhoseCallsMayAllWait) {
   EXPECT_EQ(MostThatWaits(10'000), 2'560'000u);
-  EXPECT_TRUE(api::WhoOnlySends({}, {At(3, 1'000'000, 0)}, MostThatWaits(10'000)).empty());
+  EXPECT_TRUE(net::WhoOnlySends({}, {At(3, 1'000'000, 0)}, MostThatWaits(10'000)).empty());
 }
 
 TEST(WhoOnlySendsTest, OfANewConnectionEverythingCounts) {
@@ -136,4 +136,4 @@ TEST(AbortConnectionTest, ANumberThatIsAnothersByNowIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace token_service::api
+}  // namespace token_service::net

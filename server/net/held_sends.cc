@@ -1,6 +1,5 @@
-#include "server/api/held_sends.h"
+#include "server/net/held_sends.h"
 
-#include <grpc/grpc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,40 +10,28 @@
 #include <memory>
 #include <utility>
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 // Calls further apart were not waiting together.
 constexpr absl::Duration kClose = absl::Microseconds(50);
 constexpr int kMostHeld = 16;
 
-// Of one thread of gRPC's. Never freed: gRPC may have it in its queue when the thread ends, and
-// there are as many as such threads.
-struct AnsweringThread : grpc_completion_queue_functor {
-  AnsweringThread() : grpc_completion_queue_functor{} {
-    functor_run = [](grpc_completion_queue_functor* self, int) {
-      static_cast<AnsweringThread*>(self)->sends.Push();
-    };
-  }
-
-  HeldSends sends;
-};
-
 // Null: has answered nothing.
-thread_local AnsweringThread* t_this_thread = nullptr;
-
-AnsweringThread& ThisThread() {
-  if (t_this_thread == nullptr) {
-    // Leak checkers find them here.
-    static absl::Mutex mutex;
-    static auto* const all = new std::vector<std::unique_ptr<AnsweringThread>>;
-    absl::MutexLock lock(&mutex);
-    t_this_thread = all->emplace_back(std::make_unique<AnsweringThread>()).get();
-  }
-  return *t_this_thread;
-}
+thread_local HeldSends* t_sends = nullptr;
 
 }  // namespace
+
+HeldSends& ThisThreadsSends() {
+  if (t_sends == nullptr) {
+    // Leak checkers find them here; there are as many as threads that answer.
+    static absl::Mutex mutex;
+    static auto* const all = new std::vector<std::unique_ptr<HeldSends>>;
+    absl::MutexLock lock(&mutex);
+    t_sends = all->emplace_back(std::make_unique<HeldSends>()).get();
+  }
+  return *t_sends;
+}
 
 bool HeldSends::Answers(MonotonicTime now) {
   const bool together = now - last_answer_ < kClose;
@@ -88,24 +75,14 @@ void HeldSends::PushOut(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-void AnswerTogether(grpc::CallbackServerContext& context, MonotonicTime now) {
-  AnsweringThread& thread = ThisThread();
-  if (!thread.sends.Answers(now)) return;
-  // A batch of nothing is complete at once, and so stands at the end of the queue from which gRPC's
-  // threads take the calls that wait to be answered.
-  if (grpc_call_start_batch(context.c_call(), nullptr, 0, &thread, nullptr) != GRPC_CALL_OK) {
-    thread.sends.Push();
-  }
-}
-
-}  // namespace token_service::api
+}  // namespace token_service::net
 
 // Instead of the C library's, for this whole program; gRPC is who calls it.
 extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  using namespace token_service::api;  // NOLINT(google-build-using-namespace)
-  AnsweringThread* const thread = t_this_thread;
-  const bool hold = thread != nullptr && thread->sends.Hold();
+  using namespace token_service::net;  // NOLINT(google-build-using-namespace)
+  HeldSends* const sends = t_sends;
+  const bool hold = sends != nullptr && sends->Hold();
   const ssize_t sent = syscall(SYS_sendmsg, fd, message, hold ? flags | MSG_MORE : flags);
-  if (hold && sent > 0) thread->sends.Held(fd);
+  if (hold && sent > 0) sends->Held(fd);
   return sent;
 }

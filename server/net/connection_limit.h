@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace token_service::api {
+namespace token_service::net {
 
 // The most connections of the whole process: one more is closed as soon as it is there, and those
 // that are open notice nothing. 0: as many as the process may have files open, but for
@@ -19,4 +19,4 @@ inline constexpr int kReservedFiles = 200;
 // How many connections were closed for that reason.
 uint64_t RefusedConnections();
 
-}  // namespace token_service::api
+}  // namespace token_service::net

@@ -1,4 +1,4 @@
-#include "server/api/connection_limit.h"
+#include "server/net/connection_limit.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <vector>
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 // As gRPC does it: a listener that does not block.
@@ -103,4 +103,4 @@ TEST_F(ConnectionLimitTest, WithoutAnyFileLeftTheNewcomerIsTurnedAway) {
 }
 
 }  // namespace
-}  // namespace token_service::api
+}  // namespace token_service::net

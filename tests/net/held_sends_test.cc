@@ -1,4 +1,4 @@
-#include "server/api/held_sends.h"
+#include "server/net/held_sends.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include <vector>
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 std::vector<int>& Pushed() {
@@ -102,4 +102,4 @@ TEST(HeldSendsOnTcpTest, PushHasTheKernelSend) {
 }
 
 }  // namespace
-}  // namespace token_service::api
+}  // namespace token_service::net

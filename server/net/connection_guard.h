@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 
-namespace token_service::api {
+namespace token_service::net {
 
 // What the kernel counts of one TCP connection: payload, handshakes and all.
 struct ConnectionTraffic {
@@ -69,4 +69,4 @@ class ConnectionGuard {
   int looks_to_release_ = 0;
 };
 
-}  // namespace token_service::api
+}  // namespace token_service::net

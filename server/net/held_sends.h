@@ -1,14 +1,12 @@
 #pragma once
 
-#include <grpcpp/server_context.h>
-
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
 
-namespace token_service::api {
+namespace token_service::net {
 
 // Lets the answers to calls that came together leave together. gRPC sends each answer by itself as
 // soon as it is finished, and making and delivering its TCP segment is a fifth of the CPU of a
@@ -48,7 +46,7 @@ class HeldSends {
   std::vector<int> held_ ABSL_GUARDED_BY(mutex_);  // With hardly ever more than one connection.
 };
 
-// To be called before a call is finished that had not to wait: see HeldSends.
-void AnswerTogether(grpc::CallbackServerContext& context, MonotonicTime now);
+// Those of this thread, from now on and for ever: whoever has them push may outlive the thread.
+HeldSends& ThisThreadsSends();
 
-}  // namespace token_service::api
+}  // namespace token_service::net

@@ -1,4 +1,4 @@
-#include "server/api/connection_guard.h"
+#include "server/net/connection_guard.h"
 
 #include <fcntl.h>
 #include <linux/tcp.h>
@@ -21,7 +21,7 @@
 // tcmalloc's, where the program has it.
 extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 constexpr int kFewestCalls = 1024;  // Handshakes are no calls, and have to fit too.
@@ -164,4 +164,4 @@ int ConnectionGuard::Look() {
   return aborted;
 }
 
-}  // namespace token_service::api
+}  // namespace token_service::net

@@ -1,4 +1,4 @@
-#include "server/api/connection_limit.h"
+#include "server/net/connection_limit.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -13,7 +13,7 @@
 #include <limits>
 #include <system_error>
 
-namespace token_service::api {
+namespace token_service::net {
 namespace {
 
 // The kernel gives out the lowest number that is free: a connection with a higher one than this
@@ -74,11 +74,11 @@ int LimitConnections(int most) {
 
 uint64_t RefusedConnections() { return g_refused.load(std::memory_order_relaxed); }
 
-}  // namespace token_service::api
+}  // namespace token_service::net
 
 // Instead of the C library's, for this whole program; gRPC is who calls it.
 extern "C" int accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
-  using namespace token_service::api;  // NOLINT(google-build-using-namespace)
+  using namespace token_service::net;  // NOLINT(google-build-using-namespace)
   const socklen_t room = length == nullptr ? 0 : *length;
   while (true) {
     const int connection = Accept(fd, address, length, flags);
