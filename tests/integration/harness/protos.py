@@ -8,22 +8,20 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from .tools import ROOT, missing, need
 
-_PACKAGED = "/usr/share/grpc-proto"  # Debian's grpc-proto.
-
 
 @functools.lru_cache(maxsize=None)
 def _pool() -> descriptor_pool.DescriptorPool:
     protoc = need("protoc", "package protobuf-compiler")
     with tempfile.NamedTemporaryFile() as out:
         done = subprocess.run(
-            [protoc, f"-I{ROOT / 'proto'}", f"-I{_PACKAGED}", "-I/usr/include", "--include_imports",
+            [protoc, f"-I{ROOT / 'proto'}", "-I/usr/include", "--include_imports",
              f"--descriptor_set_out={out.name}", "token/v1/token_service.proto",
              "token/v1/credential_service.proto",
              "google/rpc/status.proto", "google/rpc/error_details.proto",
              "grpc/health/v1/health.proto", "grpc/reflection/v1alpha/reflection.proto"],
             capture_output=True, text=True)
         if done.returncode != 0:
-            missing(f"protoc: {done.stderr.strip()} (packages grpc-proto, libprotobuf-dev)")
+            missing(f"protoc: {done.stderr.strip()} (package libprotobuf-dev)")
         files = descriptor_pb2.FileDescriptorSet.FromString(out.read())
     pool = descriptor_pool.DescriptorPool()
     for file in files.file:
