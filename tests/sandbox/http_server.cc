@@ -57,7 +57,20 @@ absl::StatusOr<int> HttpServer::Bind(const std::string& address) {
 bool HttpServer::process_and_close_socket(socket_t fd) {
   Connection connection(fd);
   bool closed = false;
-  return process_request(connection, /*close_connection=*/true, closed, nullptr);
+  // cpp-httplib 0.11, Debian 12's, asks the stream for the addresses; 0.18, Debian 13's, wants to
+  // be told them.
+  const auto process = [&](auto& server) {
+    constexpr bool kToldAddresses = requires {
+      server.process_request(connection, "", -1, "", -1, true, closed, nullptr);
+    };
+    if constexpr (kToldAddresses) {
+      return server.process_request(connection, "", -1, "", -1, /*close_connection=*/true, closed,
+                                    nullptr);
+    } else {
+      return server.process_request(connection, /*close_connection=*/true, closed, nullptr);
+    }
+  };
+  return process(*this);
 }
 
 }  // namespace token_service::sandbox
