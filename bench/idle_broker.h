@@ -38,7 +38,8 @@ class IdleBroker {
 
   class NoEndpoint final : public broker::TokenEndpoint {
    public:
-    broker::ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret&) override {
+    broker::ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret&,
+                                     MonotonicTime) override {
       return broker::Unspent{.reason = broker::Reason::kProviderUnavailable};
     }
   };

@@ -148,7 +148,8 @@ absl::Status TokenServer::WireBroker() {
   refresher_ = std::make_unique<broker::Refresher>(
       broker::Refresher::Options{
           .holder = HolderName(),
-          .lease = limits.connect_timeout + limits.exchange_timeout + absl::Seconds(15)},
+          .lease = limits.connect_timeout + limits.exchange_timeout + absl::Seconds(15),
+          .send_within = limits.connect_timeout + absl::Seconds(10)},
       *store_, *endpoint_, cache_, clock);
   timers_ = std::make_unique<ThreadTimerQueue>(clock);
   workers_ = std::make_unique<broker::WorkerPool>(limits.refresh_workers, kRefreshNiceness);

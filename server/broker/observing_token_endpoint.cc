@@ -12,16 +12,18 @@ struct EndOf {
   ExchangeEnd operator()(const ClientRefused&) const { return ExchangeEnd::kClientRefused; }
   ExchangeEnd operator()(const InDoubt&) const { return ExchangeEnd::kInDoubt; }
   ExchangeEnd operator()(const Malformed&) const { return ExchangeEnd::kMalformed; }
+  ExchangeEnd operator()(const TooLate&) const { return ExchangeEnd::kUnspent; }
 };
 
 }  // namespace
 
 ExchangeOutcome ObservingTokenEndpoint::Exchange(const CredentialSettings& settings,
-                                                 const Secret& refresh_token) {
+                                                 const Secret& refresh_token,
+                                                 MonotonicTime send_before) {
   telemetry::ExchangeMetrics::Endpoint& endpoint = metrics_.Of(settings.token_endpoint);
   endpoint.CountStarted();
   const MonotonicTime start = clock_.Now();
-  ExchangeOutcome outcome = inner_.Exchange(settings, refresh_token);
+  ExchangeOutcome outcome = inner_.Exchange(settings, refresh_token, send_before);
   endpoint.CountEnded(std::visit(EndOf(), outcome), clock_.Now() - start);
   return outcome;
 }

@@ -14,8 +14,8 @@ class ObservingTokenEndpoint final : public TokenEndpoint {
                          const Clock& clock)
       : inner_(inner), metrics_(metrics), clock_(clock) {}
 
-  ExchangeOutcome Exchange(const CredentialSettings& settings,
-                           const Secret& refresh_token) override;
+  ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+                           MonotonicTime send_before) override;
 
  private:
   TokenEndpoint& inner_;

@@ -124,6 +124,9 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
                          .take_over = entry->forced,
                          .doubt_weighed = entry->forced || weighed,
                          .rotates = entry->facts.rotates};
+  if (!entry->forced && weighed) {
+    order.send_before = ReplayDeadline(*entry->settings, entry->facts, now);
+  }
   ++entry->flights;
   Entry::Running running{.endpoint = &endpoint, .probe = probe, .begun = now};
   running.operator_waits = entry->forced;

@@ -17,6 +17,11 @@ MonotonicTime AheadOfExpiry(const RefreshFacts& facts) {
   return std::max(facts.refresh_at, facts.token->issued + kLeastInterval);
 }
 
+// From then on a refresh is worth the risk of a replay.
+MonotonicTime NearlySpent(const AccessToken& token) {
+  return token.expires - PreferredValidity(token.lifetime);
+}
+
 // A refresh token whose fate is unknown, at a provider that rotates.
 RefreshPlan PlanReplay(const CredentialSettings& settings, const RefreshFacts& facts,
                        MonotonicTime now) {
@@ -27,8 +32,7 @@ RefreshPlan PlanReplay(const CredentialSettings& settings, const RefreshFacts& f
   if (!facts.replayed && earliest < window_end) return {earliest, Why::kReplay};
   if (facts.token == nullptr || facts.rejected) return {retry_at, Why::kRetry};
   if (std::max(now, retry_at) < window_end) return {retry_at, Why::kRetry};
-  const MonotonicTime nearly_spent =
-      facts.token->expires - PreferredValidity(facts.token->lifetime);
+  const MonotonicTime nearly_spent = NearlySpent(*facts.token);
   if (retry_at < nearly_spent) return {nearly_spent, Why::kHold};
   return {retry_at, Why::kRetry};
 }
@@ -66,6 +70,15 @@ RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& 
   if (settings.refresh == RefreshMode::kOnDemand) return PlanOnDemand(settings, facts, now);
   if (facts.token == nullptr) return {now, Why::kNoToken};
   return {AheadOfExpiry(facts), Why::kAhead};
+}
+
+MonotonicTime ReplayDeadline(const CredentialSettings& settings, const RefreshFacts& facts,
+                             MonotonicTime now) {
+  if (!facts.doubt_since.has_value() || !facts.rotates) return MonotonicTime::Never();
+  if (facts.token == nullptr || facts.rejected || now >= NearlySpent(*facts.token)) {
+    return MonotonicTime::Never();
+  }
+  return *facts.doubt_since + settings.replay_window;
 }
 
 }  // namespace token_service::broker

@@ -47,4 +47,9 @@ struct RefreshPlan {
 RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& facts,
                         MonotonicTime now);
 
+// Until when a refresh that starts now may still be sent: to the end of the replay window, if
+// nothing but the open window lets it start. Pure.
+MonotonicTime ReplayDeadline(const CredentialSettings& settings, const RefreshFacts& facts,
+                             MonotonicTime now);
+
 }  // namespace token_service::broker

@@ -19,6 +19,8 @@ struct Refresher::Flight {
   CredentialRecord record;  // As begun.
   MonotonicTime begun;
   MonotonicTime sent;
+  MonotonicTime lease_deadline;   // Past it another holder may have taken over.
+  MonotonicTime replay_deadline;  // Past it a replay is held back.
 
   const std::string& attempt_id() const { return record.attempt->id; }
 };
@@ -108,7 +110,9 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   Flight flight{.settings = settings,
                 .record = std::move(std::get<Begun>(*begin).record),
                 .begun = begun_at,
-                .sent = clock_.Now()};
+                .sent = clock_.Now(),
+                .lease_deadline = begun_at + options_.send_within,
+                .replay_deadline = order.send_before};
   if (flight.record.standing == Standing::kRefreshTokenRejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
@@ -118,12 +122,11 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                              .reason = Reason::kProviderUnavailable,
                              .detail = "an attempt on record has no known end"});
   }
-  // A store that hung, a process that was stopped: meanwhile the attempt may have been taken over.
-  if (clock_.Now() - begun_at > options_.send_within) {
-    return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: begun too long ago", {}});
-  }
+  // A store that hung, a process that was stopped: no need to connect.
+  const MonotonicTime send_before = std::min(flight.lease_deadline, flight.replay_deadline);
+  if (clock_.Now() >= send_before) return Settle(flight, TooLate{});
   TS_CRASH_POINT("before-exchange", settings.name, order.generation);
-  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token);
+  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token, send_before);
   TS_CRASH_POINT("after-exchange", settings.name, outcome.index());
   return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
 }
@@ -256,6 +259,15 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Se
 
 RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
   return Quarantine(EvidenceOf(flight, std::move(malformed.body), malformed.detail));
+}
+
+RefreshResult Refresher::Settle(const Flight& flight, TooLate) {
+  if (flight.replay_deadline < flight.lease_deadline) {
+    return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+                             .reason = Reason::kProviderUnavailable,
+                             .detail = "not sent: the replay window has ended"});
+  }
+  return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: begun too long ago", {}});
 }
 
 Unpersisted Refresher::EvidenceOf(const Flight& flight, Secret answer,

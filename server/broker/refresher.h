@@ -24,8 +24,9 @@ class Refresher {
     std::string holder;  // This process, among all that share the store.
     // Longer than an exchange can take.
     absl::Duration lease = absl::Seconds(60);
-    // How long after its beginning an attempt may still be sent. With an exchange's longest time
-    // less than the lease: past it another holder may have used the refresh token.
+    // How long after its beginning an attempt may still be sent, the time to connect included. With
+    // an exchange's longest time less than the lease: past it another holder may have used the
+    // refresh token.
     absl::Duration send_within = absl::Seconds(10);
     // Nobody else uses the store: an attempt on record is our own, from before a crash.
     bool sole_holder = true;
@@ -40,6 +41,8 @@ class Refresher {
     // The caller has weighed that the refresh token may be consumed already. Otherwise doubt found
     // on record is reported instead of acted on.
     bool doubt_weighed = false;
+    // That holds until then: what has not left by then does not leave (ReplayDeadline).
+    MonotonicTime send_before = MonotonicTime::Never();
     // This process has seen the refresh token replaced, be it on record or not.
     bool rotates = false;
   };
@@ -64,6 +67,7 @@ class Refresher {
   RefreshResult Settle(const Flight& flight, ClientRefused refused);
   RefreshResult Settle(const Flight& flight, InDoubt in_doubt);
   RefreshResult Settle(const Flight& flight, Malformed malformed);
+  RefreshResult Settle(const Flight& flight, TooLate);
 
   RefreshResult Commit(Unpersisted pending);
   Unpersisted EvidenceOf(const Flight& flight, Secret answer, const std::string& detail) const;

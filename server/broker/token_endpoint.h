@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
 #include "server/broker/reason.h"
@@ -61,18 +62,22 @@ struct Malformed {
   std::string detail;
 };
 
+// The moment came first, before which it was to be sent: nothing has left.
+struct TooLate {};
+
 using ExchangeOutcome =
-    std::variant<Granted, Unspent, GrantDead, ClientRefused, InDoubt, Malformed>;
+    std::variant<Granted, Unspent, GrantDead, ClientRefused, InDoubt, Malformed, TooLate>;
 
 // The provider's token endpoint (RFC 6749 section 3.2).
 class TokenEndpoint {
  public:
   virtual ~TokenEndpoint() = default;
 
-  // Sends one refresh request (RFC 6749 section 6), once. Blocks for the service's own time-out at
+  // Sends one refresh request (RFC 6749 section 6), once; from `send_before` on, which is looked at
+  // in the last moment before its bytes leave, not at all. Blocks for the service's own time-out at
   // most; called from refresh workers only, from several at once.
-  virtual ExchangeOutcome Exchange(const CredentialSettings& settings,
-                                   const Secret& refresh_token) = 0;
+  virtual ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+                                   MonotonicTime send_before) = 0;
 };
 
 }  // namespace token_service::broker

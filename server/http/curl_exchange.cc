@@ -41,17 +41,20 @@ bool IsPlaintext(const std::string& url) { return absl::StartsWithIgnoreCase(url
 }  // namespace
 
 CurlExchange::CurlExchange(const HttpRequest& request, const CurlLimits& limits,
-                           const CurlShare& share)
-    : request_(request), limits_(limits), share_(share), handle_(curl_easy_init()) {
+                           const CurlShare& share, const Clock& clock)
+    : request_(request), limits_(limits), share_(share), clock_(clock), handle_(curl_easy_init()) {
   // All of it at once: a string that grows leaves copies behind.
   body_.reserve(limits.max_response_bytes);
 }
 
 CurlExchange::~CurlExchange() { WipeString(body_); }
 
-HttpOutcome CurlExchange::Perform(absl::Time wall_now) {
+HttpOutcome CurlExchange::Perform() {
   if (handle_ == nullptr || !SetUp()) return NotSent{NotSent::Cause::kOther};
+  // What a date in Retry-After is compared with.
+  const absl::Time wall_now = clock_.WallNow();
   const CURLcode code = curl_easy_perform(handle_.get());
+  if (too_late_) return NotSent{NotSent::Cause::kTooLate};
   if (!may_have_left_) return NotSent{WhyNotSent(handle_.get(), code)};
 
   long status = 0;
@@ -138,6 +141,10 @@ bool CurlExchange::SetUpHeaders() {
 // again is not its to decide.
 int CurlExchange::OnConnected(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<CurlExchange*>(self);
+  if (!exchange.may_have_left_ && exchange.clock_.Now() >= exchange.request_.send_before) {
+    exchange.too_late_ = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
   return std::exchange(exchange.may_have_left_, true) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

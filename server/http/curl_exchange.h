@@ -18,17 +18,17 @@ struct CurlLimits {
   size_t max_response_bytes;  // Of the body; of the headers as well.
 };
 
-// One POST on one easy handle, and what can be told of it. Used once, by one thread; `request` and
-// `share` outlive it.
+// One POST on one easy handle, and what can be told of it. Used once, by one thread; `request`,
+// `share` and `clock` outlive it.
 class CurlExchange {
  public:
-  CurlExchange(const HttpRequest& request, const CurlLimits& limits, const CurlShare& share);
+  CurlExchange(const HttpRequest& request, const CurlLimits& limits, const CurlShare& share,
+               const Clock& clock);
   ~CurlExchange();
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
 
-  // `wall_now` is what a date in Retry-After is compared with.
-  HttpOutcome Perform(absl::Time wall_now);
+  HttpOutcome Perform();
 
  private:
   bool SetUp();
@@ -42,9 +42,11 @@ class CurlExchange {
   const HttpRequest& request_;
   const CurlLimits limits_;
   const CurlShare& share_;
+  const Clock& clock_;
   CurlStringList headers_;  // Before the handle that points to it.
   CurlHandle handle_;
 
+  bool too_late_ = false;
   bool may_have_left_ = false;
   bool too_large_ = false;
   size_t header_bytes_ = 0;

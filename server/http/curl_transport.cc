@@ -20,8 +20,8 @@ CurlTransport::CurlTransport(const Options& options, std::unique_ptr<CurlShare> 
 HttpOutcome CurlTransport::Post(const HttpRequest& request) {
   const CurlLimits limits{options_.connect_timeout, options_.total_timeout,
                           options_.max_response_bytes};
-  CurlExchange exchange(request, limits, *share_);
-  return exchange.Perform(clock_.WallNow());
+  CurlExchange exchange(request, limits, *share_, clock_);
+  return exchange.Perform();
 }
 
 }  // namespace token_service::http

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/secret.h"
 
 namespace token_service::http {
@@ -17,6 +18,9 @@ struct HttpRequest {
   Secret authorization;  // Value of the Authorization header; empty: none.
   Secret body;
   std::string ca_file;  // PEM; empty: the system's roots. Given: nothing else is trusted.
+  // Looked at when the connection stands, in the last moment before the first byte leaves: from
+  // then on nothing does.
+  MonotonicTime send_before = MonotonicTime::Never();
 };
 
 struct HttpResponse {
@@ -28,7 +32,7 @@ struct HttpResponse {
 
 // No byte of the request has left: the server cannot have seen it.
 struct NotSent {
-  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kTimeout, kOther };
+  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kTimeout, kTooLate, kOther };
   Cause cause = Cause::kOther;
 };
 // The request may have left, and no whole answer came.

@@ -21,6 +21,7 @@ using broker::Granted;
 using broker::InDoubt;
 using broker::Malformed;
 using broker::Reason;
+using broker::TooLate;
 using broker::Unspent;
 
 const char* CauseText(http::NotSent::Cause cause) {
@@ -37,6 +38,7 @@ const char* CauseText(http::NotSent::Cause cause) {
       return "server certificate not trusted";
     case http::NotSent::Cause::kTimeout:
       return "timed out before the request was sent";
+    case http::NotSent::Cause::kTooLate:
     case http::NotSent::Cause::kOther:
       break;
   }
@@ -98,6 +100,7 @@ class Judge {
       : settings_(settings), sent_(sent), now_(now), refuses_client_(refuses_client) {}
 
   ExchangeOutcome operator()(http::NotSent& not_sent) const {
+    if (not_sent.cause == http::NotSent::Cause::kTooLate) return TooLate{};
     return Unspent{Reason::kProviderUnavailable, CauseText(not_sent.cause), std::nullopt};
   }
 
@@ -166,10 +169,13 @@ OAuthTokenEndpoint::OAuthTokenEndpoint(http::HttpTransport& transport, const Clo
     : transport_(transport), clock_(clock) {}
 
 ExchangeOutcome OAuthTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
-                                             const Secret& refresh_token) {
+                                             const Secret& refresh_token,
+                                             MonotonicTime send_before) {
   const absl::StatusOr<Secret> proof = Proof(settings);
   if (!proof.ok()) return ClientRefused{"not sent: no client key that can sign"};
-  http::HttpOutcome answer = transport_.Post(MakeTokenRequest(settings, refresh_token, *proof));
+  http::HttpRequest request = MakeTokenRequest(settings, refresh_token, *proof);
+  request.send_before = send_before;
+  http::HttpOutcome answer = transport_.Post(request);
   bool refuses_client = false;
   ExchangeOutcome outcome =
       std::visit(Judge(settings, refresh_token, clock_.WallNow(), refuses_client), answer);

@@ -25,7 +25,7 @@ class OAuthTokenEndpoint final : public broker::TokenEndpoint {
   OAuthTokenEndpoint(http::HttpTransport& transport, const Clock& clock);
 
   broker::ExchangeOutcome Exchange(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token) override;
+                                   const Secret& refresh_token, MonotonicTime send_before) override;
 
  private:
   // What proves the client: a secret, an assertion of this moment, or nothing.

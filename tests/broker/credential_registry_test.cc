@@ -50,8 +50,8 @@ class StepExecutor final : public Executor {
 // Makes of the refresh token R the access token "access of R" and never rotates.
 class EchoingEndpoint final : public TokenEndpoint {
  public:
-  ExchangeOutcome Exchange(const CredentialSettings& settings,
-                           const Secret& refresh_token) override {
+  ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+                           MonotonicTime) override {
     const std::string token(refresh_token.Reveal());
     sent.push_back(absl::StrCat(token, " to ", settings.token_endpoint));
     if (during) std::exchange(during, nullptr)();

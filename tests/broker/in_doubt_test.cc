@@ -179,6 +179,20 @@ TEST_F(DoubtTest, ThenWithBackoffInsideTheWindowThenItIsHeld) {
   EXPECT_EQ(Get().outcome(), "token 1");
 }
 
+TEST_F(DoubtTest, AReplayThatConnectsPastTheEndOfItsWindowIsNotSent) {
+  StartWithOldToken();
+  const size_t before = provider_.count();
+  provider_.WhileConnecting([] {});
+  provider_.Next(Lost());
+  provider_.WhileConnecting([this] { clock_.Advance(absl::Seconds(12.5)); });
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "REFRESH_IN_DOUBT");
+  EXPECT_EQ(provider_.count(), before + 1);
+  EXPECT_EQ(State(), CredentialState::kInDoubt);
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
 TEST_F(DoubtTest, AHoldEndsWhenACallerReportsTheTokenRejected) {
   StartWithOldToken();
   ProviderIs(LostAnswer);

@@ -68,9 +68,12 @@ TEST(ObservingTokenEndpointTest, CountsEachOutcomeAndHandsItOn) {
   for (auto* answer : {&Lost, &Throttled}) provider.Next((*answer)(std::nullopt));
   for (auto* answer : {&Dead, &ClientRejected}) provider.Next((*answer)());
   provider.Next(Unusable("?"));
-  EXPECT_TRUE(std::holds_alternative<broker::Unspent>(endpoint.Exchange(settings, refresh_token)));
-  for (int i = 0; i < 5; ++i) endpoint.Exchange(settings, refresh_token);
-  EXPECT_TRUE(std::holds_alternative<broker::Granted>(endpoint.Exchange(settings, refresh_token)));
+  const auto exchange = [&] {
+    return endpoint.Exchange(settings, refresh_token, MonotonicTime::Never());
+  };
+  EXPECT_TRUE(std::holds_alternative<broker::Unspent>(exchange()));
+  for (int i = 0; i < 5; ++i) exchange();
+  EXPECT_TRUE(std::holds_alternative<broker::Granted>(exchange()));
 
   const Samples samples(metrics);
   const std::string total = "token_service_exchanges_total" + label;

@@ -218,6 +218,28 @@ const Case kCases[] = {
      Why::kRetry, 1005},
 };
 
+// Until when what starts now may be sent.
+TEST(ReplayDeadlineTest, IsTheEndOfTheWindowWhereNothingElseLetsItStart) {
+  const CredentialSettings settings;
+  const auto deadline = [&](RefreshFacts facts, int now = kNow) {
+    return ReplayDeadline(settings, facts, At(now));
+  };
+  RefreshFacts facts{.token = Token(), .refresh_at = At(2880)};
+  EXPECT_EQ(deadline(facts), MonotonicTime::Never()) << "nothing is in doubt";
+  facts.doubt_since = At(995);
+  EXPECT_EQ(deadline(facts), MonotonicTime::Never()) << "nothing rotates";
+  facts.rotates = true;
+  EXPECT_EQ(deadline(facts), At(1005));
+  facts.doubt_since = At(3535);
+  EXPECT_EQ(deadline(facts, 3539), At(3545));
+  EXPECT_EQ(deadline(facts, 3540), MonotonicTime::Never()) << "nearly spent";
+  facts.rejected = true;
+  EXPECT_EQ(deadline(facts), MonotonicTime::Never()) << "rejected";
+  facts.rejected = false;
+  facts.token = nullptr;
+  EXPECT_EQ(deadline(facts), MonotonicTime::Never()) << "no token";
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, RefreshPolicyTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
 

@@ -391,6 +391,46 @@ TEST_F(RefresherTest, DoubtOnceWeighedIsActedOn) {
   EXPECT_EQ(provider_.count(), 3);
 }
 
+// ---- in the last moment before it is sent
+
+TEST_F(RefresherTest, AReplayIsNotSentOnceItsWindowHasEnded) {
+  Refresh();
+  provider_.Next(Lost());
+  Refresh(1);
+  const Refresher::Order replay{
+      .generation = 1, .doubt_weighed = true, .send_before = clock_.Now() + absl::Seconds(5)};
+  provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(5)); });
+  const RefreshResult result = refresher_.Refresh(settings_, replay);
+  EXPECT_EQ(std::get<RefreshFailed>(result.outcome).kind, Kind::kInDoubt);
+  EXPECT_TRUE(result.doubt_since.has_value());
+  EXPECT_EQ(provider_.count(), 2u);
+  EXPECT_FALSE(Record().attempt.has_value());
+  EXPECT_TRUE(Record().doubt_since.has_value());
+}
+
+TEST_F(RefresherTest, AReplayInItsWindowIsSent) {
+  Refresh();
+  provider_.Next(Lost());
+  Refresh(1);
+  const Refresher::Order replay{
+      .generation = 1, .doubt_weighed = true, .send_before = clock_.Now() + absl::Seconds(5)};
+  provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(4)); });
+  As<Refreshed>(refresher_.Refresh(settings_, replay));
+  EXPECT_EQ(provider_.count(), 3u);
+}
+
+TEST_F(RefresherTest, AnAttemptThatTookTooLongToConnectIsNotSent) {
+  provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(10)); });
+  const RefreshResult result = Refresh();
+  const auto& failed = std::get<RefreshFailed>(result.outcome);
+  EXPECT_EQ(failed.kind, Kind::kUnspent);
+  EXPECT_EQ(failed.reason, Reason::kStoreUnavailable);
+  EXPECT_EQ(failed.detail, "not sent: begun too long ago");
+  EXPECT_FALSE(result.doubt_since.has_value());
+  EXPECT_FALSE(Record().doubt_since.has_value());
+  EXPECT_EQ(provider_.count(), 0u);
+}
+
 // ---- others
 
 TEST_F(RefresherTest, AnotherHoldersLiveAttemptIsWaitedFor) {

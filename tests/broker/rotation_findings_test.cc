@@ -56,7 +56,8 @@ class WatchedStore final : public broker::RotationStore {
 // Rotates: "0" buys "1", and so on. Counts what is posted.
 class RotatingProvider final : public broker::TokenEndpoint {
  public:
-  ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret& token) override {
+  ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret& token,
+                           MonotonicTime) override {
     posts.emplace_back(token.Reveal());
     if (lose_answers) {
       return broker::InDoubt{broker::Reason::kProviderUnavailable, "timed out", std::nullopt};

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <chrono>
+#include <future>
 #include <string>
 
 #include "tests/http/transport_fixture.h"
@@ -28,6 +30,29 @@ TEST_F(CurlFailureTest, AnUnknownHostMeansNotSent) {
   // Too long a label (RFC 1035 section 2.3.4) to be asked for on the network.
   const std::string url = "https://" + std::string(64, 'x') + ".invalid/token";
   EXPECT_EQ(WhyNotSent(MakeTransport()->Post(Request(url))), NotSent::Cause::kResolve);
+}
+
+// The moment counts when the connection stands, TLS included, not when the POST was called.
+TEST_F(CurlFailureTest, WhatIsTooLateWhenTheConnectionStandsIsNotSent) {
+  for (const bool tls : {false, true}) {
+    std::promise<std::string> seen;
+    const auto script = [&](Connection& connection) { seen.set_value(connection.Read()); };
+    const auto server =
+        tls ? std::make_unique<Server>(Tls(), script) : std::make_unique<Server>(script);
+    HttpRequest late = Request(tls ? server->HttpsUrl() : server->HttpUrl());
+    late.send_before = clock_.Now();
+    EXPECT_EQ(WhyNotSent(MakeTransport()->Post(late)), NotSent::Cause::kTooLate);
+    std::future<std::string> request = seen.get_future();
+    ASSERT_EQ(request.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    EXPECT_EQ(request.get(), "") << (tls ? "over TLS" : "plain");
+  }
+}
+
+TEST_F(CurlFailureTest, WhatIsInTimeIsSent) {
+  Server server(AnswerOk);
+  HttpRequest in_time = Request(server.HttpUrl());
+  in_time.send_before = clock_.Now() + absl::Nanoseconds(1);
+  EXPECT_EQ(Response(MakeTransport()->Post(in_time)).status, 200);
 }
 
 TEST_F(CurlFailureTest, AnotherSchemeMeansNotSent) {

@@ -41,7 +41,7 @@ class ClientProofTest : public ::testing::Test {
   }
   broker::ExchangeOutcome Exchange(int status, std::string_view body) {
     transport_.Answer(status, body);
-    return endpoint_.Exchange(settings_, Secret(std::string_view("rt")));
+    return endpoint_.Exchange(settings_, Secret(std::string_view("rt")), MonotonicTime::Never());
   }
   // "refused, again" when another secret is to be tried.
   std::string Outcome(int status, std::string_view body) {
@@ -191,7 +191,8 @@ TEST_F(ClientProofTest, WithoutAKeyThatCanSignNothingIsSent) {
   SetSecrets({});
   for (const std::string_view pem : {"", "hush"}) {
     settings_.client_key.pem = Secret(pem);
-    const auto outcome = endpoint_.Exchange(settings_, Secret(std::string_view("rt")));
+    const auto outcome =
+        endpoint_.Exchange(settings_, Secret(std::string_view("rt")), MonotonicTime::Never());
     EXPECT_EQ(OutcomeText(outcome), "refused");
     EXPECT_EQ(DetailOf(outcome), "not sent: no client key that can sign");
   }

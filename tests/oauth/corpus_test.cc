@@ -82,7 +82,8 @@ std::string Outcome(int status, std::string_view body) {
   settings.client_secrets.emplace_back(std::string_view("one"));
   settings.client_secrets.emplace_back(std::string_view("two"));
   transport.Answer(status, body);
-  const auto outcome = endpoint.Exchange(settings, Secret(std::string_view("rt")));
+  const auto outcome =
+      endpoint.Exchange(settings, Secret(std::string_view("rt")), MonotonicTime::Never());
   for (const Secret* evidence : EvidenceIn(outcome)) {
     EXPECT_EQ(evidence->Reveal(), body) << "evidence is kept whole";
   }

@@ -33,7 +33,8 @@ class OAuthTokenEndpointTest : public ::testing::Test {
   }
 
   ExchangeOutcome Exchange() {
-    return endpoint_.Exchange(settings_, Secret(std::string_view("sentinel-refresh-token")));
+    return endpoint_.Exchange(settings_, Secret(std::string_view("sentinel-refresh-token")),
+                              send_before_);
   }
   ExchangeOutcome Exchange(int status, std::string_view body) {
     transport_.Answer(status, body);
@@ -45,10 +46,17 @@ class OAuthTokenEndpointTest : public ::testing::Test {
   }
 
   FakeClock clock_;
+  const MonotonicTime send_before_ = MonotonicTime(absl::Seconds(77));
   FakeHttpTransport transport_;
   broker::CredentialSettings settings_;
   OAuthTokenEndpoint endpoint_{transport_, clock_};
 };
+
+TEST_F(OAuthTokenEndpointTest, WhatIsTooLateIsNotSent) {
+  EXPECT_TRUE(std::holds_alternative<broker::TooLate>(
+      Exchange(http::NotSent{http::NotSent::Cause::kTooLate})));
+  EXPECT_EQ(transport_.requests().at(0).send_before, send_before_);
+}
 
 TEST_F(OAuthTokenEndpointTest, SendsOneRequest) {
   (void)Exchange(200, R"({"access_token":"a"})");

@@ -33,6 +33,7 @@ inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
     std::string operator()(const broker::Unspent& o) const {
       return absl::StrCat("unspent, ", ReasonText(o.reason));
     }
+    std::string operator()(const broker::TooLate&) const { return "too late"; }
     std::string operator()(const broker::GrantDead& o) const { return "dead" + Kept(o.evidence); }
     std::string operator()(const broker::ClientRefused&) const { return "refused"; }
     std::string operator()(const broker::InDoubt& o) const {
@@ -51,6 +52,7 @@ inline std::string DetailOf(const broker::ExchangeOutcome& outcome) {
     std::string operator()(const broker::ClientRefused& o) const { return o.detail; }
     std::string operator()(const broker::InDoubt& o) const { return o.detail; }
     std::string operator()(const broker::Malformed& o) const { return o.detail; }
+    std::string operator()(const broker::TooLate&) const { return ""; }
   };
   return std::visit(Detail(), outcome);
 }

@@ -26,7 +26,7 @@ class FakeHttpTransport final : public http::HttpTransport {
   http::HttpOutcome Post(const http::HttpRequest& request) override {
     absl::MutexLock lock(&mutex_);
     requests_.push_back({request.url, request.headers, request.authorization.Copy(),
-                         request.body.Copy(), request.ca_file});
+                         request.body.Copy(), request.ca_file, request.send_before});
     if (script_.empty()) return http::NotSent{};
     http::HttpOutcome outcome = std::move(script_.front());
     script_.pop_front();

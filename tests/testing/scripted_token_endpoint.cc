@@ -26,6 +26,11 @@ void ScriptedTokenEndpoint::Meanwhile(absl::AnyInvocable<void()> what) {
   meanwhile_.push_back(std::move(what));
 }
 
+void ScriptedTokenEndpoint::WhileConnecting(absl::AnyInvocable<void()> what) {
+  absl::MutexLock lock(&mutex_);
+  connecting_.push_back(std::move(what));
+}
+
 void ScriptedTokenEndpoint::SetRule(Rule rule) {
   absl::MutexLock lock(&mutex_);
   rule_ = std::move(rule);
@@ -59,10 +64,21 @@ size_t ScriptedTokenEndpoint::count(std::string_view credential) const {
 }
 
 ExchangeOutcome ScriptedTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
-                                                const Secret& refresh_token) {
+                                                const Secret& refresh_token,
+                                                MonotonicTime send_before) {
   Answer answer;
+  absl::AnyInvocable<void()> connecting;
   absl::AnyInvocable<void()> meanwhile;
   Rule rule;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!connecting_.empty()) {
+      connecting = std::move(connecting_.front());
+      connecting_.pop_front();
+    }
+  }
+  if (connecting != nullptr) connecting();
+  if (clock_.Now() >= send_before) return broker::TooLate{};
   {
     absl::MutexLock lock(&mutex_);
     posts_.push_back({settings.name, settings.token_endpoint, std::string(refresh_token.Reveal()),

@@ -38,6 +38,8 @@ class ScriptedTokenEndpoint final : public broker::TokenEndpoint {
   void Next(broker::ExchangeOutcome outcome);
   // The same; the function runs while the request is out.
   void Next(Answer answer);
+  // Runs while the next exchange connects, before its request leaves.
+  void WhileConnecting(absl::AnyInvocable<void()> what);
   // Runs while the next unscripted request is out; its answer is a good provider's.
   void Meanwhile(absl::AnyInvocable<void()> what);
   // The rule from now on; null: none.
@@ -53,7 +55,7 @@ class ScriptedTokenEndpoint final : public broker::TokenEndpoint {
   size_t count(std::string_view credential) const;
 
   broker::ExchangeOutcome Exchange(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token) override;
+                                   const Secret& refresh_token, MonotonicTime send_before) override;
 
  private:
   broker::ExchangeOutcome Grant(const std::string& credential, const Secret& refresh_token);
@@ -61,6 +63,7 @@ class ScriptedTokenEndpoint final : public broker::TokenEndpoint {
   const Clock& clock_;
   mutable absl::Mutex mutex_;
   std::deque<Answer> script_ ABSL_GUARDED_BY(mutex_);
+  std::deque<absl::AnyInvocable<void()>> connecting_ ABSL_GUARDED_BY(mutex_);
   std::deque<absl::AnyInvocable<void()>> meanwhile_ ABSL_GUARDED_BY(mutex_);
   Rule rule_ ABSL_GUARDED_BY(mutex_);
   bool rotates_ ABSL_GUARDED_BY(mutex_) = true;
