@@ -1,11 +1,15 @@
 // Gets an access token from Token Service over mutual TLS, spends it, and watches for the next ones.
 
 import { readFileSync } from "node:fs";
+import { setDefaultAutoSelectFamily } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { TokenService } from "./gen/token/v1/token_service_pb.js";
+
+// `localhost` is ::1 as well as 127.0.0.1. Before Node.js 20 only the first of a name's addresses is tried.
+setDefaultAutoSelectFamily(true);
 
 const { TOKEN_SERVER, TOKEN_CREDENTIAL = "", API_URL } = process.env;
 

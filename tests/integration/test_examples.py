@@ -11,7 +11,7 @@ import pytest
 
 from harness import examples
 from harness.certificates import Authority
-from harness.tools import ROOT
+from harness.tools import ROOT, missing
 
 
 @pytest.fixture(scope="module", params=examples.LANGUAGES)
@@ -118,6 +118,23 @@ def test_it_has_to_show_its_certificate(example, start, authority, tmp_path):
                          "TLS_PRIVATE_KEY_FILE": str(stranger.private_key_file)})
     # Each library has another word for a connection that the server ended.
     assert done.returncode == 1 and done.stdout == "" and re.search("(?i)unavailable|cancel", done.stderr)
+
+
+def test_it_finds_a_server_at_one_of_the_addresses_of_localhost(example, start, tmp_path):
+    _, environment = start(["another"])
+    hosts = tmp_path / "hosts"
+    hosts.write_text("::1 localhost\n127.0.0.1 localhost\n")  # As Debian's installer has it; the server is at the second.
+    mine = ["-m"] if os.geteuid() == 0 else ["-rm"]
+    if subprocess.run(["unshare", *mine, "mount", "--bind", hosts, "/etc/hosts"], capture_output=True).returncode != 0:
+        missing("nothing can be mounted here")
+    # What Node.js does unasked since 20.
+    alone = "--no-network-family-autoselection"
+    if example[0].endswith("node") and subprocess.run([example[0], alone, "-e", "0"], capture_output=True).returncode == 0:
+        example = [example[0], alone, *example[1:]]
+    done = run(["unshare", *mine, "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts), *example],
+               {**environment, "API_URL": "http://127.0.0.1:1/"})
+    assert done.returncode == 1
+    assert "CREDENTIAL_NOT_PERMITTED: " in done.stderr, done.stderr
 
 
 def test_the_commands_that_make_stubs(tmp_path):
