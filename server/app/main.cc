@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,14 @@ void KeepMemoryPrivate() {
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
   umask(0077);
+}
+
+// libcurl would write the keys of its TLS connections there, and with them what it sends. True: it
+// was asked to. Before any library is set up.
+bool ForbidKeyLog() {
+  const bool asked = std::getenv("SSLKEYLOGFILE") != nullptr;
+  unsetenv("SSLKEYLOGFILE");
+  return asked;
 }
 
 // To be taken by sigwait in this thread; every thread started later inherits the mask.
@@ -77,10 +86,14 @@ void ServeUntilSignal(const sigset_t& signals, const CommandLine& line, TokenSer
 }
 
 int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& notifier,
-          const sigset_t& signals) {
+          const sigset_t& signals, bool key_log_asked) {
   // Beyond the drain itself, for what comes before and after it.
   const absl::Duration stop_time = config.limits.drain_timeout + absl::Seconds(30);
   telemetry::ConfigureLog(config.log.level, config.log.format);
+  if (key_log_asked) {
+    telemetry::Log(telemetry::Level::kWarning,
+                   "SSLKEYLOGFILE is ignored: it would give away what is said to the provider");
+  }
   for (const std::string& warning : config.warnings) {
     telemetry::Log(telemetry::Level::kWarning, warning);
   }
@@ -103,7 +116,7 @@ int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& n
   return (*server)->Drain() ? 0 : kRuntimeError;
 }
 
-int Main(const std::vector<std::string>& arguments) {
+int Main(const std::vector<std::string>& arguments, bool key_log_asked) {
   const absl::StatusOr<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
   if (!notifier.ok()) return Fail(notifier.status(), kUsageError);
   const absl::StatusOr<CommandLine> line = ParseFlags(arguments);
@@ -130,7 +143,7 @@ int Main(const std::vector<std::string>& arguments) {
     const absl::Status checked = CheckConfigFiles(*config);
     return checked.ok() ? 0 : Fail(checked, kUsageError);
   }
-  return Serve(*line, *std::move(config), *notifier, signals);
+  return Serve(*line, *std::move(config), *notifier, signals, key_log_asked);
 }
 
 }  // namespace
@@ -141,7 +154,8 @@ int main(int argc, char** argv) {
   // Debian compiles the detection in; it takes a global lock at every Lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
+  const bool key_log_asked = token_service::app::ForbidKeyLog();
   token_service::app::KeepMemoryPrivate();
   token_service::app::TakeOverLibraryLogs();
-  return token_service::app::Main({argv + 1, argv + argc});
+  return token_service::app::Main({argv + 1, argv + argc}, key_log_asked);
 }

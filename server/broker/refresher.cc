@@ -241,11 +241,11 @@ RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
                    .reason = in_doubt.reason,
                    .detail = std::move(in_doubt.detail),
                    .retry_after = in_doubt.retry_after,
-                   .outage = in_doubt.reason == Reason::kProviderUnavailable},
+                   .outage = in_doubt.nonsense || in_doubt.reason == Reason::kProviderUnavailable},
                   std::move(in_doubt.evidence));
 }
 
-RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Secret evidence) {
+RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, KeptAnswer evidence) {
   if (evidence.empty()) return Conclude(flight, std::move(failed));
   // Should the store not take it now, it is concluded later as an answer that could not be used:
   // the careful side, and the provider will say it again.
@@ -258,7 +258,7 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Se
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
-  return Quarantine(EvidenceOf(flight, std::move(malformed.body), malformed.detail));
+  return Quarantine(EvidenceOf(flight, std::move(malformed.answer), malformed.detail));
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, TooLate) {
@@ -270,7 +270,7 @@ RefreshResult Refresher::Settle(const Flight& flight, TooLate) {
   return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: begun too long ago", {}});
 }
 
-Unpersisted Refresher::EvidenceOf(const Flight& flight, Secret answer,
+Unpersisted Refresher::EvidenceOf(const Flight& flight, KeptAnswer answer,
                                   const std::string& detail) const {
   Log(Level::kError, "unusable answer quarantined",
       {{"credential", flight.record.name}, {"detail", detail}});
@@ -280,7 +280,7 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, Secret answer,
                             .attempt_id = flight.attempt_id(),
                             .generation = flight.record.reserved_generation,
                             .time = clock_.WallNow(),
-                            .body = std::move(answer)},
+                            .body = std::move(answer.body)},
           .rotates = flight.record.rotates,
           .doubt_since = DoubtSince(doubt)};
 }
@@ -313,7 +313,8 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   if (!concluded.ok()) LogStoreError("end of attempt not recorded", evidence.name, concluded);
   return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kInDoubt,
                                    .reason = Reason::kProviderMalformed,
-                                   .detail = "unusable answer"},
+                                   .detail = "unusable answer",
+                                   .outage = true},
           .rotates = pending.rotates,
           .doubt_since = pending.doubt_since};
 }

@@ -70,7 +70,7 @@ class Refresher {
   RefreshResult Settle(const Flight& flight, TooLate);
 
   RefreshResult Commit(Unpersisted pending);
-  Unpersisted EvidenceOf(const Flight& flight, Secret answer, const std::string& detail) const;
+  Unpersisted EvidenceOf(const Flight& flight, KeptAnswer answer, const std::string& detail) const;
   // Stores evidence; a result when that cannot be done (now).
   std::optional<RefreshResult> Keep(Unpersisted& pending);
   RefreshResult Quarantine(Unpersisted pending);
@@ -78,7 +78,7 @@ class Refresher {
   // Records that the attempt brought no token.
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
   // The same, once what came beside the error is kept; empty: nothing did.
-  RefreshResult Conclude(const Flight& flight, RefreshFailed failed, Secret evidence);
+  RefreshResult Conclude(const Flight& flight, RefreshFailed failed, KeptAnswer evidence);
   // Pins what could not be stored.
   void Pin(Unpersisted& pending);
   std::string NewAttemptId();

@@ -12,6 +12,21 @@
 
 namespace token_service::broker {
 
+// How much of an answer there is.
+enum class Extent { kWhole, kCut, kOverLong };
+
+// An answer that may hold a token that nobody else knows: to be kept, sealed, as evidence.
+struct KeptAnswer {
+  Secret body;  // Empty: nothing is to be kept.
+  int http_status = 0;
+  Extent extent = Extent::kWhole;
+  // It may hold the grant's next refresh token: while it stands, the one that was sent is not sent
+  // again.
+  bool stands = false;
+
+  bool empty() const { return body.empty(); }
+};
+
 // What an exchange came to: a closed set, by what may have become of the refresh token.
 
 // The provider answered with a token (RFC 6749 section 5.1).
@@ -22,6 +37,8 @@ struct Granted {
   std::optional<Secret> refresh_token;  // Absent: the old one goes on.
   // Counts from when the request was sent. Absent: neither the answer nor the token told.
   std::optional<absl::Duration> expires_in;
+  // It brings no refresh token where one belongs, and something like another one elsewhere.
+  KeptAnswer evidence = {};
 };
 
 // The provider cannot have consumed the refresh token: it was never reached, or it said so. Try
@@ -35,8 +52,8 @@ struct Unspent {
 // The grant is gone (invalid_grant and its disguises). Trying again is pointless and harmful.
 struct GrantDead {
   std::string detail;
-  // The whole answer, if it names another refresh token beside the error. Empty: it does not.
-  Secret evidence = {};
+  // The answer, if it names another refresh token beside the error.
+  KeptAnswer evidence = {};
 };
 
 // The provider refuses this client or this request. The refresh token is unspent.
@@ -52,13 +69,14 @@ struct InDoubt {
   Reason reason;
   std::string detail;
   std::optional<absl::Duration> retry_after;
-  Secret evidence = {};  // As in GrantDead.
+  KeptAnswer evidence = {};  // As in GrantDead.
+  bool nonsense = false;     // A success whose body cannot be used and holds nothing to keep.
 };
 
-// A 200 whose body cannot be used. In doubt, and the body is evidence: it may hold the only copy of
-// a new refresh token.
+// A success whose body cannot be used. In doubt, and the answer is evidence: it may hold the only
+// copy of a new refresh token.
 struct Malformed {
-  Secret body;
+  KeptAnswer answer;
   std::string detail;
 };
 

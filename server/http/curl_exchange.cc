@@ -42,12 +42,12 @@ bool IsPlaintext(const std::string& url) { return absl::StartsWithIgnoreCase(url
 
 CurlExchange::CurlExchange(const HttpRequest& request, const CurlLimits& limits,
                            const CurlShare& share, const Clock& clock)
-    : request_(request), limits_(limits), share_(share), clock_(clock), handle_(curl_easy_init()) {
-  // All of it at once: a string that grows leaves copies behind.
-  body_.reserve(limits.max_response_bytes);
-}
-
-CurlExchange::~CurlExchange() { WipeString(body_); }
+    : request_(request),
+      limits_(limits),
+      share_(share),
+      clock_(clock),
+      handle_(curl_easy_init()),
+      body_(limits.max_response_bytes) {}
 
 HttpOutcome CurlExchange::Perform() {
   if (handle_ == nullptr || !SetUp()) return NotSent{NotSent::Cause::kOther};
@@ -59,11 +59,11 @@ HttpOutcome CurlExchange::Perform() {
 
   long status = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (too_large_) return TooLarge{static_cast<int>(status)};
+  if (too_large_) return TooLarge{static_cast<int>(status), body_.Take()};
   if (code != CURLE_OK) {
-    return Lost{WhyLost(code, status != 0), static_cast<int>(status), Secret(std::move(body_))};
+    return Lost{WhyLost(code, status != 0), static_cast<int>(status), body_.Take()};
   }
-  HttpResponse response{static_cast<int>(status), std::nullopt, Secret(std::move(body_))};
+  HttpResponse response{static_cast<int>(status), std::nullopt, body_.Take()};
   curl_header* header = nullptr;
   if (curl_easy_header(handle_.get(), "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
     response.retry_after = ParseRetryAfter(header->value, wall_now);
@@ -151,7 +151,7 @@ int CurlExchange::OnConnected(void* self, char*, char*, int, int) {
 size_t CurlExchange::OnHeader(char*, size_t size, size_t count, void* self) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   exchange.header_bytes_ += size * count;
-  if (exchange.header_bytes_ <= exchange.limits_.max_response_bytes) return size * count;
+  if (exchange.header_bytes_ <= exchange.limits_.max_header_bytes) return size * count;
   exchange.too_large_ = true;
   return 0;
 }
@@ -159,10 +159,7 @@ size_t CurlExchange::OnHeader(char*, size_t size, size_t count, void* self) {
 size_t CurlExchange::OnBody(char* data, size_t size, size_t count, void* self) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   const size_t bytes = size * count;
-  if (bytes <= exchange.limits_.max_response_bytes - exchange.body_.size()) {
-    exchange.body_.append(data, bytes);
-    return bytes;
-  }
+  if (exchange.body_.Append({data, bytes}) == bytes) return bytes;
   exchange.too_large_ = true;
   return 0;
 }

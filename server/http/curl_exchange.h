@@ -3,9 +3,9 @@
 #include <curl/curl.h>
 
 #include <cstddef>
-#include <string>
 
 #include "absl/time/time.h"
+#include "server/base/secret_buffer.h"
 #include "server/http/curl_handles.h"
 #include "server/http/curl_share.h"
 #include "server/http/http_transport.h"
@@ -15,7 +15,8 @@ namespace token_service::http {
 struct CurlLimits {
   absl::Duration connect_timeout;  // Look-up, TCP, proxy and TLS together.
   absl::Duration total_timeout;
-  size_t max_response_bytes;  // Of the body; of the headers as well.
+  size_t max_response_bytes;  // Of the body.
+  size_t max_header_bytes;
 };
 
 // One POST on one easy handle, and what can be told of it. Used once, by one thread; `request`,
@@ -24,7 +25,6 @@ class CurlExchange {
  public:
   CurlExchange(const HttpRequest& request, const CurlLimits& limits, const CurlShare& share,
                const Clock& clock);
-  ~CurlExchange();
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
 
@@ -50,7 +50,7 @@ class CurlExchange {
   bool may_have_left_ = false;
   bool too_large_ = false;
   size_t header_bytes_ = 0;
-  std::string body_;
+  SecretBuffer body_;
 };
 
 }  // namespace token_service::http

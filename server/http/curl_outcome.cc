@@ -2,6 +2,28 @@
 
 namespace token_service::http {
 
+namespace {
+
+// How OpenSSL names what it found (X509_verify_cert_error_string(3)); libcurl hands it on.
+constexpr long kCertificateNotYetValid = 9;
+constexpr long kCertificateHasExpired = 10;
+constexpr long kIssuerUnknown[] = {2, 18, 19, 20, 21};
+
+NotSent::Cause WhyNotTrusted(CURL* handle) {
+  long verified = 0;
+  curl_easy_getinfo(handle, CURLINFO_SSL_VERIFYRESULT, &verified);
+  // It found nothing, or libcurl never asked it (1, to begin with): what is left is the name.
+  if (verified <= 1) return NotSent::Cause::kHostName;
+  if (verified == kCertificateHasExpired) return NotSent::Cause::kExpired;
+  if (verified == kCertificateNotYetValid) return NotSent::Cause::kNotYetValid;
+  for (const long unknown : kIssuerUnknown) {
+    if (verified == unknown) return NotSent::Cause::kUnknownIssuer;
+  }
+  return NotSent::Cause::kCertificate;
+}
+
+}  // namespace
+
 NotSent::Cause WhyNotSent(CURL* handle, CURLcode code) {
   long proxy_status = 0;
   curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
@@ -17,9 +39,10 @@ NotSent::Cause WhyNotSent(CURL* handle, CURLcode code) {
     case CURLE_PROXY:
       return NotSent::Cause::kProxy;
     case CURLE_PEER_FAILED_VERIFICATION:
-      return NotSent::Cause::kCertificate;
-    case CURLE_SSL_CONNECT_ERROR:
+      return WhyNotTrusted(handle);
     case CURLE_SSL_CACERT_BADFILE:
+      return NotSent::Cause::kNoRoots;
+    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
       return NotSent::Cause::kTls;
     // In the look-up, TCP or TLS: libcurl 7.88 does not tell the last two apart.

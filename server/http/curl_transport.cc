@@ -19,7 +19,7 @@ CurlTransport::CurlTransport(const Options& options, std::unique_ptr<CurlShare> 
 
 HttpOutcome CurlTransport::Post(const HttpRequest& request) {
   const CurlLimits limits{options_.connect_timeout, options_.total_timeout,
-                          options_.max_response_bytes};
+                          options_.max_response_bytes, options_.max_header_bytes};
   CurlExchange exchange(request, limits, *share_, clock_);
   return exchange.Perform();
 }

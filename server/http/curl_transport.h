@@ -26,7 +26,10 @@ class CurlTransport final : public HttpTransport {
   struct Options {
     absl::Duration connect_timeout = absl::Seconds(5);  // Look-up, TCP, proxy and TLS together.
     absl::Duration total_timeout = absl::Seconds(30);
-    size_t max_response_bytes = 64 * 1024;  // Of the body; of the headers as well.
+    size_t max_response_bytes = 64 * 1024;  // Of the body.
+    // Far more than anybody sends: an answer with many headers may have tokens behind them. Less
+    // than what libcurl gives up at, and does not tell so.
+    size_t max_header_bytes = 256 * 1024;
   };
 
   // `clock` outlives the transport. INTERNAL: libcurl cannot be set up.

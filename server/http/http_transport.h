@@ -32,7 +32,21 @@ struct HttpResponse {
 
 // No byte of the request has left: the server cannot have seen it.
 struct NotSent {
-  enum class Cause { kResolve, kConnect, kProxy, kTls, kCertificate, kTimeout, kTooLate, kOther };
+  enum class Cause {
+    kResolve,
+    kConnect,
+    kProxy,
+    kTls,
+    kCertificate,    // Not trusted, for another reason than these.
+    kExpired,        // Its time is over.
+    kNotYetValid,    // Its time has not come.
+    kHostName,       // It is another host's.
+    kUnknownIssuer,  // Nobody who is trusted has signed it.
+    kNoRoots,        // The file of those who are trusted cannot be read.
+    kTimeout,
+    kTooLate,
+    kOther
+  };
   Cause cause = Cause::kOther;
 };
 // The request may have left, and no whole answer came.
@@ -45,6 +59,7 @@ struct Lost {
 // The answer passed the limit; the rest was not read.
 struct TooLarge {
   int status = 0;
+  Secret beginning;  // As much of the body as the limit allows.
 };
 
 using HttpOutcome = std::variant<HttpResponse, NotSent, Lost, TooLarge>;

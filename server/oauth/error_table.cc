@@ -67,9 +67,9 @@ Reason DoubtfulReason(int status) {
   return outage ? Reason::kProviderUnavailable : Reason::kProviderMalformed;
 }
 
-// A 200 that holds an error is judged as a 400.
+// A 2xx that holds an error is judged as a 400.
 int JudgedStatus(const ErrorAnswer& answer) {
-  return answer.status == 200 && answer.code.has_value() ? 400 : answer.status;
+  return answer.status / 100 == 2 && answer.code.has_value() ? 400 : answer.status;
 }
 
 }  // namespace

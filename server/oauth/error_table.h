@@ -11,7 +11,7 @@
 namespace token_service::oauth {
 
 struct ErrorAnswer {
-  int status = 0;  // HTTP. A 200 that holds an error is judged as a 400.
+  int status = 0;  // HTTP. A 2xx that holds an error is judged as a 400.
   std::optional<std::string>
       code;  // `error` of RFC 6749 section 5.2, if the body is that well-formed.
   std::optional<absl::Duration> retry_after;

@@ -1,8 +1,7 @@
 #include "server/oauth/form_body.h"
 
-#include <utility>
-
 #include "absl/strings/ascii.h"
+#include "server/base/secret_buffer.h"
 
 namespace token_service::oauth {
 namespace {
@@ -10,18 +9,18 @@ namespace {
 // What an encoded byte takes at most.
 constexpr size_t kEncodedByte = 3;
 
-void AppendEncoded(std::string_view value, std::string& to) {
+void AppendEncoded(std::string_view value, SecretBuffer& to) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   for (const char c : value) {
     if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_' ||
         c == '~') {
-      to += c;
+      to.Append(c);
       continue;
     }
     const auto byte = static_cast<unsigned char>(c);
-    to += '%';
-    to += kHex[byte >> 4];
-    to += kHex[byte & 0xf];
+    to.Append('%');
+    to.Append(kHex[byte >> 4]);
+    to.Append(kHex[byte & 0xf]);
   }
 }
 
@@ -30,22 +29,20 @@ void AppendEncoded(std::string_view value, std::string& to) {
 Secret EncodeForm(const std::vector<FormField>& fields) {
   size_t size = 0;
   for (const auto& [name, value] : fields) size += kEncodedByte * (name.size() + value.size()) + 2;
-  std::string form;
-  form.reserve(size);  // No reallocation: it would leave secrets behind.
+  SecretBuffer form(size);
   for (const auto& [name, value] : fields) {
-    if (!form.empty()) form += '&';
+    if (!form.empty()) form.Append('&');
     AppendEncoded(name, form);
-    form += '=';
+    form.Append('=');
     AppendEncoded(value, form);
   }
-  return Secret(std::move(form));
+  return form.Take();
 }
 
 Secret EncodeFormValue(std::string_view value) {
-  std::string encoded;
-  encoded.reserve(kEncodedByte * value.size());
+  SecretBuffer encoded(kEncodedByte * value.size());
   AppendEncoded(value, encoded);
-  return Secret(std::move(encoded));
+  return encoded.Take();
 }
 
 }  // namespace token_service::oauth

@@ -6,8 +6,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 #include "server/base/secret.h"
-#include "server/oauth/json_members.h"
-#include "server/oauth/token_response.pb.h"
+#include "server/oauth/answer_walk.h"
+#include "server/oauth/json_text.h"
 
 namespace token_service::oauth {
 
@@ -21,13 +21,20 @@ std::optional<absl::Time> JwtExpiry(std::string_view token) {
   }
   const std::string_view payload = token.substr(first + 1, second - first - 1);
   std::string claims;
-  JwtMembers members;
-  const bool read =
-      absl::WebSafeBase64Unescape(absl::string_view(payload.data(), payload.size()), &claims) &&
-      ReadJsonMembers(claims, members);
+  const bool decoded =
+      absl::WebSafeBase64Unescape(absl::string_view(payload.data(), payload.size()), &claims);
+  std::optional<double> exp;
+  bool object = false;
+  const auto end = WalkAnswer(claims, [&](const WalkedValue& value) {
+    if (value.path.empty()) object = value.kind == ValueKind::kObject;
+    if (value.path.size() != 1 || !JsonTextIs(value.path[0].name, "exp")) return;
+    exp = value.kind == ValueKind::kScalar ? JsonNumber(value.raw) : std::nullopt;
+  });
   WipeString(claims);
-  if (!read || !members.exp().has_number_value()) return std::nullopt;
-  const double seconds = members.exp().number_value();
+  if (!decoded || !object || end != JsonScanner::Event::kEnd || !exp.has_value()) {
+    return std::nullopt;
+  }
+  const double seconds = *exp;
   if (!std::isfinite(seconds)) return std::nullopt;
   return absl::UnixEpoch() + absl::Seconds(seconds);
 }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/oauth/answer_survey.h"
 #include "server/oauth/client_assertion.h"
 #include "server/oauth/error_table.h"
 #include "server/oauth/token_request.h"
@@ -16,9 +17,11 @@ namespace {
 
 using broker::ClientRefused;
 using broker::ExchangeOutcome;
+using broker::Extent;
 using broker::GrantDead;
 using broker::Granted;
 using broker::InDoubt;
+using broker::KeptAnswer;
 using broker::Malformed;
 using broker::Reason;
 using broker::TooLate;
@@ -36,6 +39,17 @@ const char* CauseText(http::NotSent::Cause cause) {
       return "TLS handshake failed";
     case http::NotSent::Cause::kCertificate:
       return "server certificate not trusted";
+    case http::NotSent::Cause::kExpired:
+      return "server certificate expired";
+    case http::NotSent::Cause::kNotYetValid:
+      return "server certificate not valid yet";
+    case http::NotSent::Cause::kHostName:
+      return "server certificate: host name does not match";
+    case http::NotSent::Cause::kUnknownIssuer:
+      return "server certificate: unknown issuer, neither the system's CA bundle nor ca_file has "
+             "it";
+    case http::NotSent::Cause::kNoRoots:
+      return "no CA bundle: install ca-certificates, or name a readable ca_file";
     case http::NotSent::Cause::kTimeout:
       return "timed out before the request was sent";
     case http::NotSent::Cause::kTooLate:
@@ -61,19 +75,9 @@ const char* CauseText(http::Lost::Cause cause) {
   return "answer lost";
 }
 
-// The refresh token that an answer brings, if it brings one.
-const Secret* RefreshTokenIn(const TokenResponse& response) {
-  const std::optional<Secret>* found = nullptr;
-  if (const auto* error = std::get_if<ErrorCode>(&response)) found = &error->refresh_token;
-  if (const auto* granted = std::get_if<broker::Granted>(&response)) {
-    found = &granted->refresh_token;
-  }
-  return found != nullptr && found->has_value() ? &**found : nullptr;
-}
-
 // An error that came with another refresh token than was sent: it counts, but what was sent may be
 // spent, and what came is kept (docs/adr/0018-an-error-beside-tokens.md).
-ExchangeOutcome WithEvidence(ExchangeOutcome outcome, Secret answer) {
+ExchangeOutcome WithEvidence(ExchangeOutcome outcome, KeptAnswer answer) {
   if (auto* dead = std::get_if<GrantDead>(&outcome)) {
     dead->evidence = std::move(answer);
     return outcome;
@@ -105,8 +109,9 @@ class Judge {
   }
 
   ExchangeOutcome operator()(http::TooLarge& too_large) const {
-    return InDoubt{DoubtAfter(too_large.status),
-                   absl::StrFormat("HTTP %d, answer too large", too_large.status), std::nullopt};
+    const int status = too_large.status;
+    return Unreadable(status, Extent::kOverLong, std::move(too_large.beginning),
+                      absl::StrFormat("HTTP %d, answer too large", status), DoubtAfter(status));
   }
 
   ExchangeOutcome operator()(http::Lost& lost) const {
@@ -117,42 +122,66 @@ class Judge {
       http::HttpResponse response{lost.status, std::nullopt, std::move(lost.partial_body)};
       return (*this)(response);
     }
-    if (lost.status / 100 == 2 && !lost.partial_body.empty()) {
-      return Malformed{std::move(lost.partial_body),
-                       absl::StrFormat("HTTP %d, %s", lost.status, CauseText(lost.cause))};
-    }
     std::string detail = CauseText(lost.cause);
     if (lost.status != 0) detail = absl::StrFormat("HTTP %d, %s", lost.status, detail);
-    return InDoubt{Reason::kProviderUnavailable, std::move(detail), std::nullopt};
+    return Unreadable(lost.status, Extent::kCut, std::move(lost.partial_body), std::move(detail),
+                      Reason::kProviderUnavailable);
   }
 
   ExchangeOutcome operator()(http::HttpResponse& response) const {
     TokenResponse parsed = ParseTokenResponse(response.body, now_);
-    if (response.status == 200) {
-      if (auto* granted = std::get_if<broker::Granted>(&parsed)) return std::move(*granted);
+    const bool success = IsSuccess(response.status);
+    auto* const granted = std::get_if<Granted>(&parsed);
+    if (success && granted != nullptr && granted->refresh_token.has_value()) {
+      return std::move(*granted);
+    }
+    const MayHold holds = SurveyAnswer(response.body.Reveal(), sent_);
+    const bool brings_another = holds == MayHold::kRefreshToken;
+    KeptAnswer kept{.http_status = response.status, .stands = true};
+    if (success && granted != nullptr) {
+      if (brings_another) {
+        kept.body = std::move(response.body);
+        granted->evidence = std::move(kept);
+      }
+      return std::move(*granted);
     }
     ErrorAnswer answer{response.status, std::nullopt, response.retry_after, response.body.size()};
     if (auto* error = std::get_if<ErrorCode>(&parsed)) answer.code = std::move(error->code);
-    const Secret* const brought = RefreshTokenIn(parsed);
-    const bool brings_another = brought != nullptr && !(*brought == sent_);
-    const bool is_error = answer.code.has_value() && response.status == 200;
-    const bool is_evidence =
-        response.status == 200 || (response.status / 100 == 2 && !response.body.empty());
-    if (!is_evidence || is_error) {
+    if (!success || answer.code.has_value()) {
       refuses_client_ = RefusesAuthentication(answer);
       ExchangeOutcome outcome = ClassifyError(answer, settings_.dead_grant_errors);
       if (!brings_another) return outcome;
-      return WithEvidence(std::move(outcome), std::move(response.body));
+      kept.body = std::move(response.body);
+      return WithEvidence(std::move(outcome), std::move(kept));
     }
-
     const auto* unusable = std::get_if<Unusable>(&parsed);
     std::string detail =
         absl::StrFormat("HTTP %d, %d bytes, %s", response.status, response.body.size(),
-                        unusable != nullptr ? std::string(unusable->why) : "not a 200");
-    return Malformed{std::move(response.body), std::move(detail)};
+                        unusable != nullptr ? unusable->why : "no token");
+    return Unreadable(response.status, Extent::kWhole, std::move(response.body), std::move(detail),
+                      Reason::kProviderMalformed);
   }
 
  private:
+  static bool IsSuccess(int status) { return status / 100 == 2; }
+
+  // An answer that says neither yes nor no.
+  ExchangeOutcome Unreadable(int status, Extent extent, Secret body, std::string detail,
+                             Reason reason) const {
+    const MayHold holds = SurveyAnswer(body.Reveal(), sent_);
+    const bool brings_another = holds == MayHold::kRefreshToken;
+    const bool success = IsSuccess(status);
+    if (!brings_another && !(success && holds == MayHold::kToken)) {
+      return InDoubt{
+          reason, std::move(detail), std::nullopt, {}, success && extent != Extent::kCut};
+    }
+    // Where no other refresh token is to be seen before a cut, there is none to be had from it:
+    // then it is an answer that was lost.
+    KeptAnswer kept{std::move(body), status, extent, brings_another || extent != Extent::kCut};
+    if (success) return Malformed{std::move(kept), std::move(detail)};
+    return InDoubt{reason, std::move(detail), std::nullopt, std::move(kept)};
+  }
+
   static Reason DoubtAfter(int status) {
     return status / 100 == 5 ? Reason::kProviderUnavailable : Reason::kProviderMalformed;
   }

@@ -5,18 +5,15 @@
 #include <optional>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "server/oauth/json_members.h"
+#include "server/base/absl_view.h"
+#include "server/oauth/answer_walk.h"
+#include "server/oauth/json_text.h"
 #include "server/oauth/jwt.h"
-#include "server/oauth/token_response.pb.h"
 
 namespace token_service::oauth {
 namespace {
-
-using google::protobuf::Value;
 
 constexpr size_t kMaxTokenSize = 16 * 1024;
 constexpr size_t kMaxScopeSize = 4 * 1024;
@@ -31,82 +28,106 @@ bool IsPrintable(std::string_view text, size_t max_size) {
          std::all_of(text.begin(), text.end(), IsVschar);
 }
 
-// Also when the kind was never set.
-bool IsNull(const Value& value) {
-  return value.kind_case() == Value::KIND_NOT_SET || value.has_null_value();
+// A member of the answer. An object or a list is kOther: nothing of them is read.
+struct Member {
+  enum class Kind { kAbsent, kString, kScalar, kOther };
+  Kind kind = Kind::kAbsent;
+  std::string_view raw;
+
+  bool is_null() const { return kind == Kind::kAbsent || (kind == Kind::kScalar && raw == "null"); }
+  // Empty: it is no string, or an empty one.
+  Secret Text() const { return kind == Kind::kString ? DecodeJsonText(raw) : Secret(); }
+};
+
+struct Members {
+  Member access_token, token_type, expires_in, refresh_token, scope, error;
+};
+
+// False: no JSON object, or not all of one.
+bool ReadMembers(std::string_view json, Members& members) {
+  const std::pair<std::string_view, Member*> wanted[] = {
+      {"access_token", &members.access_token},   {"token_type", &members.token_type},
+      {"expires_in", &members.expires_in},       {"scope", &members.scope},
+      {"refresh_token", &members.refresh_token}, {"error", &members.error}};
+  bool object = false;
+  const auto end = WalkAnswer(json, [&](const WalkedValue& value) {
+    if (value.path.empty()) object = value.kind == ValueKind::kObject;
+    if (value.path.size() != 1 || !value.path[0].in_object) return;
+    for (const auto& [name, member] : wanted) {
+      if (!JsonTextIs(value.path[0].name, name)) continue;
+      member->kind = value.kind == ValueKind::kString   ? Member::Kind::kString
+                     : value.kind == ValueKind::kScalar ? Member::Kind::kScalar
+                                                        : Member::Kind::kOther;
+      member->raw = value.raw;
+    }
+  });
+  return object && end == JsonScanner::Event::kEnd;
 }
 
-void Wipe(Value& value) {
-  if (value.has_string_value()) WipeString(*value.mutable_string_value());
+std::string TokenType(const Member& member) {
+  const Secret text = member.Text();
+  if (!IsPrintable(text.Reveal(), kMaxNameSize)) return "Bearer";
+  if (absl::EqualsIgnoreCase(AbslView(text.Reveal()), "bearer")) return "Bearer";
+  return std::string(text.Reveal());
 }
 
-std::string TokenType(const Value& value) {
-  if (!IsPrintable(value.string_value(), kMaxNameSize)) return "Bearer";
-  if (absl::EqualsIgnoreCase(value.string_value(), "bearer")) return "Bearer";
-  return value.string_value();
-}
-
-std::optional<double> Seconds(const Value& value) {
-  if (value.has_number_value()) return value.number_value();
+std::optional<double> Seconds(const Member& member) {
+  if (member.kind == Member::Kind::kScalar) return JsonNumber(member.raw);
   double seconds = 0;
-  if (value.has_string_value() && absl::SimpleAtod(value.string_value(), &seconds)) return seconds;
+  const Secret text = member.Text();
+  if (absl::SimpleAtod(AbslView(text.Reveal()), &seconds)) return seconds;
   return std::nullopt;
 }
 
-std::optional<absl::Duration> Lifetime(const TokenMembers& members, absl::Time now) {
-  if (const auto seconds = Seconds(members.expires_in());
+std::optional<absl::Duration> Lifetime(const Members& members, const Secret& access_token,
+                                       absl::Time now) {
+  if (const auto seconds = Seconds(members.expires_in);
       seconds.has_value() && std::isfinite(*seconds)) {
     // Not of the number: one that is positive may be less than any duration.
     const absl::Duration lifetime = absl::Seconds(*seconds);
     if (lifetime > absl::ZeroDuration()) return std::min(lifetime, kMaxLifetime);
   }
-  if (const auto expiry = JwtExpiry(members.access_token().string_value());
-      expiry.has_value() && *expiry > now) {
+  if (const auto expiry = JwtExpiry(access_token.Reveal()); expiry.has_value() && *expiry > now) {
     return std::min(*expiry - now, kMaxLifetime);
   }
   return std::nullopt;
 }
 
-TokenResponse Judge(const TokenMembers& members, absl::Time now) {
-  const Value& access_token = members.access_token();
-  const Value& refresh_token = members.refresh_token();
-  const bool omitted = IsNull(refresh_token) ||
-                       (refresh_token.has_string_value() && refresh_token.string_value().empty());
-  if (const std::string& code = members.error().string_value(); !code.empty()) {
-    if (code.size() > kMaxNameSize || !std::all_of(code.begin(), code.end(), IsNqschar)) {
+TokenResponse Judge(const Members& members, absl::Time now) {
+  const Secret code = members.error.Text();
+  if (!code.empty()) {
+    const std::string_view text = code.Reveal();
+    if (text.size() > kMaxNameSize || !std::all_of(text.begin(), text.end(), IsNqschar)) {
       return Unusable{"malformed error"};
     }
-    if (omitted) return ErrorCode{code};
-    return ErrorCode{code, Secret(std::string_view(refresh_token.string_value()))};
+    return ErrorCode{std::string(text)};
   }
-  if (IsNull(access_token)) return Unusable{"no access token"};
-  if (!IsPrintable(access_token.string_value(), kMaxTokenSize)) {
-    return Unusable{"malformed access token"};
-  }
-  if (!omitted && !IsPrintable(refresh_token.string_value(), kMaxTokenSize)) {
-    return Unusable{"malformed refresh token"};
-  }
-
+  if (members.access_token.is_null()) return Unusable{"no access token"};
   broker::Granted granted;
-  granted.access_token = Secret(std::string_view(access_token.string_value()));
-  granted.token_type = TokenType(members.token_type());
-  if (!omitted) granted.refresh_token = Secret(std::string_view(refresh_token.string_value()));
-  if (IsPrintable(members.scope().string_value(), kMaxScopeSize)) {
-    granted.scope = members.scope().string_value();
+  granted.access_token = members.access_token.Text();
+  if (!IsToken(granted.access_token.Reveal())) return Unusable{"malformed access token"};
+  Secret refresh_token = members.refresh_token.Text();
+  const bool omitted =
+      members.refresh_token.is_null() ||
+      (members.refresh_token.kind == Member::Kind::kString && refresh_token.empty());
+  if (!omitted && !IsToken(refresh_token.Reveal())) return Unusable{"malformed refresh token"};
+
+  if (!omitted) granted.refresh_token = std::move(refresh_token);
+  granted.token_type = TokenType(members.token_type);
+  if (const Secret scope = members.scope.Text(); IsPrintable(scope.Reveal(), kMaxScopeSize)) {
+    granted.scope = std::string(scope.Reveal());
   }
-  granted.expires_in = Lifetime(members, now);
+  granted.expires_in = Lifetime(members, granted.access_token, now);
   return granted;
 }
 
 }  // namespace
 
+bool IsToken(std::string_view text) { return IsPrintable(text, kMaxTokenSize); }
+
 TokenResponse ParseTokenResponse(const Secret& body, absl::Time now) {
-  TokenMembers members;
-  const absl::Cleanup wipe = [&members] {
-    Wipe(*members.mutable_access_token());
-    Wipe(*members.mutable_refresh_token());
-  };
-  if (!ReadJsonMembers(body.Reveal(), members)) return Unusable{"not a JSON object"};
+  Members members;
+  if (!ReadMembers(body.Reveal(), members)) return Unusable{"not a JSON object"};
   return Judge(members, now);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,9 +15,6 @@ namespace token_service::oauth {
 // only when it is one of those we know.
 struct ErrorCode {
   std::string code;
-  // The refresh token beside it, empty for one that is no string; nullopt: none. It may be the
-  // grant's next.
-  std::optional<Secret> refresh_token = std::nullopt;
 };
 
 struct Unusable {
@@ -40,6 +36,12 @@ using TokenResponse = std::variant<broker::Granted, ErrorCode, Unusable>;
 //   asked for.
 // - `error`: the answer is that error, whatever is beside it. Empty, null or no string: there is
 // none.
+// Of members that are there twice the last counts.
+//
+// Pure. These are the rules of RFC 6749; a provider's own come in here.
 TokenResponse ParseTokenResponse(const Secret& body, absl::Time now);
+
+// What a token may be made of: see `access_token`.
+bool IsToken(std::string_view text);
 
 }  // namespace token_service::oauth

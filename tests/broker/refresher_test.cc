@@ -239,7 +239,7 @@ TEST_F(RefresherTest, AnUnusableAnswerIsQuarantinedBeforeAnythingElse) {
 }
 
 TEST_F(RefresherTest, WhatCameBesideAnErrorIsKeptAndTheErrorCounts) {
-  provider_.Next(broker::GrantDead{"", Secret(std::string_view("x"))});
+  provider_.Next(broker::GrantDead{"", {.body = Secret(std::string_view("x")), .stands = true}});
   EXPECT_EQ(As<RefreshFailed>(Refresh()).reason, Reason::kRefreshTokenRejected);
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
   EXPECT_EQ(Record().standing, Standing::kRefreshTokenRejected);
@@ -248,8 +248,10 @@ TEST_F(RefresherTest, WhatCameBesideAnErrorIsKeptAndTheErrorCounts) {
 }
 
 TEST_F(RefresherTest, WhatCameBesideAPassingErrorMakesDoubtAndShowsThatTheProviderRotates) {
-  provider_.Next(broker::InDoubt{Reason::kProviderThrottled, "", absl::Seconds(9),
-                                 Secret(std::string_view("x"))});
+  provider_.Next(broker::InDoubt{Reason::kProviderThrottled,
+                                 "",
+                                 absl::Seconds(9),
+                                 {.body = Secret(std::string_view("x")), .stands = true}});
   const RefreshResult result = Refresh();
   EXPECT_TRUE(result.rotates);
   EXPECT_TRUE(result.doubt_since.has_value());
@@ -262,7 +264,7 @@ TEST_F(RefresherTest, WhatCameBesideAPassingErrorMakesDoubtAndShowsThatTheProvid
 
 TEST_F(RefresherTest, WhatCameBesideAnErrorIsPinnedUntilTheStoreTakesIt) {
   store_.Fail(Call::kQuarantine, 1);
-  provider_.Next(broker::GrantDead{"", Secret(std::string_view("x"))});
+  provider_.Next(broker::GrantDead{"", {.body = Secret(std::string_view("x")), .stands = true}});
   Unpersisted pending = As<Unpersisted>(Refresh());
   EXPECT_EQ(refresher_.unpersisted(), 1);
   EXPECT_EQ(store_.calls(Call::kConclude), 0);

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <variant>
 
+#include "server/oauth/answer_path.h"
+#include "server/oauth/answer_survey.h"
 #include "server/oauth/error_table.h"
 #include "server/oauth/jwt.h"
 #include "server/oauth/token_response.h"
@@ -12,7 +14,7 @@
 namespace token_service::oauth {
 namespace {
 
-bool IsToken(const Secret& token) {
+bool IsGoodToken(const Secret& token) {
   const std::string_view text = token.Reveal();
   return !text.empty() && text.size() <= 16 * 1024 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
@@ -23,8 +25,8 @@ bool IsPrintable(std::string_view text) {
 }
 
 void CheckGranted(const broker::Granted& granted) {
-  REQUIRE(IsToken(granted.access_token));
-  REQUIRE(!granted.refresh_token.has_value() || IsToken(*granted.refresh_token));
+  REQUIRE(IsGoodToken(granted.access_token));
+  REQUIRE(!granted.refresh_token.has_value() || IsGoodToken(*granted.refresh_token));
   REQUIRE(!granted.token_type.empty() && IsPrintable(granted.token_type));
   REQUIRE(!granted.scope.has_value() || (!granted.scope->empty() && IsPrintable(*granted.scope)));
   REQUIRE(!granted.expires_in.has_value() || (*granted.expires_in > absl::ZeroDuration() &&
@@ -55,5 +57,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto* granted = std::get_if<broker::Granted>(&response)) oauth::CheckGranted(*granted);
   if (const auto* error = std::get_if<oauth::ErrorCode>(&response)) oauth::CheckError(*error, size);
   (void)oauth::JwtExpiry(body);
+
+  const Secret sent(std::string_view("sent"));
+  const oauth::MayHold holds = oauth::SurveyAnswer(body, sent);
+  if (const auto candidate = oauth::CandidateIn(body, sent)) {
+    REQUIRE(oauth::IsGoodToken(*candidate) && !(*candidate == sent));
+    REQUIRE(oauth::StringAt(body, "refresh_token").has_value());
+    // What may be tried by itself is seen by whoever only looks whether there is something.
+    REQUIRE(holds == oauth::MayHold::kRefreshToken);
+  }
+  oauth::WalkAnswer(body, [](const oauth::WalkedValue& value) {
+    REQUIRE(value.path.size() <= oauth::JsonScanner::kMaxDepth);
+    REQUIRE(oauth::IsPrintable(oauth::PathText(value.path)));
+  });
   return 0;
 }

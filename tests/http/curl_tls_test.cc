@@ -22,33 +22,33 @@ TEST_F(CurlTlsTest, DoesNotTrustAnotherAuthority) {
   const TestAuthority another;
   Server server({.identity = another.Issue("localhost")}, AnswerOk);
   EXPECT_EQ(WhyNotSent(MakeTransport()->Post(Request(server.HttpsUrl()))),
-            NotSent::Cause::kCertificate);
+            NotSent::Cause::kUnknownIssuer);
 }
 
 TEST_F(CurlTlsTest, DoesNotTrustAnAuthorityTheSystemDoesNotKnow) {
   Server server(Tls(), AnswerOk);
   HttpRequest request = Request(server.HttpsUrl());
   request.ca_file.clear();
-  EXPECT_EQ(WhyNotSent(MakeTransport()->Post(request)), NotSent::Cause::kCertificate);
+  EXPECT_EQ(WhyNotSent(MakeTransport()->Post(request)), NotSent::Cause::kUnknownIssuer);
 }
 
 TEST_F(CurlTlsTest, WantsTheHostsOwnName) {
   Server server(Tls("other.test"), AnswerOk);
   EXPECT_EQ(WhyNotSent(MakeTransport()->Post(Request(server.HttpsUrl()))),
-            NotSent::Cause::kCertificate);
+            NotSent::Cause::kHostName);
 }
 
 TEST_F(CurlTlsTest, WantsACertificateThatIsStillGood) {
   Server server(Tls("localhost", -60), AnswerOk);
   EXPECT_EQ(WhyNotSent(MakeTransport()->Post(Request(server.HttpsUrl()))),
-            NotSent::Cause::kCertificate);
+            NotSent::Cause::kExpired);
 }
 
 TEST_F(CurlTlsTest, SendsNothingWithoutTheAuthoritysFile) {
   Server server(Tls(), AnswerOk);
   HttpRequest request = Request(server.HttpsUrl());
   request.ca_file = "/nonexistent/ca.pem";
-  EXPECT_EQ(WhyNotSent(MakeTransport()->Post(request)), NotSent::Cause::kTls);
+  EXPECT_EQ(WhyNotSent(MakeTransport()->Post(request)), NotSent::Cause::kNoRoots);
 }
 
 TEST_F(CurlTlsTest, SendsNothingToAServerWithoutTls) {
@@ -93,7 +93,7 @@ TEST_F(CurlTlsTest, ResumesNoSessionThatAnotherAuthorityVouchedFor) {
   const TestAuthority another;
   HttpRequest request = Request(server.HttpsUrl());
   request.ca_file = another.file();
-  EXPECT_EQ(WhyNotSent(transport->Post(request)), NotSent::Cause::kCertificate);
+  EXPECT_EQ(WhyNotSent(transport->Post(request)), NotSent::Cause::kUnknownIssuer);
 }
 
 // HTTP/2 by hand (RFC 9113 section 4.1): what a client sends until its request is whole.

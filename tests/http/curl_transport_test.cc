@@ -156,11 +156,13 @@ TEST_F(CurlTransportTest, TakesABodyOfExactlyTheLimit) {
 TEST_F(CurlTransportTest, StopsReadingABodyPastTheLimit) {
   Server server([](Connection& connection) {
     (void)connection.ReadRequest();
-    connection.Write(HttpAnswer("200 OK", std::string(64 * 1024 + 1, 'x')));
+    connection.Write(HttpAnswer("200 OK", "tokens" + std::string(64 * 1024, 'x')));
   });
   const HttpOutcome outcome = MakeTransport()->Post(Request(server.HttpUrl()));
   ASSERT_TRUE(std::holds_alternative<TooLarge>(outcome));
   EXPECT_EQ(std::get<TooLarge>(outcome).status, 200);
+  EXPECT_EQ(std::get<TooLarge>(outcome).beginning.Reveal(),
+            "tokens" + std::string(64 * 1024 - 6, 'x'));
 }
 
 TEST_F(CurlTransportTest, StopsReadingABodyWithoutEnd) {
@@ -173,6 +175,16 @@ TEST_F(CurlTransportTest, StopsReadingABodyWithoutEnd) {
   const HttpOutcome outcome = MakeTransport()->Post(Request(server.HttpUrl()));
   ASSERT_TRUE(std::holds_alternative<TooLarge>(outcome));
   EXPECT_EQ(std::get<TooLarge>(outcome).status, 502);
+}
+
+TEST_F(CurlTransportTest, ReadsTheBodyBehindManyHeaders) {
+  Server server([](Connection& connection) {
+    (void)connection.ReadRequest();
+    std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n";
+    for (int i = 0; i < 100; ++i) head += "X-Header: " + std::string(1000, 'x') + "\r\n";
+    connection.Write(head + "\r\ntokens");
+  });
+  EXPECT_EQ(Response(MakeTransport()->Post(Request(server.HttpUrl()))).body.Reveal(), "tokens");
 }
 
 TEST_F(CurlTransportTest, StopsReadingHeadersWithoutEnd) {

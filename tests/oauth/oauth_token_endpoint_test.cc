@@ -97,7 +97,7 @@ TEST_F(OAuthTokenEndpointTest, AnErrorThatBringsAnotherRefreshTokenIsThatErrorAn
   for (const int status : {200, 400}) {
     const ExchangeOutcome outcome = Exchange(status, body);
     ASSERT_EQ(OutcomeText(outcome), "dead, kept");
-    EXPECT_EQ(std::get<broker::GrantDead>(outcome).evidence.Reveal(), body);
+    EXPECT_EQ(std::get<broker::GrantDead>(outcome).evidence.body.Reveal(), body);
   }
   // The one that was sent is nothing new.
   EXPECT_EQ(OutcomeText(Exchange(
@@ -117,29 +117,98 @@ TEST_F(OAuthTokenEndpointTest, KeepsTheTokensOfAnAnswerWhoseStatusIsAnError) {
                                          {302, "in doubt, malformed, kept"}}) {
     const ExchangeOutcome outcome = Exchange(status, body);
     ASSERT_EQ(OutcomeText(outcome), expected) << status;
-    EXPECT_EQ(std::get<broker::InDoubt>(outcome).evidence.Reveal(), body) << status;
+    EXPECT_EQ(std::get<broker::InDoubt>(outcome).evidence.body.Reveal(), body) << status;
   }
   EXPECT_EQ(OutcomeText(
                 Exchange(500, R"({"access_token":"a","refresh_token":"sentinel-refresh-token"})")),
             "in doubt, unavailable");
 }
 
-TEST_F(OAuthTokenEndpointTest, KeepsA200ItCannotUseAsEvidence) {
+TEST_F(OAuthTokenEndpointTest, KeepsA200ThatMayHoldATokenAsEvidence) {
   for (const std::string body :
-       {"", "<html/>", "[]", "{}", R"({"access_token":7})", R"({"refresh_token":"r"})",
-        R"({"access_token":"a","refresh_token":7})"}) {
+       {R"({"access_token":7})", R"({"refresh_token":"r"})", R"({"data":{"token":"t"}})",
+        R"({"access_token":"a","refresh_token":7})", R"(["0123456789abcdef"])",
+        R"(access_token=a&refresh_token=r-other)", "<OAuth><access_token>a</access_token></OAuth>",
+        R"({"accessToken":"a","refreshToken":"r"})", R"({"body":"{\"refresh_token\":\"r\"}"})",
+        "\x1f\x8b\x08 compressed"}) {
     const ExchangeOutcome outcome = Exchange(200, body);
     ASSERT_EQ(OutcomeText(outcome), "malformed") << body;
-    EXPECT_EQ(std::get<Malformed>(outcome).body.Reveal(), body);
+    EXPECT_EQ(std::get<Malformed>(outcome).answer.body.Reveal(), body);
+    EXPECT_EQ(std::get<Malformed>(outcome).answer.http_status, 200);
   }
 }
 
-TEST_F(OAuthTokenEndpointTest, KeepsTheBodyOfAnother2xxAsEvidence) {
-  const std::string body = R"({"access_token":"a","refresh_token":"r"})";
-  const ExchangeOutcome outcome = Exchange(201, body);
-  ASSERT_EQ(OutcomeText(outcome), "malformed");
-  EXPECT_EQ(std::get<Malformed>(outcome).body.Reveal(), body);
+TEST_F(OAuthTokenEndpointTest, ASuccessThatCannotHoldATokenIsNonsenseAndNotKept) {
+  for (const std::string body :
+       {"", " \n", "<html><body>Sign in with your session token 0123456789abcdef</body></html>",
+        "<!DOCTYPE html><p>maintenance", "[]", "{}", "null", "OK", R"({"ok":false})",
+        R"({"status":"error","message":"We are down for maintenance, come back later"})",
+        R"({"error":{"code":503,"request_id":"0f8fad5b-d9cb-469f-a165-70867728950e"}})",
+        R"({"refresh_token_expires_in":86400,"token_type":"bearer"})",
+        R"({"refresh_token":"sentinel-refresh-token"})"}) {
+    const ExchangeOutcome outcome = Exchange(200, body);
+    ASSERT_EQ(OutcomeText(outcome), "in doubt, malformed") << body;
+    EXPECT_TRUE(std::get<broker::InDoubt>(outcome).nonsense) << body;
+  }
+}
+
+TEST_F(OAuthTokenEndpointTest, AnySuccessWithAWholeAnswerIsOne) {
+  for (const int status : {200, 201, 202, 203, 206, 299}) {
+    const ExchangeOutcome outcome =
+        Exchange(status, R"({"access_token":"a","refresh_token":"r","expires_in":60})");
+    ASSERT_EQ(OutcomeText(outcome), "granted") << status;
+    EXPECT_EQ(std::get<Granted>(outcome).refresh_token->Reveal(), "r");
+  }
+  EXPECT_EQ(OutcomeText(Exchange(202, R"({"error":"invalid_grant"})")), "dead");
   EXPECT_EQ(OutcomeText(Exchange(204, "")), "in doubt, malformed");
+}
+
+// Of any status: what is named like a refresh token, wherever it is, and is not the one sent.
+TEST_F(OAuthTokenEndpointTest, KeepsWhateverNamesAnotherRefreshToken) {
+  for (const std::string body :
+       {R"({"refresh_token":"RT-2"})", R"({"refreshToken":"RT-2"})", R"({"RefreshToken":"RT-2"})",
+        R"({"refresh-token":"RT-2"})", R"({"rt":"RT-2"})", R"({"new_refresh_token":"RT-2"})",
+        R"({"data":[{"user":{"refresh_token":"RT-2"}}]})", R"({"refresh":{"token":"RT-2"}})",
+        R"({"refresh_token":["RT-2"]})", R"({"error":"inv\nalid","refresh_token":"RT-2"})",
+        R"({"refresh_token":"RT-2","acc)", R"({"refresh_token":"RT-)",
+        "{\"refresh_token\":\"RT-2\" oops", R"({"body":"{\"refresh_token\":\"RT-2\"}"})",
+        "refresh_token=RT-2-of-a-form&x=y", "<refresh_token>RT-2-of-xml</refresh_token>",
+        R"(callback({"refresh_token":"RT-2-of-jsonp"}))", R"({"r\u0065fresh_token":"RT-2"})",
+        R"({"refresh_token":"sentinel-refresh-token-2"})"}) {
+    for (const int status : {500, 502, 400, 404, 429}) {
+      const ExchangeOutcome outcome = Exchange(status, body);
+      ASSERT_THAT(OutcomeText(outcome), HasSubstr(", kept")) << status << " " << body;
+      EXPECT_EQ(std::get<broker::InDoubt>(outcome).evidence.body.Reveal(), body);
+    }
+    EXPECT_THAT(OutcomeText(Exchange(200, body)), HasSubstr("malformed")) << body;
+  }
+}
+
+TEST_F(OAuthTokenEndpointTest, WhatOnlySpeaksOfRefreshTokensIsNoEvidence) {
+  for (const std::string body :
+       {R"({"errors":{"refresh_token":["This field is required."]}})",
+        R"({"refresh_token":"required"})", R"({"refresh_token":null})", R"({"refresh_token":""})",
+        R"({"refresh_token_expires_in":3600})",
+        R"({"refresh_token_type":"opaque-reference-token"})",
+        R"({"request":{"refresh_token":"sentinel-refresh-token","grant_type":"refresh_token"}})",
+        R"({"request":"grant_type=refresh_token&refresh_token=sentinel-refresh-token"})",
+        R"({"refresh_token":"sentinel-ref"})", R"({"refresh_token":"sent***"})",
+        R"({"error":"invalid_request","error_description":"refresh_token: is missing"})",
+        "<html><body>refresh_token: required</body></html>", "{\"refreshTokenRotated\":false}"}) {
+    for (const int status : {400, 500}) {
+      EXPECT_THAT(OutcomeText(Exchange(status, body)), Not(HasSubstr("kept"))) << status << body;
+    }
+  }
+}
+
+TEST_F(OAuthTokenEndpointTest, AGrantWithoutARefreshTokenThatHasOneElsewhereKeepsTheAnswer) {
+  const std::string body = R"({"access_token":"a","authed_user":{"refresh_token":"RT-2"}})";
+  const ExchangeOutcome outcome = Exchange(200, body);
+  ASSERT_EQ(OutcomeText(outcome), "granted, kept");
+  EXPECT_EQ(std::get<Granted>(outcome).evidence.body.Reveal(), body);
+  // Where the rules have one, that is it.
+  EXPECT_EQ(OutcomeText(Exchange(200, R"({"access_token":"a","refresh_token":"r","rt":"RT-2"})")),
+            "granted");
 }
 
 TEST_F(OAuthTokenEndpointTest, IsInDoubtAfterWhatIsNoAnswer) {
@@ -180,12 +249,21 @@ TEST_F(OAuthTokenEndpointTest, ALostAnswerIsInDoubt) {
   }
 }
 
-TEST_F(OAuthTokenEndpointTest, KeepsAPieceOfA200AsEvidence) {
+TEST_F(OAuthTokenEndpointTest, KeepsAPieceAsEvidenceIfAnotherRefreshTokenIsInIt) {
   const std::string piece = R"({"refresh_token":"r","access_to)";
-  const auto outcome =
-      Exchange(http::Lost{http::Lost::Cause::kTruncated, 200, Secret(std::string_view(piece))});
+  const auto lost = [](int status, std::string_view body) {
+    return http::Lost{http::Lost::Cause::kTruncated, status, Secret(body)};
+  };
+  const auto outcome = Exchange(lost(200, piece));
   ASSERT_EQ(OutcomeText(outcome), "malformed");
-  EXPECT_EQ(std::get<Malformed>(outcome).body.Reveal(), piece);
+  EXPECT_EQ(std::get<Malformed>(outcome).answer.body.Reveal(), piece);
+  EXPECT_EQ(std::get<Malformed>(outcome).answer.extent, broker::Extent::kCut);
+  EXPECT_EQ(OutcomeText(Exchange(lost(500, piece))), "in doubt, unavailable, kept");
+  // A refresh token is not to be had from these: they are answers that were lost.
+  EXPECT_EQ(OutcomeText(Exchange(lost(200, R"({"access_token":"a","refresh_to)"))),
+            "malformed, kept aside");
+  EXPECT_EQ(OutcomeText(Exchange(lost(200, R"({"token_type":"bearer","acc)"))),
+            "in doubt, unavailable");
 }
 
 TEST_F(OAuthTokenEndpointTest, APieceOfAnErrorPageIsNoEvidence) {
@@ -202,9 +280,30 @@ TEST_F(OAuthTokenEndpointTest, TakesAWholeAnswerFromABrokenConnection) {
   EXPECT_EQ(OutcomeText(Exchange(lost(400, R"({"error":"invalid_grant"})"))), "dead");
 }
 
-TEST_F(OAuthTokenEndpointTest, AnAnswerTooLargeIsInDoubt) {
-  EXPECT_EQ(OutcomeText(Exchange(http::TooLarge{200})), "in doubt, malformed");
-  EXPECT_EQ(OutcomeText(Exchange(http::TooLarge{502})), "in doubt, unavailable");
+TEST_F(OAuthTokenEndpointTest, AnAnswerTooLargeIsInDoubtAndItsBeginningIsRead) {
+  const auto large = [](int status, std::string_view beginning) {
+    return http::TooLarge{status, Secret(beginning)};
+  };
+  EXPECT_EQ(OutcomeText(Exchange(large(200, ""))), "in doubt, malformed");
+  EXPECT_EQ(OutcomeText(Exchange(large(502, "<html>"))), "in doubt, unavailable");
+  const std::string tokens = R"({"access_token":"a","refresh_token":"r","padding":"xxxxxx)";
+  const auto outcome = Exchange(large(200, tokens));
+  ASSERT_EQ(OutcomeText(outcome), "malformed");
+  EXPECT_EQ(std::get<Malformed>(outcome).answer.body.Reveal(), tokens);
+  EXPECT_EQ(std::get<Malformed>(outcome).answer.extent, broker::Extent::kOverLong);
+  EXPECT_EQ(OutcomeText(Exchange(large(500, tokens))), "in doubt, unavailable, kept");
+}
+
+TEST_F(OAuthTokenEndpointTest, SaysWhatIsWrongWithACertificate) {
+  using Cause = http::NotSent::Cause;
+  for (const auto& [cause, said] : {std::pair{Cause::kExpired, "certificate expired"},
+                                    {Cause::kHostName, "host name does not match"},
+                                    {Cause::kUnknownIssuer, "unknown issuer"},
+                                    {Cause::kNoRoots, "no CA bundle"}}) {
+    const ExchangeOutcome outcome = Exchange(http::NotSent{cause});
+    EXPECT_EQ(OutcomeText(outcome), "unspent, unavailable");
+    EXPECT_THAT(DetailOf(outcome), HasSubstr(said));
+  }
 }
 
 TEST_F(OAuthTokenEndpointTest, NeverTellsASecret) {

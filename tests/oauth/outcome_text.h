@@ -24,12 +24,16 @@ inline std::string ReasonText(broker::Reason reason) {
   }
 }
 
-inline std::string Kept(const Secret& evidence) { return evidence.empty() ? "" : ", kept"; }
+// What is kept and does not stand is of an answer that was cut before another refresh token came.
+inline std::string Kept(const broker::KeptAnswer& evidence) {
+  if (evidence.empty()) return "";
+  return evidence.stands ? ", kept" : ", kept aside";
+}
 
 // "unspent, throttled" and so on: an outcome as a table's cell.
 inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
   struct Text {
-    std::string operator()(const broker::Granted&) const { return "granted"; }
+    std::string operator()(const broker::Granted& o) const { return "granted" + Kept(o.evidence); }
     std::string operator()(const broker::Unspent& o) const {
       return absl::StrCat("unspent, ", ReasonText(o.reason));
     }
@@ -39,7 +43,9 @@ inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
     std::string operator()(const broker::InDoubt& o) const {
       return absl::StrCat("in doubt, ", ReasonText(o.reason), Kept(o.evidence));
     }
-    std::string operator()(const broker::Malformed&) const { return "malformed"; }
+    std::string operator()(const broker::Malformed& o) const {
+      return o.answer.stands ? "malformed" : "malformed, kept aside";
+    }
   };
   return std::visit(Text(), outcome);
 }

@@ -268,18 +268,22 @@ TEST(TokenResponse, ReadsTokensBesideAnErrorThatSaysNothing) {
 }
 
 TEST(TokenResponse, AnErrorIsAnErrorWhateverIsBesideIt) {
-  const auto beside = [](std::string_view members) {
-    const TokenResponse response =
-        Parse("{\"error\":\"invalid_grant\"" + std::string(members) + "}");
-    return std::get<ErrorCode>(response).refresh_token.has_value()
-               ? std::string(std::get<ErrorCode>(response).refresh_token->Reveal())
-               : "none";
-  };
-  EXPECT_EQ(beside(R"(,"access_token":"a")"), "none");
-  EXPECT_EQ(beside(R"(,"access_token":"a","refresh_token":null)"), "none");
-  EXPECT_EQ(beside(R"(,"access_token":"a","refresh_token":"")"), "none");
-  EXPECT_EQ(beside(R"(,"access_token":"a","refresh_token":"r")"), "r");
-  EXPECT_EQ(beside(R"(,"refresh_token":["r"])"), "");
+  for (const std::string rest :
+       {R"(,"access_token":"a")", R"(,"access_token":"a","refresh_token":"r")",
+        R"(,"refresh_token":["r"])"}) {
+    const TokenResponse response = Parse("{\"error\":\"invalid_grant\"" + rest + "}");
+    ASSERT_TRUE(std::holds_alternative<ErrorCode>(response)) << rest;
+    EXPECT_EQ(std::get<ErrorCode>(response).code, "invalid_grant");
+  }
+}
+
+// A word that is no JSON costs its member, not the tokens beside it.
+TEST(TokenResponse, AScalarThatIsNoJsonCostsOnlyItsMember) {
+  for (const std::string value : {"NaN", "Infinity", "0123", "1e999999999", "undefined", "True"}) {
+    const Granted granted = Grant(R"({"access_token":"a","expires_in":)" + value + "}");
+    EXPECT_FALSE(granted.expires_in.has_value()) << value;
+  }
+  EXPECT_TRUE(std::holds_alternative<Unusable>(Parse(R"({"access_token":a})")));
 }
 
 }  // namespace

@@ -133,6 +133,8 @@ ExchangeOutcome Dead() { return broker::GrantDead{"invalid_grant"}; }
 
 ExchangeOutcome ClientRejected() { return broker::ClientRefused{"invalid_client"}; }
 
-ExchangeOutcome Unusable(std::string_view body) { return broker::Malformed{Secret(body), ""}; }
+ExchangeOutcome Unusable(std::string_view body) {
+  return broker::Malformed{{.body = Secret(body), .http_status = 200, .stands = true}, ""};
+}
 
 }  // namespace token_service::testing
