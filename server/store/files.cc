@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
 
 namespace token_service::store {
 namespace {
@@ -27,38 +29,6 @@ absl::Status WriteAll(int fd, std::string_view contents, const std::string& path
 }
 
 }  // namespace
-
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
-absl::Status FileError(std::string_view doing, const std::string& path, int error_number) {
-  const std::string text = absl::StrCat(std::string(doing), " ", path, ": ",
-                                        std::generic_category().message(error_number));
-  switch (error_number) {
-    case ENOENT:
-      return absl::NotFoundError(text);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(text);
-    case EEXIST:
-      return absl::AlreadyExistsError(text);
-    case ENOSPC:
-    case EDQUOT:
-    case EIO:
-    case EMFILE:
-    case ENFILE:
-      return absl::UnavailableError(text);
-    default:
-      return absl::FailedPreconditionError(text);
-  }
-}
 
 absl::StatusOr<PrivateFile> ReadPrivateFile(const std::string& path, size_t max_size) {
   // Non-blocking: opening a pipe must fail below rather than wait for its writer.
@@ -99,17 +69,37 @@ absl::Status WriteNewPrivateFile(const std::string& path, std::string_view conte
   return SyncDirectory(DirectoryOf(path));
 }
 
-absl::Status EnsurePrivateDirectory(const std::string& path) {
+absl::Status EnsurePrivateDirectory(const std::string& path, NewFiles& made) {
   std::error_code error;
   const std::string parent = DirectoryOf(path);
+  std::vector<std::string> missing;
+  for (std::string at = parent; !std::filesystem::exists(at, error); at = DirectoryOf(at)) {
+    missing.push_back(at);
+  }
   std::filesystem::create_directories(parent, error);
   if (error) return FileError("cannot create directory", parent, error.value());
-  if (mkdir(path.c_str(), S_IRWXU) == 0) return SyncDirectory(parent);
+  for (auto at = missing.rbegin(); at != missing.rend(); ++at) made.Note(*at);
+  if (mkdir(path.c_str(), S_IRWXU) == 0) {
+    made.Note(path);
+    return SyncDirectory(parent);
+  }
   const int mkdir_error = errno;
   if (!std::filesystem::is_directory(path, error)) {
     return FileError("cannot create directory", path,
                      mkdir_error == EEXIST ? ENOTDIR : mkdir_error);
   }
+  return absl::OkStatus();
+}
+
+absl::Status MakePrivate(int fd, const std::string& path) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return FileError("cannot read", path, errno);
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return absl::OkStatus();
+  if (fchmod(fd, S_IRUSR | S_IWUSR) == 0) return absl::OkStatus();
+  if (errno != EPERM && errno != EROFS) return FileError("cannot protect", path, errno);
+  telemetry::Log(telemetry::Level::kWarning,
+                 "a file belongs to another user and cannot be made private: others may read it",
+                 {{"file", path}, {"owner", status.st_uid}});
   return absl::OkStatus();
 }
 

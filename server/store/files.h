@@ -3,33 +3,18 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/secret.h"
+#include "server/posix/file_descriptor.h"
+#include "server/posix/file_error.h"
+#include "server/store/new_files.h"
 
 namespace token_service::store {
 
-// An open file, closed with its owner.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor();
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
-
-// Errors name the path and the system's word for the cause, never the contents.
-// NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION; UNAVAILABLE when the disk is full or fails.
-absl::Status FileError(std::string_view doing, const std::string& path, int error_number);
+using posix::FileDescriptor;
+using posix::FileError;
 
 struct PrivateFile {
   Secret contents;
@@ -43,8 +28,13 @@ absl::StatusOr<PrivateFile> ReadPrivateFile(const std::string& path, size_t max_
 // ALREADY_EXISTS rather than replace a file.
 absl::Status WriteNewPrivateFile(const std::string& path, std::string_view contents);
 
-// Makes the directory with mode 0700, parents with the process's default, unless it is there.
-absl::Status EnsurePrivateDirectory(const std::string& path);
+// Makes the directory with mode 0700, parents with the process's default, unless it is there. What
+// it makes it tells `made`.
+absl::Status EnsurePrivateDirectory(const std::string& path, NewFiles& made);
+
+// Takes from group and others what they may do with an open file. One that belongs to somebody else
+// (a volume's, used through its group) is left as it is, with a warning.
+absl::Status MakePrivate(int fd, const std::string& path);
 
 // Makes the names in the directory durable.
 absl::Status SyncDirectory(const std::string& path);

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/keyring.h"
 #include "server/store/sqlite_credential_store.h"
@@ -29,13 +30,20 @@ bool IsThereAStore(const StoreOptions& options) {
 
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     const StoreOptions& options) {
+  NewFiles made;
+  return OpenCredentialStore(options, made);
+}
+
+absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
+    const StoreOptions& options, NewFiles& made) {
   if (!options.key_file.empty()) {
     // Before anything is made.
     if (const auto keyring = LoadKeyring(options); !keyring.ok()) return keyring.status();
   }
   // First: the directory must be ours before a key is made in it.
-  auto rows = SqliteCredentialStore::Open({.data_dir = options.data_dir});
+  auto rows = SqliteCredentialStore::Open({.data_dir = options.data_dir}, made);
   if (!rows.ok()) return rows.status();
+  absl::Cleanup undo = [&made] { made.Remove(); };  // While the directory is locked.
   KeyLedger& ledger = **rows;
   absl::StatusOr<Keyring> keyring = LoadKeyring(options);
   if (absl::IsNotFound(keyring.status()) && options.key_file.empty()) {
@@ -45,9 +53,14 @@ absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
           absl::StrCat(OwnKeyFile(options), " is not there: ", std::string(status.message())));
     }
     keyring = Keyring::LoadOrCreate(OwnKeyFile(options));
+    if (keyring.ok()) made.Note(OwnKeyFile(options));
   }
   if (!keyring.ok()) return keyring.status();
-  return SealingCredentialStore::Create(*std::move(rows), ledger, *std::move(keyring));
+  // Create lets go of the directory when it fails, and a store that is new must be gone before.
+  if (absl::Status status = ledger.RecordLoaded(keyring->Facts()); !status.ok()) return status;
+  auto store = SealingCredentialStore::Create(*std::move(rows), ledger, *std::move(keyring));
+  if (store.ok()) std::move(undo).Cancel();
+  return store;
 }
 
 void ReloadKeyring(const StoreOptions& options, SealingCredentialStore& store) {

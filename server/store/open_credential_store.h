@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/store/new_files.h"
 #include "server/store/sealing_credential_store.h"
 
 namespace token_service::store {
@@ -25,6 +26,10 @@ bool IsThereAStore(const StoreOptions& options);
 // Blocks.
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     const StoreOptions& options);
+// What it makes it tells `made`, which may be removed while the store is open, when it was of no
+// use. After an error nothing is left of that.
+absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
+    const StoreOptions& options, NewFiles& made);
 
 // Takes over what is in the keyring's file now, while the store is in use, and logs that. A file
 // that is no good changes nothing; the error is logged. One at a time; blocks.

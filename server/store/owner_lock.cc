@@ -1,69 +1,89 @@
 #include "server/store/owner_lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/posix/pid_lock.h"
 
 namespace token_service::store {
 namespace {
 
-// Of the whole file. A lock of the open file, not of the process: it holds within one process too.
-struct flock WholeFile() {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  return lock;
+// Whoever only asks has the lock for a moment: see Owner.
+constexpr int kTries = 5;
+constexpr absl::Duration kPause = absl::Milliseconds(20);
+
+// Not fcntl's locks: a directory cannot be opened for writing, and SQLite has its own of those on a
+// database. 0, or the errno.
+int Lock(int fd, int operation) {
+  for (int i = 1;; ++i) {
+    if (flock(fd, operation | LOCK_NB) == 0) return 0;
+    if (errno != EINTR && (errno != EWOULDBLOCK || i >= kTries)) return errno;
+    absl::SleepFor(kPause);
+  }
 }
 
-std::string Who(int fd) {
-  std::array<char, 32> text{};
-  const ssize_t size = pread(fd, text.data(), text.size(), 0);
-  int owner = 0;
-  std::string who = "another token-server";
-  if (size > 0 && absl::SimpleAtoi(std::string(text.data(), static_cast<size_t>(size)), &owner)) {
-    absl::StrAppend(&who, " (pid ", owner, ")");
-  }
-  return who;
+absl::StatusOr<FileDescriptor> OpenDirectory(const std::string& path) {
+  FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return FileError("cannot open", path, errno);
+  return directory;
+}
+
+absl::Status InUse(const std::string& what, const std::string& who) {
+  return absl::FailedPreconditionError(absl::StrCat(what, " is in use by ", who));
+}
+
+// It may have been removed or renamed before it was locked.
+bool LeadsTo(const std::string& path, int fd) {
+  struct stat there {};
+  struct stat ours {};
+  return stat(path.c_str(), &there) == 0 && fstat(fd, &ours) == 0 && there.st_dev == ours.st_dev &&
+         there.st_ino == ours.st_ino;
 }
 
 }  // namespace
 
-absl::StatusOr<OwnerLock> OwnerLock::Acquire(const std::string& path) {
-  FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!file.valid()) return FileError("cannot open", path, errno);
-  struct flock lock = WholeFile();
-  if (fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
-    if (errno != EAGAIN && errno != EACCES) return FileError("cannot lock", path, errno);
-    return absl::FailedPreconditionError(
-        absl::StrCat(DirectoryOf(path), " is in use by ", Who(file.get())));
+absl::StatusOr<OwnerLock> OwnerLock::Acquire(const std::string& path, NewFiles& made) {
+  const std::string directory = DirectoryOf(path);
+  absl::StatusOr<FileDescriptor> opened = OpenDirectory(directory);
+  if (!opened.ok()) return opened.status();
+  const int error = Lock(opened->get(), LOCK_EX);
+  if (error == EWOULDBLOCK) return InUse(directory, posix::LastHolder(path));
+  if (error != 0) return FileError("cannot lock", directory, error);
+  if (!LeadsTo(directory, opened->get())) {
+    return absl::FailedPreconditionError(absl::StrCat(directory, " was just replaced; try again"));
   }
-  // For people and for the message above only; the lock is what counts.
-  const std::string owner = absl::StrCat(getpid(), "\n");
-  if (ftruncate(file.get(), 0) != 0 || pwrite(file.get(), owner.data(), owner.size(), 0) < 0) {
-    return FileError("cannot write", path, errno);
-  }
-  return OwnerLock(std::move(file));
+  absl::StatusOr<posix::PidLock> file = posix::LockWithPid(path, directory);
+  if (!file.ok()) return file.status();
+  if (file->made) made.Note(path);
+  return OwnerLock(*std::move(opened), std::move(file->file));
+}
+
+absl::Status OwnerLock::Extend(FileDescriptor file, const std::string& path) {
+  const int error = Lock(file.get(), LOCK_EX);
+  if (error == EWOULDBLOCK) return InUse(path, "another token-server, by another name of the file");
+  if (error != 0) return FileError("cannot lock", path, error);
+  database_ = std::move(file);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> OwnerLock::Owner(const std::string& path) {
-  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file.valid()) {
-    if (errno == ENOENT) return std::string();
-    return FileError("cannot open", path, errno);
-  }
-  // Only asks: a server that starts just now must find the lock free.
-  struct flock lock = WholeFile();
-  if (fcntl(file.get(), F_OFD_GETLK, &lock) != 0) return FileError("cannot lock", path, errno);
-  return lock.l_type == F_UNLCK ? std::string() : Who(file.get());
+  absl::StatusOr<std::string> holder = posix::WhoHolds(path);
+  if (!holder.ok() || !holder->empty()) return holder;
+  // The file may have been removed while its owner lives.
+  absl::StatusOr<FileDescriptor> directory = OpenDirectory(DirectoryOf(path));
+  if (!directory.ok()) return directory.status();
+  const int error = Lock(directory->get(), LOCK_SH);
+  if (error == EWOULDBLOCK) return posix::LastHolder(path);
+  if (error != 0) return FileError("cannot lock", DirectoryOf(path), error);
+  return std::string();
 }
 
 }  // namespace token_service::store

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/credential_rows.h"
 #include "server/store/files.h"
@@ -20,15 +21,26 @@ using broker::CredentialRecord;
 namespace {
 
 // SQLite gives its log and index files the mode of the database, so that one is made here.
-absl::Status PrepareDatabaseFile(const std::string& path) {
-  const FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR));
+absl::Status PrepareDatabaseFile(const std::string& path, OwnerLock& lock, NewFiles& made) {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC;
+  FileDescriptor file(open(path.c_str(), kFlags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR));
+  const bool is_new = file.valid();
+  if (is_new) {
+    // SQLite makes the other two when it opens the first.
+    for (const char* suffix : {"-shm", "-wal", ""}) made.Note(path + suffix);
+  } else {
+    file = FileDescriptor(open(path.c_str(), kFlags | O_CREAT, S_IRUSR | S_IWUSR));
+  }
   if (!file.valid()) return FileError("cannot open", path, errno);
-  if (fchmod(file.get(), S_IRUSR | S_IWUSR) != 0) return FileError("cannot protect", path, errno);
+  if (absl::Status status = MakePrivate(file.get(), path); !status.ok()) return status;
+  if (absl::Status status = lock.Extend(std::move(file), path); !status.ok()) return status;
   return SyncDirectory(DirectoryOf(path));
 }
 
-absl::Status PrepareDatabase(const SqliteConnection::Options& options) {
-  if (absl::Status status = PrepareDatabaseFile(options.path); !status.ok()) return status;
+absl::Status PrepareDatabase(const SqliteConnection::Options& options, OwnerLock& lock,
+                             NewFiles& made) {
+  absl::Status prepared = PrepareDatabaseFile(options.path, lock, made);
+  if (!prepared.ok()) return prepared;
   absl::StatusOr<std::unique_ptr<SqliteConnection>> connection = SqliteConnection::Open(options);
   absl::Status status = connection.ok() ? MigrateSchema(**connection) : connection.status();
   if (status.ok()) return status;
@@ -44,13 +56,25 @@ absl::Status PrepareDatabase(const SqliteConnection::Options& options) {
 
 absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
     const Options& options) {
-  if (absl::Status status = EnsurePrivateDirectory(options.data_dir); !status.ok()) return status;
+  NewFiles made;
+  return Open(options, made);
+}
+
+absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
+    const Options& options, NewFiles& made) {
+  if (absl::Status status = EnsurePrivateDirectory(options.data_dir, made); !status.ok()) {
+    made.Remove();
+    return status;
+  }
   absl::StatusOr<OwnerLock> lock =
-      OwnerLock::Acquire(absl::StrCat(options.data_dir, "/owner.lock"));
+      OwnerLock::Acquire(absl::StrCat(options.data_dir, "/owner.lock"), made);
+  // A directory that another has taken meanwhile is not empty, and stays.
+  absl::Cleanup undo = [&made] { made.Remove(); };
   if (!lock.ok()) return lock.status();
   const SqliteConnection::Options database = {
       .path = absl::StrCat(options.data_dir, "/credentials.db"), .vfs = options.vfs};
-  if (absl::Status status = PrepareDatabase(database); !status.ok()) return status;
+  if (absl::Status status = PrepareDatabase(database, *lock, made); !status.ok()) return status;
+  std::move(undo).Cancel();
   return std::unique_ptr<SqliteCredentialStore>(
       new SqliteCredentialStore(*std::move(lock), database));
 }

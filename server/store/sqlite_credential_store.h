@@ -11,6 +11,7 @@
 #include "server/broker/credential_store.h"
 #include "server/store/group_commit.h"
 #include "server/store/key_ledger.h"
+#include "server/store/new_files.h"
 #include "server/store/owner_lock.h"
 #include "server/store/read_pool.h"
 #include "server/store/transitions.h"
@@ -34,6 +35,9 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   // writable for us. DATA_LOSS: the file is damaged or no database. UNAVAILABLE: disk full and the
   // like. All name the path.
   static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options);
+  // What it makes it tells `made`. After an error nothing is left of that.
+  static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options,
+                                                                     NewFiles& made);
 
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
