@@ -9,9 +9,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/telemetry/log.h"
 
 namespace token_service::api {
 namespace {
+
+using telemetry::Level;
+using telemetry::Log;
 
 constexpr char kTokenService[] = "token.v1.TokenService";
 
@@ -26,8 +30,6 @@ void EnablePlugins() {
 void SetLimits(const GrpcListener::Options& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(options.max_request_bytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
-  // A second server on the same port is a mistake, not a way to share it.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Nothing here is worth compressing, and nobody is shown channelz: 2 % of a cached call. What
   // callers compress is decompressed as ever.
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
@@ -42,19 +44,31 @@ void SetLimits(const GrpcListener::Options& options, grpc::ServerBuilder& builde
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
 }
 
-std::string WithPort(const std::string& address, int port) {
-  if (address.starts_with("unix:")) return address;
-  return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
+void TellOfSocket(const std::string& address, posix::UnixSocket::Place found,
+                  const absl::Status& outcome) {
+  using Place = posix::UnixSocket::Place;
+  const std::string error(outcome.message());
+  if (found == Place::kOurs) {
+    Log(Level::kError, "unix socket not changed", {{"address", address}, {"error", error}});
+  } else if (found == Place::kAnothers) {
+    Log(Level::kError, "the unix socket's path is another's now: nobody can connect here",
+        {{"address", address}});
+  } else if (outcome.ok()) {
+    Log(Level::kWarning, "the unix socket was removed, and is made anew", {{"address", address}});
+  } else {
+    Log(Level::kError, "the unix socket was removed, and cannot be made anew",
+        {{"address", address}, {"error", error}});
+  }
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
-    const Options& options, const TokenServiceParts& parts,
+    posix::ListeningSockets sockets, const Options& options, const TokenServiceParts& parts,
     const CredentialServiceParts& operators) {
   EnablePlugins();
-  const ListenerInfo info{
-      .address = options.address, .identity = options.identity, .kind = options.kind};
+  const std::string address = sockets.address();
+  const ListenerInfo info{.address = address, .identity = options.identity, .kind = options.kind};
   auto listener = std::unique_ptr<GrpcListener>(
       new GrpcListener(std::make_unique<TokenServiceImpl>(info, parts),
                        std::make_unique<CredentialServiceImpl>(info, operators)));
@@ -63,21 +77,33 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
   }
   grpc::ServerBuilder builder;
   SetLimits(options, builder);
-  int port = 0;
-  builder.AddListeningPort(options.address,
-                           listener->certificate_ == nullptr
-                               ? grpc::InsecureServerCredentials()
-                               : listener->certificate_->MakeCredentials(),
-                           &port);
+  listener->connections_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      listener->certificate_ == nullptr ? grpc::InsecureServerCredentials()
+                                        : listener->certificate_->MakeCredentials());
   builder.RegisterService(listener->service_.get());
   builder.RegisterService(listener->credentials_.get());
 
   listener->server_ = builder.BuildAndStart();
-  if (listener->server_ == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.address, ": is the address free, and ours?"));
+  if (listener->server_ == nullptr) {
+    return absl::InternalError(absl::StrCat("gRPC does not start for ", address));
   }
-  listener->address_ = WithPort(options.address, port);
+  listener->address_ = address;
+  listener->acceptor_ = std::make_unique<posix::Acceptor>(
+      posix::Acceptor::Whose::kCallers, std::move(sockets),
+      posix::Acceptor::Events{
+          .on_connection =
+              [connections = listener->connections_.get()](posix::FileDescriptor connection,
+                                                           int listening) {
+                grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+                parameters.listener_fd = listening;
+                parameters.fd = connection.Release();
+                connections->HandleNewConnection(&parameters);
+              },
+          .on_change =
+              [address](posix::UnixSocket::Place found, const absl::Status& outcome) {
+                TellOfSocket(address, found, outcome);
+              }});
   listener->SetServing(false);
   return listener;
 }
@@ -89,6 +115,7 @@ void GrpcListener::SetServing(bool serving) {
 }
 
 void GrpcListener::Shutdown(absl::Time deadline) {
+  acceptor_->Stop();  // gRPC would leave open what comes after.
   server_->Shutdown(absl::ToChronoTime(deadline));
 }
 

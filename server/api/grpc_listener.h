@@ -1,10 +1,13 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -12,17 +15,18 @@
 #include "server/api/listener_info.h"
 #include "server/api/tls_server_credentials.h"
 #include "server/api/token_service.h"
+#include "server/posix/acceptor.h"
 #include "server/tls/reloading_certificate.h"
 
 namespace token_service::api {
 
 // One listening address with its gRPC server: TokenService, CredentialService, health
 // (grpc.health.v1) and reflection. An address has a server of its own because gRPC tells a call's
-// peer but not the socket it came in by, and the socket is the identity of plaintext callers.
+// peer but not the socket it came in by, and the socket is the identity of plaintext callers. The
+// sockets are ours and not gRPC's: docs/adr/0022-start.md.
 class GrpcListener {
  public:
   struct Options {
-    std::string address;  // As gRPC takes it: `127.0.0.1:0`, `unix:/run/x.sock`.
     // Of every caller here; nullopt: their certificates tell.
     std::optional<std::string> identity;
     telemetry::CallerKind kind = telemetry::CallerKind::kPlaintext;
@@ -33,14 +37,23 @@ class GrpcListener {
     int max_concurrent_streams = 1000;  // Per connection.
   };
 
-  // UNAVAILABLE: the address cannot be bound. Serves at once, health NOT_SERVING until
-  // SetServing(true).
+  // Serves nobody yet.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(
-      const Options& options, const TokenServiceParts& parts,
+      posix::ListeningSockets sockets, const Options& options, const TokenServiceParts& parts,
       const CredentialServiceParts& operators);
 
   // As bound, with the real port.
   const std::string& address() const { return address_; }
+
+  // A unix socket stands at its path from now on; who connects waits. Once.
+  absl::Status Publish() { return acceptor_->Publish(); }
+
+  // Serves from now on, those who have waited first. Health is NOT_SERVING until SetServing(true).
+  // Once, after Publish.
+  void Serve() { acceptor_->Start(); }
+
+  // Of a unix socket.
+  void SetSocketMode(mode_t mode) { acceptor_->SetMode(mode); }
 
   // The health of `""` and of every service here.
   void SetServing(bool serving);
@@ -58,7 +71,9 @@ class GrpcListener {
   std::unique_ptr<TokenServiceImpl> service_;
   std::unique_ptr<CredentialServiceImpl> credentials_;
   std::unique_ptr<HandshakeCertificate> certificate_;  // Null: plaintext.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<posix::Acceptor> acceptor_;  // Stopped before the server is.
 };
 
 }  // namespace token_service::api

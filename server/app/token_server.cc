@@ -1,10 +1,11 @@
 #include "server/app/token_server.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -77,35 +78,73 @@ void TellOfRefusedConnections() {
 
 absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
-  // Everything that files say, before anything is made.
+  // Nothing is made yet.
   if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
-  auto declared = CredentialCatalog::ReadFiles(server->config_);
+  auto declared = server->ReadDeclarations();
   if (!declared.ok()) return declared.status();
-  if (!store::IsThereAStore(server->StoreFiles())) {
-    absl::Status status = CredentialCatalog::CheckTokens(server->config_, *declared);
-    if (!status.ok()) return status;
-  }
-  if (absl::Status status = server->OpenAudit(); !status.ok()) return status;
-  if (absl::Status status = server->OpenStore(); !status.ok()) return status;
-  if (absl::Status status = server->WireBroker(); !status.ok()) return status;
-  if (absl::Status status = server->LoadCredentials(*std::move(declared)); !status.ok()) {
+  if (absl::Status status = server->MakePolicy(); !status.ok()) return status;
+  if (absl::Status status = server->BindTcp(); !status.ok()) return status;
+  absl::Status bound = server->BindUnix(/*in_missing_directories=*/false);
+  if (!bound.ok()) return bound;
+  // What is made here is gone again if any of it fails.
+  store::NewFiles made;
+  if (absl::Status status = server->Prepare(*std::move(declared), made); !status.ok()) {
+    server->CloseSockets();  // One may be in a directory that is to go.
+    made.Remove();           // While the store is open, and the directory ours.
     return status;
   }
-  if (absl::Status status = server->ServeMetrics(); !status.ok()) return status;
-  // What cannot start for its own configuration or store is no start.
-  server->audit_->Write("start", {{"version", kVersion}});
-  if (absl::Status status = server->Listen(); !status.ok()) return status;
-  server->WatchTokenFiles();
-  server->WatchHealth();
-  server->WatchConnections();
-  server->reloads_.SetTaken(SystemClock().WallNow());
+  made.Keep();
+  // Nothing fails from here on, and only from here on a provider is asked for anything.
+  server->Begin();
   return server;
 }
 
-absl::Status TokenServer::OpenAudit() {
+absl::Status TokenServer::Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made) {
+  if (absl::Status status = OpenStore(made); !status.ok()) return status;
+  if (absl::Status status = OpenAudit(made); !status.ok()) return status;
+  if (absl::Status status = BindUnix(/*in_missing_directories=*/true); !status.ok()) return status;
+  if (absl::Status status = WireBroker(); !status.ok()) return status;
+  if (absl::Status status = MakeListeners(); !status.ok()) return status;
+  MakeMetricsPage();
+  if (absl::Status status = PutInForce(std::move(declared)); !status.ok()) return status;
+  return Publish();
+}
+
+void TokenServer::Begin() {
+  audit_->Write("start", {{"version", kVersion}});
+  // One task: a token file that has changed is adopted after it.
+  RunAndWait(*registrar_, [this] {
+    WatchTokenFiles();
+    registry_->TakeUp(std::exchange(stored_, {}));
+    for (const std::string& name : std::exchange(adopted_, {})) scheduler_->OnGrantReplaced(name);
+  });
+  for (const auto& listener : listeners_) {
+    listener->SetServing(true);
+    listener->Serve();
+    Log(Level::kInfo, "serving", {{"address", listener->address()}});
+  }
+  if (metrics_page_ != nullptr) {
+    metrics_page_->Serve();
+    Log(Level::kInfo, "serving metrics", {{"address", metrics_page_->address()}});
+  }
+  WatchHealth();
+  WatchConnections();
+  reloads_.SetTaken(SystemClock().WallNow());
+}
+
+absl::StatusOr<CredentialCatalog::Declarations> TokenServer::ReadDeclarations() {
+  auto declared = CredentialCatalog::ReadFiles(config_);
+  if (!declared.ok() || store::IsThereAStore(StoreFiles())) return declared;
+  absl::Status status = CredentialCatalog::CheckTokens(config_, *declared);
+  if (!status.ok()) return status;
+  return declared;
+}
+
+absl::Status TokenServer::OpenAudit(store::NewFiles& made) {
   auto audit = telemetry::AuditLog::Create({.file = config_.audit_file}, SystemClock());
   if (!audit.ok()) return audit.status();
   audit_ = *std::move(audit);
+  if (audit_->made_file()) made.Note(config_.audit_file);
   observer_ = std::make_unique<telemetry::CallObserver>(api::AllOutcomes(), audit_.get());
   return absl::OkStatus();
 }
@@ -122,8 +161,8 @@ store::StoreOptions TokenServer::StoreFiles() const {
   return {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file};
 }
 
-absl::Status TokenServer::OpenStore() {
-  auto store = store::OpenCredentialStore(StoreFiles());
+absl::Status TokenServer::OpenStore(store::NewFiles& made) {
+  auto store = store::OpenCredentialStore(StoreFiles(), made);
   if (!store.ok()) {
     // Whatever is wrong with the data directory is of the world, not of the configuration's text.
     return absl::FailedPreconditionError(store.status().message());
@@ -171,14 +210,14 @@ absl::Status TokenServer::WireBroker() {
   return absl::OkStatus();
 }
 
-absl::Status TokenServer::LoadCredentials(CredentialCatalog::Declarations declared) {
+absl::Status TokenServer::PutInForce(CredentialCatalog::Declarations declared) {
   absl::Status status = catalog_->CompareWithStore(config_, declared);
   if (!status.ok()) return status;
-  const auto taken = catalog_->PutInForce(std::move(declared));
+  auto taken = catalog_->PutInForce(std::move(declared));
   if (!taken.ok()) return taken.status();
-  registry_->TakeUp(taken->stored);
-  for (const std::string& name : taken->adopted) scheduler_->OnGrantReplaced(name);
-  Log(Level::kInfo, "credentials loaded", {{"count", taken->stored.size()}});
+  stored_ = std::move(taken->stored);
+  adopted_ = std::move(taken->adopted);
+  Log(Level::kInfo, "credentials loaded", {{"count", stored_.size()}});
   return absl::OkStatus();
 }
 
@@ -197,14 +236,50 @@ void TokenServer::LimitConnections() {
       {{"connections", most}});
 }
 
-absl::Status TokenServer::Listen() {
-  if (absl::Status status = MakePolicy(); !status.ok()) return status;
+absl::Status TokenServer::BindTcp() {
+  for (size_t i = 0; i < config_.listen.size(); ++i) {
+    const auto* tcp = std::get_if<TcpAddress>(&config_.listen[i]);
+    if (tcp == nullptr) continue;
+    auto sockets = posix::ListeningSockets::OnTcp(tcp->host, tcp->port);
+    if (!sockets.ok()) return sockets.status();
+    bound_.emplace(i, *std::move(sockets));
+  }
+  if (!config_.metrics_listen.has_value()) return absl::OkStatus();
+  const auto& tcp = std::get<TcpAddress>(*config_.metrics_listen);
+  auto sockets = posix::ListeningSockets::OnTcp(tcp.host, tcp.port);
+  if (!sockets.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("metrics.listen: ", std::string(sockets.status().message())));
+  }
+  bound_for_metrics_ = *std::move(sockets);
+  return absl::OkStatus();
+}
+
+// A socket may be in the data directory, which is made only when all else can be had.
+absl::Status TokenServer::BindUnix(bool in_missing_directories) {
+  for (size_t i = 0; i < config_.listen.size(); ++i) {
+    const auto* address = std::get_if<UnixAddress>(&config_.listen[i]);
+    if (address == nullptr || bound_.contains(i)) continue;
+    std::error_code error;
+    const auto directory = std::filesystem::path(address->path).parent_path();
+    if (!in_missing_directories && !directory.empty() &&
+        !std::filesystem::exists(directory, error)) {
+      continue;
+    }
+    auto sockets = posix::ListeningSockets::OnUnix(address->path, config_.unix_socket_mode);
+    if (!sockets.ok()) return sockets.status();
+    bound_.emplace(i, *std::move(sockets));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TokenServer::MakeListeners() {
   LimitConnections();
-  for (const Address& address : config_.listen) {
-    const auto* socket = std::get_if<UnixAddress>(&address);
-    const bool tls = certificate_ != nullptr && socket == nullptr;
+  for (auto& [i, sockets] : bound_) {
+    const Address& address = config_.listen[i];
+    const bool is_unix = std::holds_alternative<UnixAddress>(address);
+    const bool tls = certificate_ != nullptr && !is_unix;
     api::GrpcListener::Options options{
-        .address = FormatAddress(address),
         .max_request_bytes = config_.limits.request_bytes,
         .max_concurrent_streams = config_.limits.calls_per_connection};
     if (tls) {
@@ -212,9 +287,9 @@ absl::Status TokenServer::Listen() {
       options.kind = telemetry::CallerKind::kTls;
     } else {
       options.identity = PlaintextIdentity(address);
-      if (socket != nullptr) options.kind = telemetry::CallerKind::kUnix;
+      if (is_unix) options.kind = telemetry::CallerKind::kUnix;
     }
-    auto listener = api::GrpcListener::Create(options,
+    auto listener = api::GrpcListener::Create(std::move(sockets), options,
                                               {.issuer = *issuer_,
                                                .watchers = *watchers_,
                                                .cache = cache_,
@@ -229,18 +304,23 @@ absl::Status TokenServer::Listen() {
                                                .draining = draining_,
                                                .observer = *observer_});
     if (!listener.ok()) return listener.status();
-    // Until here the socket is its owner's alone: see KeepMemoryPrivate in main.cc.
-    if (socket != nullptr && chmod(socket->path.c_str(), config_.unix_socket_mode) != 0) {
-      return absl::UnavailableError(absl::StrCat("cannot set the mode of ", socket->path));
-    }
     listeners_.push_back(*std::move(listener));
   }
+  bound_.clear();
   guard_ = std::make_unique<net::ConnectionGuard>(TcpPorts(), config_.limits.calls_per_connection);
+  return absl::OkStatus();
+}
+
+absl::Status TokenServer::Publish() {
   for (const auto& listener : listeners_) {
-    listener->SetServing(true);
-    Log(Level::kInfo, "serving", {{"address", listener->address()}});
+    if (absl::Status status = listener->Publish(); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+void TokenServer::CloseSockets() {
+  listeners_.clear();
+  bound_.clear();
 }
 
 std::vector<uint16_t> TokenServer::TcpPorts() const {
@@ -256,8 +336,8 @@ std::vector<uint16_t> TokenServer::TcpPorts() const {
   return ports;
 }
 
-absl::Status TokenServer::ServeMetrics() {
-  if (!config_.metrics_listen.has_value()) return absl::OkStatus();
+void TokenServer::MakeMetricsPage() {
+  if (!bound_for_metrics_.has_value()) return;
   broker_metrics_ =
       std::make_unique<BrokerMetrics>(BrokerMetrics::Parts{.cache = cache_,
                                                            .scheduler = *scheduler_,
@@ -268,14 +348,12 @@ absl::Status TokenServer::ServeMetrics() {
   server_metrics_ = std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_,
                                                                net::RefusedConnections);
   process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
-  auto page = telemetry::MetricsPage::Create(
-      {.address = FormatAddress(*config_.metrics_listen),
-       .sources = {broker_metrics_.get(), server_metrics_.get(), &exchange_metrics_,
-                   &store_metrics_, process_metrics_.get()}});
-  if (!page.ok()) return page.status();
-  metrics_page_ = *std::move(page);
-  Log(Level::kInfo, "serving metrics", {{"address", metrics_page_->address()}});
-  return absl::OkStatus();
+  metrics_page_ = std::make_unique<telemetry::MetricsPage>(
+      *std::exchange(bound_for_metrics_, std::nullopt),
+      telemetry::MetricsPage::Options{.sources = {broker_metrics_.get(), server_metrics_.get(),
+                                                  &exchange_metrics_, &store_metrics_,
+                                                  process_metrics_.get()}},
+      SystemClock());
 }
 
 void TokenServer::WatchTokenFiles() {

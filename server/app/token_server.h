@@ -1,7 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -23,6 +26,8 @@
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
 #include "server/net/connection_guard.h"
+#include "server/posix/listening_sockets.h"
+#include "server/store/new_files.h"
 #include "server/store/open_credential_store.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/call_observer.h"
@@ -40,7 +45,8 @@ namespace token_service::app {
 class TokenServer {
  public:
   // Serves when it returns. INVALID_ARGUMENT: the configuration (exit 2); anything else: the world
-  // (exit 1). One line for the operator either way. Blocks.
+  // (exit 1). One line for the operator either way. A start that fails has asked no provider for
+  // anything and left nothing behind: docs/adr/0022-start.md. Blocks.
   static absl::StatusOr<std::unique_ptr<TokenServer>> Start(ServerConfig config);
 
   ~TokenServer();
@@ -61,17 +67,26 @@ class TokenServer {
  private:
   explicit TokenServer(ServerConfig config) : config_(std::move(config)) {}
 
-  absl::Status OpenAudit();
+  // The steps of Start, in this order.
   absl::Status OpenCertificate();
-  absl::Status OpenStore();
-  absl::Status WireBroker();
-  absl::Status LoadCredentials(CredentialCatalog::Declarations declared);
+  absl::StatusOr<CredentialCatalog::Declarations> ReadDeclarations();
   absl::Status MakePolicy();
+  absl::Status BindTcp();
+  absl::Status BindUnix(bool in_missing_directories);
+  absl::Status Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made);
+  absl::Status OpenStore(store::NewFiles& made);
+  absl::Status OpenAudit(store::NewFiles& made);
+  absl::Status WireBroker();
+  absl::Status MakeListeners();
+  absl::Status PutInForce(CredentialCatalog::Declarations declared);
+  absl::Status Publish();
+  void CloseSockets();
+  void Begin();
+
   void LimitConnections();
-  absl::Status Listen();
   std::vector<uint16_t> TcpPorts() const;  // As bound.
   store::StoreOptions StoreFiles() const;
-  absl::Status ServeMetrics();
+  void MakeMetricsPage();
   void WatchTokenFiles();
   bool Adopt(const std::string& credential, const Secret& refresh_token);
   absl::Status TryReload(ServerConfig wanted);
@@ -109,6 +124,11 @@ class TokenServer {
   std::unique_ptr<broker::CredentialRegistry> registry_;
   std::unique_ptr<TokenFilePoller> token_files_;
   std::unique_ptr<tls::ReloadingCertificate> certificate_;  // Null: no TLS.
+  // Bound, by place in config_.listen, until a listener has them.
+  std::map<size_t, posix::ListeningSockets> bound_;
+  std::optional<posix::ListeningSockets> bound_for_metrics_;
+  std::vector<broker::CredentialRecord> stored_;  // From PutInForce to Begin, and what follows.
+  std::vector<std::string> adopted_;
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
   std::unique_ptr<net::ConnectionGuard> guard_;  // The timer thread's, from Listen on.

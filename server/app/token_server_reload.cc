@@ -1,7 +1,5 @@
 // What SIGHUP does. Everything that can be refused is looked at first; then everything changes.
 
-#include <sys/stat.h>
-
 #include <memory>
 #include <string>
 #include <utility>
@@ -104,11 +102,7 @@ absl::Status TokenServer::ReloadCredentials(const ServerConfig& next) {
 }
 
 void TokenServer::SetSocketModes() {
-  for (const Address& address : config_.listen) {
-    const auto* socket = std::get_if<UnixAddress>(&address);
-    if (socket == nullptr || chmod(socket->path.c_str(), config_.unix_socket_mode) == 0) continue;
-    Log(Level::kError, "cannot set the mode of a unix socket", {{"path", socket->path}});
-  }
+  for (const auto& listener : listeners_) listener->SetSocketMode(config_.unix_socket_mode);
 }
 
 }  // namespace token_service::app

@@ -16,10 +16,9 @@ namespace {
 constexpr absl::Duration kRetry = absl::Seconds(1);
 
 // Without waiting for the reader of a FIFO.
-int OpenToAppend(const std::string& file) {
-  return open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-              0600);
-}
+constexpr int kToAppend = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+int OpenToAppend(const std::string& file) { return open(file.c_str(), kToAppend, 0600); }
 
 }  // namespace
 
@@ -27,7 +26,9 @@ absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Create(Options options, cons
   auto log = std::unique_ptr<AuditLog>(new AuditLog(std::move(options), clock));
   const std::string& file = log->options_.file;
   if (file.empty()) return log;
-  log->file_ = OpenToAppend(file);
+  log->file_ = open(file.c_str(), kToAppend | O_EXCL, 0600);
+  log->made_file_ = log->file_ >= 0;
+  if (log->file_ < 0) log->file_ = OpenToAppend(file);
   if (log->file_ < 0) {
     return absl::UnavailableError(
         absl::StrCat("audit.file: ", file, ": cannot be opened for writing: ", strerror(errno)));

@@ -32,6 +32,9 @@ class AuditLog {
   // Writes what is queued, if the disk takes it.
   ~AuditLog();
 
+  // Its file was not there before.
+  bool made_file() const { return made_file_; }
+
   // Any thread. A value may be any bytes: see JsonLine.
   void Write(std::string_view event, absl::Span<const Field> fields);
 
@@ -61,6 +64,7 @@ class AuditLog {
 
   const Options options_;
   const Clock& clock_;
+  bool made_file_ = false;  // From Create on as it is.
   std::atomic<uint64_t> lines_ = 0;
   std::atomic<uint64_t> dropped_ = 0;
   std::atomic<uint64_t> failures_ = 0;

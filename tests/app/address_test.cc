@@ -44,7 +44,8 @@ TEST(AddressTest, SaysWhatIsWrong) {
   } cases[] = {
       {"", "expected HOST:PORT, [IPV6]:PORT or unix:PATH"},
       {"8443", "expected HOST:PORT, [IPV6]:PORT or unix:PATH"},
-      {":8443", "a host is missing before the port (0.0.0.0 or [::] for all)"},
+      {":8443",
+       "a host is missing before the port (0.0.0.0 for all of IPv4, [::] for all of IPv6)"},
       {"127.0.0.1:", port},
       {"127.0.0.1:x", port},
       {"127.0.0.1:-1", port},
@@ -59,11 +60,54 @@ TEST(AddressTest, SaysWhatIsWrong) {
       {"127.1:80", host},
       {"*:80", host},
       {std::string("127.0.0.1\0x:80", 14), host},
+      {"unix:@x",
+       "an abstract unix socket has no owner and no mode: whoever is on this machine could use it "
+       "or "
+       "take it; give a path (./@NAME for a file of that name)"},
       {"unix:", "a path is missing after unix:"},
       {"unix:/" + std::string(107, 'x'), "the path of a unix socket has at most 107 characters"},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(ParseAddress(c.text).status(), absl::InvalidArgumentError(c.error)) << c.text;
+  }
+}
+
+TEST(AddressTest, AnAddressHasOneSpelling) {
+  const struct {
+    std::string_view text;
+    Address address;
+  } cases[] = {
+      {"[0:0:0:0:0:0:0:1]:80", TcpAddress{"::1", 80}},
+      {"[2001:DB8::0:1]:80", TcpAddress{"2001:db8::1", 80}},
+      {"[::ffff:127.0.0.1]:80", TcpAddress{"127.0.0.1", 80}},
+      {"LocalHost:80", TcpAddress{"localhost", 80}},
+      {"unix:/run/../run/./s", UnixAddress{"/run/s"}},
+      {"unix:./@x", UnixAddress{"@x"}},
+  };
+  for (const auto& c : cases) {
+    const auto address = ParseAddress(c.text);
+    ASSERT_TRUE(address.ok()) << c.text << ": " << address.status();
+    EXPECT_EQ(*address, c.address) << c.text;
+  }
+}
+
+TEST(AddressTest, KnowsWhatCannotBeHadTwice) {
+  const struct {
+    std::string_view a;
+    std::string_view b;
+    bool collide;
+  } cases[] = {
+      {"127.0.0.1:80", "127.0.0.1:80", true},  {"127.0.0.1:80", "127.0.0.1:81", false},
+      {"127.0.0.1:0", "127.0.0.1:0", false},   {"127.0.0.1:80", "127.0.0.2:80", false},
+      {"0.0.0.0:80", "127.0.0.1:80", true},    {"0.0.0.0:80", "[::]:80", false},
+      {"[::]:80", "[::1]:80", true},           {"[::]:80", "127.0.0.1:80", false},
+      {"localhost:80", "127.0.0.1:80", true},  {"localhost:80", "[::1]:80", true},
+      {"localhost:80", "127.0.0.2:80", false}, {"unix:/s", "unix:/./s", true},
+      {"unix:/s", "127.0.0.1:80", false},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(Collide(*ParseAddress(c.a), *ParseAddress(c.b)), c.collide) << c.a << " " << c.b;
+    EXPECT_EQ(Collide(*ParseAddress(c.b), *ParseAddress(c.a)), c.collide) << c.b << " " << c.a;
   }
 }
 

@@ -24,12 +24,18 @@ struct UnixAddress {
 // Where a server listens.
 using Address = std::variant<TcpAddress, UnixAddress>;
 
-// `127.0.0.1:8443`, `[::1]:8443`, `localhost:8443`, `unix:/path`, `unix:path`. INVALID_ARGUMENT
-// says what is wrong in a few words, without the text.
+// `127.0.0.1:8443`, `[::1]:8443`, `localhost:8443`, `unix:/path`, `unix:path`, each in one spelling
+// afterwards: `[0:0::1]` is ::1, `[::ffff:127.0.0.1]` 127.0.0.1, `LOCALHOST` localhost. An abstract
+// unix socket (`unix:@x`) is none: nobody owns it, and it has no mode. INVALID_ARGUMENT says what
+// is wrong in a few words, without the text.
 absl::StatusOr<Address> ParseAddress(std::string_view text);
 
 // As gRPC's AddListeningPort takes it. ParseAddress reads it back.
 std::string FormatAddress(const Address& address);
+
+// Whether a process cannot listen on both. An address means itself: `0.0.0.0` is every address of
+// IPv4, `::` of IPv6, and localhost is 127.0.0.1 and ::1. Port 0 is never another's.
+bool Collide(const Address& a, const Address& b);
 
 // Nothing leaves the machine: a loopback host or a unix socket.
 bool IsLocal(const Address& address);

@@ -1,6 +1,5 @@
 #include "server/app/config/validate.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -49,6 +48,20 @@ absl::Status ReadSocketMode(const ConfigFile& file, const ConfigSource& source,
   return absl::OkStatus();
 }
 
+// That none before it takes the address.
+absl::Status CheckFree(const Address& address, const std::string& key, const ConfigSource& source,
+                       const ServerConfig& config) {
+  for (size_t i = 0; i < config.listen.size(); ++i) {
+    if (!Collide(address, config.listen[i])) continue;
+    return source.Error(key,
+                        address == config.listen[i]
+                            ? "the same address twice"
+                            : absl::StrCat("listen[", i, "], ", FormatAddress(config.listen[i]),
+                                           ", takes this address already"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadListen(const ConfigFile& file, const ConfigSource& source, ServerConfig& config) {
   if (!source.Has("listen") && file.listen().empty()) {
     config.listen.push_back(*ParseAddress(kDefaultListen));
@@ -59,11 +72,7 @@ absl::Status ReadListen(const ConfigFile& file, const ConfigSource& source, Serv
     const std::string key = absl::StrCat("listen[", i, "]");
     const absl::StatusOr<Address> address = ReadAddress(file.listen(i), key, source);
     if (!address.ok()) return address.status();
-    const auto* tcp = std::get_if<TcpAddress>(&*address);
-    const bool any_port = tcp != nullptr && tcp->port == 0;
-    if (!any_port && std::count(config.listen.begin(), config.listen.end(), *address) > 0) {
-      return source.Error(key, "the same address twice");
-    }
+    if (absl::Status status = CheckFree(*address, key, source, config); !status.ok()) return status;
     if (!config.tls.has_value() && !config.allow_plaintext && !IsLocal(*address)) {
       return source.Error(key,
                           "plaintext on an address that is not loopback: tokens could be read on "
@@ -117,11 +126,11 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
     if (!file.metrics().has_listen()) return source.Error("metrics.listen", "is required");
     const auto address = ReadAddress(file.metrics().listen(), "metrics.listen", source);
     if (!address.ok()) return address.status();
-    const auto* tcp = std::get_if<TcpAddress>(&*address);
-    if (tcp == nullptr || tcp->host.find(':') != std::string::npos) {
-      // Debian builds the library that serves them without IPv6.
-      return source.Error("metrics.listen", "expected IPV4:PORT or localhost:PORT");
+    if (!std::holds_alternative<TcpAddress>(*address)) {
+      return source.Error("metrics.listen", "expected HOST:PORT or [IPV6]:PORT");
     }
+    absl::Status free = CheckFree(*address, "metrics.listen", source, config);
+    if (!free.ok()) return free;
     config.metrics_listen = *address;
   }
   if (file.has_audit()) {
