@@ -23,6 +23,7 @@ grpc::StatusCode CodeOf(Reason reason) {
     case Reason::kClientRejected:
     case Reason::kManagedByConfig:
     case Reason::kCredentialDisabled:
+    case Reason::kSecretRequired:
       return grpc::FAILED_PRECONDITION;
     case Reason::kRefreshInDoubt:
     case Reason::kProviderUnavailable:
@@ -91,6 +92,12 @@ ApiError OperatorRequired(std::string_view credential) {
           .credential = std::string(credential)};
 }
 
+ApiError ReadOnlyOperator(std::string_view credential) {
+  ApiError error = OperatorRequired(credential);
+  error.message = "this operator may only read";
+  return error;
+}
+
 ApiError CredentialRequired() {
   return {.code = grpc::INVALID_ARGUMENT,
           .reason = "CREDENTIAL_REQUIRED",
@@ -113,7 +120,7 @@ std::span<const std::string_view> AllOutcomes() {
     auto* all =
         new std::vector<std::string_view>{"CALLER_UNKNOWN", "CREDENTIAL_NOT_PERMITTED",
                                           "OPERATOR_REQUIRED", "CREDENTIAL_REQUIRED", "CANCELLED"};
-    for (int i = 0; i <= static_cast<int>(Reason::kCredentialDisabled); ++i) {
+    for (int i = 0; i <= static_cast<int>(Reason::kSecretRequired); ++i) {
       all->push_back(ReasonName(static_cast<Reason>(i)));
     }
     return all;

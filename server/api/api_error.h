@@ -34,6 +34,8 @@ ApiError CallerUnknown();
 // Also for what does not exist, to callers who may not know: both look the same.
 ApiError CredentialNotPermitted(std::string_view credential);
 ApiError OperatorRequired(std::string_view credential);
+// It is one who may only read.
+ApiError ReadOnlyOperator(std::string_view credential);
 ApiError CredentialRequired();
 ApiError ShuttingDown();
 // This caller's own rate.

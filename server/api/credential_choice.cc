@@ -24,7 +24,7 @@ std::variant<std::string, ApiError> ChooseCredential(std::string_view requested,
   if (rights.MayUse(kDefault) && cache.Contains(kDefault)) return std::string(kDefault);
   if (!rights.all_credentials) {
     if (std::optional<std::string> only = rights.OnlyCredential(); only.has_value()) return *only;
-    return rights.credentials.empty() ? CredentialNotPermitted("") : CredentialRequired();
+    return rights.UsesNothing() ? CredentialNotPermitted("") : CredentialRequired();
   }
   const std::vector<std::string> names = cache.Names(2);
   if (names.size() == 1) return names.front();

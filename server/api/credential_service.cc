@@ -7,10 +7,13 @@
 #include "server/api/caller.h"
 #include "server/api/credential_messages.h"
 #include "server/api/operator_call.h"
+#include "server/api/permission.h"
+#include "server/api/permitted_page.h"
 
 namespace token_service::api {
 namespace {
 
+using authz::Operating;
 using broker::CredentialStatus;
 using broker::MakeRefusal;
 using broker::Reason;
@@ -86,17 +89,31 @@ class RefreshCall final : public ServerUnaryReactor, public broker::TokenIssuer:
 }  // namespace
 
 std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* context,
+                                                       Operating what,
                                                        const std::string& credential) const {
   if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
   const Caller caller(*context, listener_);
   if (!caller.identity().has_value()) return CallerUnknown();
   const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
-  if (rights == nullptr || !rights->is_operator) return OperatorRequired(credential);
+  if (rights == nullptr || rights->operating == Operating::kNothing) {
+    return OperatorRequired(credential);
+  }
   if (rights->limiter != nullptr) {
     const auto wait = rights->limiter->Take(*caller.identity(), parts_.clock.Now());
     if (wait.has_value()) return CalledTooOften(*wait, credential);
   }
+  if (rights->operating < what) return ReadOnlyOperator(credential);
   return std::nullopt;
+}
+
+std::optional<ApiError> CredentialServiceImpl::ForbidsOf(CallbackServerContext* context,
+                                                         Operating what,
+                                                         const std::string& credential) const {
+  if (auto error = Forbids(context, what, credential); error.has_value()) return error;
+  if (PermissionOf(parts_.policy, Caller(*context, listener_), credential).may_use) {
+    return std::nullopt;
+  }
+  return CredentialNotPermitted(credential);
 }
 
 ServerUnaryReactor* CredentialServiceImpl::CreateCredential(
@@ -104,7 +121,9 @@ ServerUnaryReactor* CredentialServiceImpl::CreateCredential(
     Credential* response) {
   const std::string& name = request->credential().name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kCreateCredential, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   parts_.registry.Create(FromProto(request->credential()),
                          FinishWith(reactor, call, name, response));
@@ -116,7 +135,9 @@ ServerUnaryReactor* CredentialServiceImpl::GetCredential(
     Credential* response) {
   const std::string& name = request->name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kGetCredential, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kReading, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   if (const auto wrong = broker::CheckName(name)) {
     return FinishNow(context, call.End(FromRefusal(*wrong, "")));
   }
@@ -127,7 +148,9 @@ ServerUnaryReactor* CredentialServiceImpl::ListCredentials(
     CallbackServerContext* context, const token::v1::ListCredentialsRequest* request,
     token::v1::ListCredentialsResponse* response) {
   const OperatorCall call(parts_.observer, listener_, *context, Method::kListCredentials, "");
-  if (const auto error = Forbids(context, "")) return FinishNow(context, call.End(*error));
+  if (const auto error = Forbids(context, Operating::kReading, "")) {
+    return FinishNow(context, call.End(*error));
+  }
   if (request->page_size() < 0) {
     return FinishNow(context, call.End(InvalidField("page_size", "must not be negative")));
   }
@@ -140,7 +163,12 @@ ServerUnaryReactor* CredentialServiceImpl::ListCredentials(
                                ? kDefaultPage
                                : std::min(static_cast<size_t>(request->page_size()), kMaxPage);
   // One more than asked for tells whether there is another page.
-  const std::vector<CredentialStatus> found = parts_.registry.List(*after, page_size + 1);
+  const Caller caller(*context, listener_);
+  const auto policy = parts_.policy.Share().policy;
+  const authz::Rights* const rights = policy->RightsOf(caller.identity().value_or(""));
+  const std::vector<CredentialStatus> found =
+      rights == nullptr ? std::vector<CredentialStatus>()
+                        : PermittedPage(parts_.registry, *rights, *after, page_size + 1);
   for (const CredentialStatus& status : found) {
     if (static_cast<size_t>(response->credentials_size()) == page_size) {
       response->set_next_page_token(ToPageToken(response->credentials().rbegin()->name()));
@@ -156,7 +184,9 @@ ServerUnaryReactor* CredentialServiceImpl::UpdateCredential(
     Credential* response) {
   const std::string& name = request->credential().name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kUpdateCredential, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   auto change = FromProto(*request);
   if (auto* error = std::get_if<ApiError>(&change)) {
     return FinishNow(context, call.End(*error));
@@ -172,7 +202,9 @@ ServerUnaryReactor* CredentialServiceImpl::ReplaceRefreshToken(
     Credential* response) {
   const std::string& name = request->name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kReplaceRefreshToken, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   parts_.registry.ReplaceRefreshToken(name, Secret(std::string_view(request->refresh_token())),
                                       FinishWith(reactor, call, name, response));
@@ -184,7 +216,9 @@ ServerUnaryReactor* CredentialServiceImpl::RefreshCredential(
     Credential* response) {
   const std::string& name = request->name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kRefreshCredential, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   if (const auto wrong = broker::CheckName(name)) {
     return FinishNow(context, call.End(FromRefusal(*wrong, "")));
   }
@@ -198,7 +232,9 @@ ServerUnaryReactor* CredentialServiceImpl::DeleteCredential(
     google::protobuf::Empty* /*response*/) {
   const std::string& name = request->name();
   const OperatorCall call(parts_.observer, listener_, *context, Method::kDeleteCredential, name);
-  if (const auto error = Forbids(context, name)) return FinishNow(context, call.End(*error));
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   parts_.registry.Delete(name, [reactor, call, name](const std::optional<Refusal>& refusal) {
     reactor->Finish(

@@ -58,9 +58,12 @@ class CredentialServiceImpl final : public token::v1::CredentialService::Callbac
                                              google::protobuf::Empty* response) override;
 
  private:
-  // Why this caller may not do that to this credential; nullopt: it may.
-  std::optional<ApiError> Forbids(grpc::CallbackServerContext* context,
+  // Why this caller may not operate that much, on whatever credential; nullopt: it may.
+  std::optional<ApiError> Forbids(grpc::CallbackServerContext* context, authz::Operating what,
                                   const std::string& credential) const;
+  // The same, on this credential, which there may or may not be.
+  std::optional<ApiError> ForbidsOf(grpc::CallbackServerContext* context, authz::Operating what,
+                                    const std::string& credential) const;
 
   const ListenerInfo listener_;
   const CredentialServiceParts parts_;

@@ -12,8 +12,8 @@ namespace token_service::api {
 // call that has waited.
 struct Permission {
   bool may_use = false;
-  // Whether it may learn that a credential does not exist.
-  bool may_know_all = false;
+  // Whether it may learn that there is no such credential.
+  bool may_know = false;
 };
 
 // Nothing for a caller without an identity.

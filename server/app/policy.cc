@@ -29,7 +29,8 @@ absl::StatusOr<authz::AccessPolicy> PolicyOf(const ServerConfig& config) {
   std::vector<authz::AccessPolicy::Entry> entries;
   for (const Caller& caller : *config.callers) {
     authz::Rights rights{.all_credentials = caller.all_credentials,
-                         .is_operator = caller.is_operator};
+                         .operating = caller.operating,
+                         .prefixes = caller.credential_prefixes};
     rights.limiter = Limiter(limits, caller.rate, caller.burst, !caller.identity.ends_with("/*"));
     rights.credentials.insert(caller.credentials.begin(), caller.credentials.end());
     entries.push_back({.identity = caller.identity, .rights = std::move(rights)});

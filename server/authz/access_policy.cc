@@ -1,5 +1,6 @@
 #include "server/authz/access_policy.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -10,19 +11,38 @@
 namespace token_service::authz {
 
 bool Rights::MayUse(std::string_view credential) const {
-  return all_credentials || credentials.contains(AbslView(credential));
+  if (all_credentials || credentials.contains(AbslView(credential))) return true;
+  return std::any_of(prefixes.begin(), prefixes.end(), [credential](const std::string& prefix) {
+    return credential.starts_with(prefix);
+  });
+}
+
+bool Rights::UsesNothing() const {
+  return !all_credentials && credentials.empty() && prefixes.empty();
 }
 
 std::optional<std::string> Rights::OnlyCredential() const {
-  if (all_credentials || credentials.size() != 1) return std::nullopt;
+  if (all_credentials || !prefixes.empty() || credentials.size() != 1) return std::nullopt;
   return *credentials.begin();
 }
 
+bool Rights::MayKnowOf(std::string_view credential) const {
+  return all_credentials || (operating != Operating::kNothing && MayUse(credential));
+}
+
 absl::Status CheckEntryIdentity(std::string_view identity) {
-  if (identity.ends_with("/*")) identity.remove_suffix(1);
+  const bool below = identity.ends_with("/*");
+  if (below) identity.remove_suffix(1);
   if (identity.empty() || identity == "/" || identity.find('*') != std::string_view::npos) {
     return absl::InvalidArgumentError(
         "an identity is a name, or a path that ends in \"/*\"; \"*\" means nothing elsewhere");
+  }
+  if (below && identity.ends_with('/')) identity.remove_suffix(1);
+  if (!IsKnownForm(identity, below)) {
+    return absl::InvalidArgumentError(
+        "no caller can have this identity: expected spiffe://DOMAIN/PATH, a DNS name, a common "
+        "name "
+        "(without \":\"), \"anonymous\", unix:PATH or unix:PATH?uid=N");
   }
   return absl::OkStatus();
 }
@@ -31,7 +51,7 @@ AccessPolicy AccessPolicy::AllowWithoutTls(std::shared_ptr<CallLimiter> limiter)
   AccessPolicy policy;
   policy.without_tls_ = Rights{.all_credentials = true,
                                .credentials = {},
-                               .is_operator = true,
+                               .operating = Operating::kChanging,
                                .limiter = std::move(limiter)};
   return policy;
 }

@@ -14,22 +14,28 @@
 
 namespace token_service::authz {
 
+// What a caller may do to the credentials that it may use, besides taking their tokens.
+enum class Operating { kNothing, kReading, kChanging };
+
 // What one caller may do.
 struct Rights {
   bool all_credentials = false;
   absl::flat_hash_set<std::string> credentials;
-  bool is_operator = false;
-  std::shared_ptr<CallLimiter> limiter;  // Null: it may call as often as it likes.
+  Operating operating = Operating::kNothing;
+  std::shared_ptr<CallLimiter> limiter;    // Null: it may call as often as it likes.
+  std::vector<std::string> prefixes = {};  // Every credential whose name begins with one of these.
 
   bool MayUse(std::string_view credential) const;
+  // It may use no credential whatever.
+  bool UsesNothing() const;
   // The one credential it may use, if there is exactly one by name.
   std::optional<std::string> OnlyCredential() const;
-  // Whether it may learn that a credential does not exist.
-  bool MayKnowAll() const { return all_credentials || is_operator; }
+  // Whether it may learn that this credential does not exist.
+  bool MayKnowOf(std::string_view credential) const;
 };
 
-// What an entry may name: an identity, or a path that ends in `/*`; no `*` elsewhere.
-// INVALID_ARGUMENT says what is wrong, without the text.
+// What an entry may name: an identity of a form that callers have, or a path that ends in `/*`; no
+// `*` elsewhere. INVALID_ARGUMENT says what is wrong, without the text.
 absl::Status CheckEntryIdentity(std::string_view identity);
 
 // Who may use what. Immutable; any thread.

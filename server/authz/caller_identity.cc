@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "server/base/absl_view.h"
 
 namespace token_service::authz {
@@ -80,6 +81,40 @@ std::optional<std::string_view> IdentityOf(const CertificateNames& names) {
 
 bool IsWithoutTls(std::string_view identity) {
   return identity == kAnonymous || identity.starts_with(kUnixPrefix);
+}
+
+std::optional<SocketIdentity> ParseSocketIdentity(std::string_view identity) {
+  if (!identity.starts_with(kUnixPrefix)) return std::nullopt;
+  SocketIdentity parsed{.path = identity.substr(kUnixPrefix.size()), .uid = std::nullopt};
+  const size_t suffix = parsed.path.rfind(kUidSuffix);
+  if (suffix != std::string_view::npos) {
+    const std::string_view digits = parsed.path.substr(suffix + kUidSuffix.size());
+    uint32_t uid = 0;
+    // As the kernel's number is written: no sign, no zero in front. The greatest means nobody.
+    const bool plain = !digits.empty() && digits.size() <= 10 &&
+                       digits.find_first_not_of("0123456789") == std::string_view::npos &&
+                       (digits.size() == 1 || digits.front() != '0');
+    if (!plain || !absl::SimpleAtoi(AbslView(digits), &uid) || uid == UINT32_MAX) {
+      return std::nullopt;
+    }
+    parsed.uid = uid;
+    parsed.path = parsed.path.substr(0, suffix);
+  }
+  if (parsed.path.empty()) return std::nullopt;
+  return parsed;
+}
+
+bool IsKnownForm(std::string_view identity, bool below) {
+  if (identity == kAnonymous) return !below;
+  if (identity.starts_with(kUnixPrefix)) {
+    const std::optional<SocketIdentity> socket = ParseSocketIdentity(identity);
+    return socket.has_value() && !(below && socket->uid.has_value());
+  }
+  if (identity.starts_with(kSpiffe)) {
+    // A trust domain by itself is nobody, and above everybody in it.
+    return IsSpiffeId(identity) || (below && IsTrustDomain(identity.substr(kSpiffe.size())));
+  }
+  return IsCommonName(identity) || (!below && IsDnsName(identity));
 }
 
 }  // namespace token_service::authz

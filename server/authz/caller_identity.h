@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -33,5 +34,19 @@ std::optional<std::string_view> IdentityOf(const CertificateNames& names);
 inline constexpr std::string_view kAnonymous = "anonymous";
 inline constexpr std::string_view kUnixPrefix = "unix:";
 bool IsWithoutTls(std::string_view identity);
+
+// On a socket, with the user that the peer's process runs as: this and a number.
+inline constexpr std::string_view kUidSuffix = "?uid=";
+
+// An identity of a unix socket, taken apart. Views of what was parsed.
+struct SocketIdentity {
+  std::string_view path;
+  std::optional<uint32_t> uid;  // Nullopt: whoever can connect.
+};
+// Nullopt: it is none, or its uid is no number that a user can have.
+std::optional<SocketIdentity> ParseSocketIdentity(std::string_view identity);
+
+// Whether a caller can have this identity, or, `below`, one that goes on with `/` and more.
+bool IsKnownForm(std::string_view identity, bool below);
 
 }  // namespace token_service::authz

@@ -30,6 +30,7 @@ constexpr std::array kNames = {
     Named{Reason::kCredentialExists, "CREDENTIAL_EXISTS"},
     Named{Reason::kManagedByConfig, "MANAGED_BY_CONFIG"},
     Named{Reason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
+    Named{Reason::kSecretRequired, "SECRET_REQUIRED"},
 };
 
 std::string_view Words(Reason reason) {
@@ -67,6 +68,8 @@ std::string_view Words(Reason reason) {
       return "the configuration declares this credential; change it there";
     case Reason::kCredentialDisabled:
       return "the credential is disabled";
+    case Reason::kSecretRequired:
+      return "a change of where a secret goes has to bring the secret";
   }
   return "unknown";
 }
@@ -89,6 +92,13 @@ std::optional<Reason> ReasonFromName(std::string_view name) {
 
 Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after) {
   return {.reason = reason, .message = std::string(Words(reason)), .retry_after = retry_after};
+}
+
+Refusal SecretRequired(std::string_view field, std::string_view why) {
+  return {.reason = Reason::kSecretRequired,
+          .message = absl::StrCat(AbslView(why), " changes where a secret goes: bring ",
+                                  AbslView(field), " along"),
+          .field = std::string(field)};
 }
 
 Refusal InvalidField(std::string_view field, std::string_view what) {

@@ -26,6 +26,7 @@ enum class Reason {
   kCredentialExists,
   kManagedByConfig,
   kCredentialDisabled,  // Taken out of the configuration, or its sealed record does not open.
+  kSecretRequired,      // A change of where a secret goes has to bring the secret.
 };
 
 // "PROVIDER_UNAVAILABLE" and so on.
@@ -45,6 +46,9 @@ struct Refusal {
 
 // A refusal with the standard words for `reason`.
 Refusal MakeRefusal(Reason reason, std::optional<absl::Duration> retry_after = std::nullopt);
+
+// kSecretRequired: `field` is the secret.
+Refusal SecretRequired(std::string_view field, std::string_view why);
 
 // kInvalidRequest. `what` quotes nothing of the value.
 Refusal InvalidField(std::string_view field, std::string_view what);

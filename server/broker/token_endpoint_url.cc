@@ -6,6 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/absl_view.h"
 #include "server/base/ip_host.h"
 
 namespace token_service::broker {
@@ -66,6 +68,30 @@ absl::Status CheckTokenEndpoint(std::string_view url) {
     return invalid("expected https (http is for a loopback host only)");
   }
   return absl::OkStatus();
+}
+
+std::string OriginOf(std::string_view url) {
+  const size_t scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) return std::string(url);  // None, stored by hand.
+  const size_t host_at = scheme_end + 3;
+  const std::string_view authority =
+      url.substr(host_at, std::min(url.find_first_of("/?", host_at), url.size()) - host_at);
+  const size_t colon = authority.rfind(':');
+  const bool has_port =
+      colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+  const bool https = absl::StartsWithIgnoreCase(AbslView(url), "https:");
+  int port = https ? 443 : 80;
+  if (has_port) (void)absl::SimpleAtoi(AbslView(authority.substr(colon + 1)), &port);
+  const std::string host =
+      absl::AsciiStrToLower(AbslView(authority.substr(0, has_port ? colon : authority.size())));
+  return absl::StrCat(https ? "https://" : "http://", host, ":", port);
+}
+
+absl::Status CheckOrigin(std::string_view text) {
+  if (absl::Status url = CheckTokenEndpoint(text); !url.ok()) return url;
+  const size_t host_at = text.find("://") + 3;
+  if (text.find_first_of("/?", host_at) == std::string_view::npos) return absl::OkStatus();
+  return absl::InvalidArgumentError("an origin ends after the host or the port: no path");
 }
 
 }  // namespace token_service::broker

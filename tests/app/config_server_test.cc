@@ -65,9 +65,9 @@ audit: {file: audit.log}
   ASSERT_EQ(config.callers->size(), 2U);
   EXPECT_EQ((*config.callers)[0].identity, "spiffe://example.org/billing");
   EXPECT_THAT((*config.callers)[0].credentials, ElementsAre("support-inbox"));
-  EXPECT_FALSE((*config.callers)[0].is_operator);
+  EXPECT_EQ((*config.callers)[0].operating, authz::Operating::kNothing);
   EXPECT_FALSE((*config.callers)[0].all_credentials);
-  EXPECT_TRUE((*config.callers)[1].is_operator);
+  EXPECT_EQ((*config.callers)[1].operating, authz::Operating::kChanging);
   EXPECT_TRUE((*config.callers)[1].all_credentials);
   EXPECT_EQ(config.limits.refresh_workers, 4);
   EXPECT_EQ(config.limits.refreshes_per_endpoint, 6);
@@ -120,6 +120,48 @@ TEST(ServerConfigTest, WarnsOfCallersWhoCannotShowWhoTheyAre) {
               ElementsAre("/etc/x.yaml:2: tls: no client_ca_file, so that callers over TLS show no "
                           "certificate and may do nothing"));
   EXPECT_THAT(Parse(tls + ", client_ca_file: a}\ncallers: []").warnings, IsEmpty());
+}
+
+TEST(ServerConfigTest, ACallerOfManyCredentialsNamesTheirBeginning) {
+  const ServerConfig config = Parse(
+      "data_dir: d\ncallers: [{identity: a, operator: read_only, credentials: [tenant-a-*]}]");
+  EXPECT_THAT((*config.callers)[0].credential_prefixes, ElementsAre("tenant-a-"));
+  EXPECT_THAT((*config.callers)[0].credentials, IsEmpty());
+  EXPECT_EQ((*config.callers)[0].operating, authz::Operating::kReading);
+  EXPECT_THAT(config.warnings, IsEmpty());
+}
+
+TEST(ServerConfigTest, WarnsOfAnOperatorOfNothing) {
+  EXPECT_THAT(
+      Parse("data_dir: d\ncallers: [{identity: a, operator: true}]").warnings,
+      ElementsAre("/etc/x.yaml:2: callers[0].operator: an operator manages the credentials "
+                  "that it may use, and this one names none; credentials: [\"*\"] names all"));
+}
+
+TEST(ServerConfigTest, WarnsOfACallerOnNoSocketOfOurs) {
+  for (const char* identity : {"unix:/run/b", "unix:/run/b?uid=0", "unix:/srv/*"}) {
+    const std::string text =
+        std::string("data_dir: d\nlisten: ['unix:/run/a']\ncallers: [{identity: '") + identity +
+        "'}]";
+    EXPECT_THAT(Parse(text).warnings,
+                ElementsAre("/etc/x.yaml:3: callers[0].identity: no such socket is in listen, and "
+                            "nobody is called \"" +
+                            std::string(identity) + "\""));
+  }
+}
+
+TEST(ServerConfigTest, TheIdentityOfASocketIsItsPathAsItIsOpened) {
+  const std::string listen = "data_dir: d\nlisten: ['unix:s', 'unix:/run/x']\ncallers: ";
+  const auto identity = [&](const std::string& text) {
+    return (*Parse(listen + "[{identity: '" + text + "'}]").callers)[0].identity;
+  };
+  EXPECT_EQ(identity("unix:/etc/s"), "unix:/etc/s");
+  EXPECT_EQ(identity("unix:s"), "unix:/etc/s");
+  EXPECT_EQ(identity("unix:s?uid=0"), "unix:/etc/s?uid=0");
+  EXPECT_EQ(identity("unix:///run/x?uid=4294967294"), "unix:/run/x?uid=4294967294");
+  EXPECT_EQ(identity("unix:/run/*"), "unix:/run/*");
+  EXPECT_EQ(ErrorOf(listen + "[{identity: 'unix:s'}, {identity: 'unix:/etc/s'}]"),
+            "/etc/x.yaml:3: callers[1].identity: \"unix:/etc/s\" given twice");
 }
 
 TEST(ServerConfigTest, TheModeOfUnixSocketsIsOctal) {
@@ -221,7 +263,16 @@ TEST(ServerConfigTest, BadFilesGetOneLine) {
       {"data_dir: d\ncallers:\n  - identity: a\n  - identity: b\n  - identity: a\n",
        "5: callers[2].identity: \"a\" given twice"},
       {"data_dir: d\ncallers: [{identity: a, credentials: [No]}]",
-       "2: callers[0].credentials[0]: expected a credential's name or \"*\", got \"No\""},
+       "2: callers[0].credentials[0]: expected a credential's name, PREFIX-* or \"*\", got "
+       "\"No\""},
+      {"data_dir: d\ncallers: [{identity: a, credentials: ['*-b']}]",
+       "2: callers[0].credentials[0]: expected a credential's name, PREFIX-* or \"*\", got "
+       "\"*-b\""},
+      {"data_dir: d\ncallers: [{identity: a, operator: maybe}]",
+       "2: callers[0].operator: expected true, false or read_only, got \"maybe\""},
+      {"data_dir: d\ncallers: [{identity: 'uid:2001'}]",
+       "2: callers[0].identity: no caller can have this identity: expected spiffe://DOMAIN/PATH, a "
+       "DNS name, a common name (without \":\"), \"anonymous\", unix:PATH or unix:PATH?uid=N"},
   };
   for (const auto& c : cases) EXPECT_EQ(ErrorOf(c.text), at + c.error) << c.text;
 }

@@ -59,5 +59,40 @@ TEST(TokenEndpointTest, SaysWhatIsWrongWithoutTheUrl) {
   }
 }
 
+TEST(TokenEndpointTest, TwoUrlsOfOnePlaceHaveOneOrigin) {
+  const struct {
+    const char* url;
+    const char* origin;
+  } cases[] = {
+      {"https://example.org", "https://example.org:443"},
+      {"HTTPS://Example.ORG/a/b?c", "https://example.org:443"},
+      {"https://example.org:443/token", "https://example.org:443"},
+      {"https://example.org:0443/token", "https://example.org:443"},
+      {"https://example.org?a=b", "https://example.org:443"},
+      {"https://example.org/path:8443", "https://example.org:443"},
+      {"https://example.org:8443", "https://example.org:8443"},
+      {"https://example.org./token", "https://example.org.:443"},
+      {"http://127.0.0.1/token", "http://127.0.0.1:80"},
+      {"http://[::1]/token", "http://[::1]:80"},
+      {"https://[2001:DB8::1]:8443/token", "https://[2001:db8::1]:8443"},
+      {"https://xn--exmple-cua.org/token", "https://xn--exmple-cua.org:443"},
+  };
+  for (const auto& c : cases) {
+    ASSERT_TRUE(CheckTokenEndpoint(c.url).ok()) << c.url;
+    EXPECT_EQ(OriginOf(c.url), c.origin);
+  }
+}
+
+TEST(TokenEndpointTest, AnOriginHasNoPath) {
+  for (const char* origin :
+       {"https://example.org", "https://example.org:8443", "http://[::1]:80"}) {
+    EXPECT_EQ(CheckOrigin(origin), absl::OkStatus()) << origin;
+  }
+  for (const char* other : {"https://example.org/", "https://example.org?x", "http://example.org",
+                            "https://*.example.org", "*", "example.org", ""}) {
+    EXPECT_FALSE(CheckOrigin(other).ok()) << other;
+  }
+}
+
 }  // namespace
 }  // namespace token_service::broker

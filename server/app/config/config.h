@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/app/config/address.h"
+#include "server/authz/access_policy.h"
 #include "server/broker/credential.h"
 #include "server/telemetry/log.h"
 #include "server/tls/server_certificate.h"
@@ -54,7 +55,8 @@ struct Caller {
   std::string identity;
   bool all_credentials = false;  // `"*"` among the credentials.
   std::vector<std::string> credentials;
-  bool is_operator = false;
+  std::vector<std::string> credential_prefixes;  // Without the `*`.
+  authz::Operating operating = authz::Operating::kNothing;
   std::optional<int> rate;  // Calls a second. 0: any; absent: limits.caller_rate.
   std::optional<int> burst;
 };
@@ -98,6 +100,7 @@ struct ServerConfig {
   std::string sealing_key_file;  // Empty: a key of the server's own, in data_dir.
   CredentialDefaults defaults;
   std::vector<DeclaredCredential> credentials;
+  std::vector<std::string> token_endpoints;    // Of credentials made by RPC: see broker::OriginOf.
   std::optional<std::vector<Caller>> callers;  // Absent is not empty: see the design of identities.
   Limits limits;
   LogSettings log;

@@ -13,6 +13,7 @@
 #include "server/app/config/spelling.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
+#include "server/broker/token_endpoint_url.h"
 
 namespace token_service::app {
 namespace {
@@ -127,6 +128,30 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
   return declared;
 }
 
+// Where credentials made by RPC may send secrets: where the configuration says, or, when it does
+// not say, where it sends its own.
+absl::Status ReadTokenEndpoints(const token::config::ConfigFile& file, const ConfigSource& source,
+                                ServerConfig& config) {
+  std::set<std::string> origins;
+  for (int i = 0; i < file.token_endpoints_size(); ++i) {
+    const std::string& origin = file.token_endpoints(i);
+    if (const absl::Status valid = broker::CheckOrigin(origin); !valid.ok()) {
+      return source.Error(absl::StrCat("token_endpoints[", i, "]"), std::string(valid.message()));
+    }
+    origins.insert(broker::OriginOf(origin));
+  }
+  if (!source.Has("token_endpoints")) {
+    if (!config.defaults.token_endpoint.empty()) {
+      origins.insert(broker::OriginOf(config.defaults.token_endpoint));
+    }
+    for (const DeclaredCredential& declared : config.credentials) {
+      origins.insert(broker::OriginOf(declared.settings.token_endpoint));
+    }
+  }
+  config.token_endpoints.assign(origins.begin(), origins.end());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ReadCredentials(const token::config::ConfigFile& file, const ConfigSource& source,
@@ -167,7 +192,7 @@ absl::Status ReadCredentials(const token::config::ConfigFile& file, const Config
     }
     config.credentials.push_back(*std::move(declared));
   }
-  return absl::OkStatus();
+  return ReadTokenEndpoints(file, source, config);
 }
 
 }  // namespace token_service::app
