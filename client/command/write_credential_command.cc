@@ -21,13 +21,11 @@ CLI::App* WriteCredentialCommand::AddTo(CLI::App& app) {
   }
   AddName(*command_);
   if (action_ != Action::kReplaceRefreshToken) AddProfileFlags(*command_);
-  if (action_ != Action::kUpdate) {
-    command_
-        ->add_option("--refresh_token_file", refresh_token_file_,
-                     "file that holds the refresh token; -: standard input")
-        ->required()
-        ->type_name("FILE");
-  }
+  command_
+      ->add_option("--refresh_token_file", refresh_token_file_,
+                   "file that holds the refresh token; -: standard input")
+      ->required(action_ != Action::kUpdate)
+      ->type_name("FILE");
   AddFormatFlag(*command_);
   return command_;
 }
@@ -56,11 +54,11 @@ void WriteCredentialCommand::AddProfileFlags(CLI::App& app) {
 token::v1::UpdateCredentialRequest WriteCredentialCommand::UpdateRequest() const {
   token::v1::UpdateCredentialRequest request;
   *request.mutable_credential() = credential_;
-  for (const char* path :
-       {"purpose", "client_id", "token_endpoint", "scope", "client_auth", "client_secret"}) {
-    const bool secret = std::string_view(path) == "client_secret";
-    const std::string flag = std::string("--") + path + (secret ? "_file" : "");
-    if (command_->count(flag) > 0) request.mutable_update_mask()->add_paths(path);
+  for (const std::string_view path : {"purpose", "client_id", "token_endpoint", "scope",
+                                      "client_auth", "client_secret", "refresh_token"}) {
+    const bool secret = path == "client_secret" || path == "refresh_token";
+    const std::string flag = "--" + std::string(path) + (secret ? "_file" : "");
+    if (command_->count(flag) > 0) request.mutable_update_mask()->add_paths(std::string(path));
   }
   return request;
 }
@@ -75,6 +73,13 @@ int WriteCredentialCommand::RunWith(Session& session) {
     if (!secret.ok()) return WrongUsage("--client_secret_file", secret.status().message(), session);
     credential_.set_client_secret(*std::move(secret));
   }
+  if (!refresh_token_file_.empty()) {
+    auto refresh_token = ReadSecret(refresh_token_file_);
+    if (!refresh_token.ok()) {
+      return WrongUsage("--refresh_token_file", refresh_token.status().message(), session);
+    }
+    credential_.set_refresh_token(*std::move(refresh_token));
+  }
   if (action_ == Action::kUpdate) {
     const auto request = UpdateRequest();
     // An empty mask would mean all that is set, which is nothing.
@@ -83,19 +88,14 @@ int WriteCredentialCommand::RunWith(Session& session) {
     }
     return Print(session.client.Update(request), session);
   }
-  auto refresh_token = ReadSecret(refresh_token_file_);
-  if (!refresh_token.ok()) {
-    return WrongUsage("--refresh_token_file", refresh_token.status().message(), session);
-  }
   if (action_ == Action::kReplaceRefreshToken) {
     token::v1::ReplaceRefreshTokenRequest request;
     request.set_name(name_);
-    request.set_refresh_token(*std::move(refresh_token));
+    request.set_refresh_token(credential_.refresh_token());
     return Print(session.client.ReplaceRefreshToken(request), session);
   }
   token::v1::CreateCredentialRequest request;
   *request.mutable_credential() = credential_;
-  request.mutable_credential()->set_refresh_token(*std::move(refresh_token));
   return Print(session.client.Create(request), session);
 }
 

@@ -31,8 +31,8 @@ token::v1::CredentialState ToProto(broker::CredentialState state) {
   return token::v1::CREDENTIAL_STATE_UNSPECIFIED;
 }
 
-constexpr std::string_view kPaths[] = {"purpose", "client_id",   "token_endpoint",
-                                       "scope",   "client_auth", "client_secret"};
+constexpr std::string_view kPaths[] = {"purpose",     "client_id",     "token_endpoint", "scope",
+                                       "client_auth", "client_secret", "refresh_token"};
 
 // False: no such path.
 bool Take(std::string_view path, const Credential& from, broker::ProfileChange& change) {
@@ -48,6 +48,8 @@ bool Take(std::string_view path, const Credential& from, broker::ProfileChange& 
     change.client_auth = from.client_auth();
   } else if (path == "client_secret") {
     change.client_secret = Secret(std::string_view(from.client_secret()));
+  } else if (path == "refresh_token") {
+    change.refresh_token = Secret(std::string_view(from.refresh_token()));
   } else {
     return false;
   }
@@ -103,8 +105,8 @@ std::variant<broker::ProfileChange, ApiError> FromProto(
   for (const std::string& path : request.update_mask().paths()) {
     if (!Take(path, request.credential(), change)) {
       return InvalidField("update_mask",
-                          "may name purpose, client_id, token_endpoint, scope, client_auth and "
-                          "client_secret");
+                          "may name purpose, client_id, token_endpoint, scope, client_auth, "
+                          "client_secret and refresh_token");
     }
   }
   if (request.update_mask().paths().empty()) {

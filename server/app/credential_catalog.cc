@@ -143,8 +143,10 @@ absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::ReadFiles(
   ProofReader proofs(config);
   absl::StatusOr<Secret> default_key = proofs.DefaultKey();
   if (!default_key.ok()) return default_key.status();
-  Declarations read{
-      .defaults = config.defaults, .default_key = *std::move(default_key), .credentials = {}};
+  Declarations read{.defaults = config.defaults,
+                    .default_key = *std::move(default_key),
+                    .origins = {config.token_endpoints.begin(), config.token_endpoints.end()},
+                    .credentials = {}};
   for (const DeclaredCredential& declared : config.credentials) {
     const std::string& name = declared.settings.name;
     CredentialSettings settings = CopyOf(declared.settings);
@@ -273,6 +275,16 @@ absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
 
 // ---- SettingsSource
 
+namespace {
+
+// Whoever made the credential chose its endpoint, and its client_id; whoever wrote the
+// configuration chose the key, for one endpoint.
+bool KeySignsFor(const CredentialCatalog::Declarations& in_force, std::string_view endpoint) {
+  return !in_force.default_key.empty() && endpoint == in_force.defaults.token_endpoint;
+}
+
+}  // namespace
+
 std::shared_ptr<const CredentialCatalog::Declarations> CredentialCatalog::InForce() const {
   absl::MutexLock lock(&mutex_);
   return in_force_;
@@ -294,7 +306,9 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   if (!record.profile.client_secret.empty()) {
     settings.client_secrets.push_back(record.profile.client_secret.Copy());
   }
-  settings.client_key.pem = in_force->default_key.Copy();
+  if (KeySignsFor(*in_force, settings.token_endpoint)) {
+    settings.client_key.pem = in_force->default_key.Copy();
+  }
   return std::make_shared<const CredentialSettings>(std::move(settings));
 }
 
@@ -308,6 +322,12 @@ std::string CredentialCatalog::DefaultTokenEndpoint() const {
 
 std::string CredentialCatalog::DefaultScope() const { return InForce()->defaults.scope; }
 
-bool CredentialCatalog::HasDefaultClientKey() const { return !InForce()->default_key.empty(); }
+bool CredentialCatalog::PermitsOrigin(std::string_view origin) const {
+  return InForce()->origins.contains(origin);
+}
+
+bool CredentialCatalog::HasDefaultClientKey(std::string_view token_endpoint) const {
+  return KeySignsFor(*InForce(), token_endpoint);
+}
 
 }  // namespace token_service::app

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,8 @@ class CredentialCatalog final : public broker::SettingsSource {
   };
   struct Declarations {
     CredentialDefaults defaults;
-    Secret default_key;  // PEM; empty: none.
+    Secret default_key;                          // PEM; empty: none.
+    std::set<std::string, std::less<>> origins;  // Of credentials made by RPC: see OriginOf.
     std::map<std::string, Declared, std::less<>> credentials;
   };
   // Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one
@@ -63,7 +65,8 @@ class CredentialCatalog final : public broker::SettingsSource {
   bool Declares(std::string_view name) const override;
   std::string DefaultTokenEndpoint() const override;
   std::string DefaultScope() const override;
-  bool HasDefaultClientKey() const override;
+  bool PermitsOrigin(std::string_view origin) const override;
+  bool HasDefaultClientKey(std::string_view token_endpoint) const override;
 
  private:
   absl::Status CreateAll(const Declarations& next, std::vector<std::string>& created);

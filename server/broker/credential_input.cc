@@ -77,6 +77,29 @@ std::optional<Refusal> CheckRefreshToken(const Secret& refresh_token) {
   return CheckSecret("refresh_token", refresh_token);
 }
 
+std::optional<Refusal> CheckDestination(const CredentialProfile& before,
+                                        const CredentialProfile& after,
+                                        const ProfileChange& change) {
+  const std::optional<ClientAuth> auth = ClientAuthFromName(after.client_auth);
+  const bool signs = auth == ClientAuth::kPrivateKeyJwt ||
+                     ClientAuthFromName(before.client_auth) == ClientAuth::kPrivateKeyJwt;
+  std::string_view moves;
+  if (OriginOf(before.token_endpoint) != OriginOf(after.token_endpoint)) {
+    moves = "token_endpoint";
+  } else if (before.client_auth != after.client_auth) {
+    moves = "client_auth";
+  } else if (signs && before.client_id != after.client_id) {
+    moves = "client_id";
+  } else {
+    return std::nullopt;
+  }
+  if (!change.refresh_token.has_value()) return SecretRequired("refresh_token", moves);
+  if (auth.has_value() && TakesSecret(*auth) && !change.client_secret.has_value()) {
+    return SecretRequired("client_secret", moves);
+  }
+  return std::nullopt;
+}
+
 std::optional<Refusal> CheckProfile(const CredentialProfile& profile) {
   if (profile.purpose.size() > kMaxText || !IsOneLine(profile.purpose)) {
     return InvalidField("purpose", "must be one line of at most 1024 bytes");

@@ -25,6 +25,7 @@ struct ProfileChange {
   std::optional<std::string> scope;
   std::optional<std::string> client_auth;  // One that takes no client secret forgets it.
   std::optional<Secret> client_secret;
+  std::optional<Secret> refresh_token;  // No part of the profile: a new grant.
 
   void ApplyTo(CredentialProfile& profile) const;
 };
@@ -33,6 +34,12 @@ struct ProfileChange {
 std::optional<Refusal> CheckName(const std::string& name);
 // RFC 6749 appendix A: 1 to 16384 characters of VSCHAR.
 std::optional<Refusal> CheckRefreshToken(const Secret& refresh_token);
+// Whoever may change a credential has not seen its secrets, and must not get to see them: a change
+// of where one goes, or of whom it speaks for there, brings the secret with it. kSecretRequired,
+// with the field that is missing.
+std::optional<Refusal> CheckDestination(const CredentialProfile& before,
+                                        const CredentialProfile& after,
+                                        const ProfileChange& change);
 // Of private_key_jwt only the name: the key is the configuration's.
 std::optional<Refusal> CheckProfile(const CredentialProfile& profile);
 

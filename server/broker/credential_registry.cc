@@ -4,6 +4,7 @@
 
 #include "server/base/absl_view.h"
 #include "server/broker/client_auth.h"
+#include "server/broker/token_endpoint_url.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::broker {
@@ -49,6 +50,7 @@ void CredentialRegistry::Create(NewCredential wanted, Done done) {
   if (wanted.profile.scope.empty()) wanted.profile.scope = settings_.DefaultScope();
   std::optional<Refusal> refusal = CheckName(wanted.name);
   if (!refusal.has_value()) refusal = Check(wanted.profile);
+  if (!refusal.has_value()) refusal = CheckOriginOf(wanted.profile);
   if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.refresh_token);
   if (refusal.has_value()) return done(*std::move(refusal));
   executor_.Run([this, creation = Creation{std::move(wanted), std::move(done)}]() mutable {
@@ -59,11 +61,19 @@ void CredentialRegistry::Create(NewCredential wanted, Done done) {
 std::optional<Refusal> CredentialRegistry::Check(const CredentialProfile& profile) const {
   if (std::optional<Refusal> refusal = CheckProfile(profile); refusal.has_value()) return refusal;
   if (ClientAuthFromName(profile.client_auth) == ClientAuth::kPrivateKeyJwt &&
-      !settings_.HasDefaultClientKey()) {
-    return InvalidField("client_auth",
-                        "private_key_jwt needs client_key_file in the configuration's defaults");
+      !settings_.HasDefaultClientKey(profile.token_endpoint)) {
+    return InvalidField(
+        "client_auth",
+        "private_key_jwt needs client_key_file in the configuration's defaults, and "
+        "their token_endpoint");
   }
   return std::nullopt;
+}
+
+std::optional<Refusal> CredentialRegistry::CheckOriginOf(const CredentialProfile& profile) const {
+  if (settings_.PermitsOrigin(OriginOf(profile.token_endpoint))) return std::nullopt;
+  return InvalidField("token_endpoint",
+                      "its origin is none that the configuration permits (token_endpoints)");
 }
 
 void CredentialRegistry::FillIn(CredentialProfile& profile) const {
@@ -113,17 +123,36 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
   if (!record.ok()) return FromStore(record.status(), name);
   if (settings_.Declares(name)) return MakeRefusal(Reason::kManagedByConfig);
   if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
+  const CredentialProfile before = record->profile.Copy();
   change.ApplyTo(record->profile);
   FillIn(record->profile);
-  if (std::optional<Refusal> refusal = Check(record->profile); refusal.has_value()) {
-    return *std::move(refusal);
-  }
-  if (const absl::Status stored = store_.UpdateProfile(name, record->profile); !stored.ok()) {
-    return FromStore(stored, name);
-  }
+  if (auto refusal = CheckChange(before, record->profile, change)) return *std::move(refusal);
+  const absl::Status stored = change.refresh_token.has_value()
+                                  ? store_.Move(name, record->profile, *change.refresh_token)
+                                  : store_.UpdateProfile(name, record->profile);
+  if (!stored.ok()) return FromStore(stored, name);
   LogChange("credential updated", name);
   scheduler_.Update(settings_.SettingsOf(*record));
+  if (change.refresh_token.has_value()) {
+    LogChange("refresh token replaced", name);
+    scheduler_.OnGrantReplaced(name);
+  }
   return StatusOf(name);
+}
+
+std::optional<Refusal> CredentialRegistry::CheckChange(const CredentialProfile& before,
+                                                       const CredentialProfile& after,
+                                                       const ProfileChange& change) const {
+  std::optional<Refusal> refusal = Check(after);
+  // One that was there before the configuration said otherwise stays.
+  if (!refusal.has_value() && OriginOf(before.token_endpoint) != OriginOf(after.token_endpoint)) {
+    refusal = CheckOriginOf(after);
+  }
+  if (!refusal.has_value()) refusal = CheckDestination(before, after, change);
+  if (!refusal.has_value() && change.refresh_token.has_value()) {
+    refusal = CheckRefreshToken(*change.refresh_token);
+  }
+  return refusal;
 }
 
 void CredentialRegistry::ReplaceRefreshToken(std::string name, Secret refresh_token, Done done) {

@@ -77,6 +77,12 @@ class CredentialRegistry {
   Outcome StatusOf(const std::string& name) const;
   // What is wrong with it, by itself or in this configuration.
   std::optional<Refusal> Check(const CredentialProfile& profile) const;
+  // Whether secrets may be sent there.
+  std::optional<Refusal> CheckOriginOf(const CredentialProfile& profile) const;
+  // What is wrong with the change, or missing from it.
+  std::optional<Refusal> CheckChange(const CredentialProfile& before,
+                                     const CredentialProfile& after,
+                                     const ProfileChange& change) const;
   // What must not be left empty.
   void FillIn(CredentialProfile& profile) const;
 

@@ -128,6 +128,11 @@ class CredentialStore : public RotationStore {
   virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                            bool from_file) = 0;
 
+  // UpdateProfile and ReplaceRefreshToken (not from a file) at once: neither does the old refresh
+  // token ever stand beside the new profile, nor the new one beside the old.
+  virtual absl::Status Move(std::string_view name, const CredentialProfile& profile,
+                            const Secret& refresh_token) = 0;
+
   // Disables (kDisabled) or enables (kUsable) what is not dead otherwise.
   virtual absl::Status SetStanding(std::string_view name, Standing standing) = 0;
 

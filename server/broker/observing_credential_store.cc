@@ -70,6 +70,11 @@ absl::Status ObservingCredentialStore::ReplaceRefreshToken(std::string_view name
                  [&] { return inner_.ReplaceRefreshToken(name, refresh_token, from_file); });
 }
 
+absl::Status ObservingCredentialStore::Move(std::string_view name, const CredentialProfile& profile,
+                                            const Secret& refresh_token) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.Move(name, profile, refresh_token); });
+}
+
 absl::Status ObservingCredentialStore::SetStanding(std::string_view name, Standing standing) {
   return Observe(StoreOperation::kOther, [&] { return inner_.SetStanding(name, standing); });
 }

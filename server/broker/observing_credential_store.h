@@ -25,6 +25,8 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::StatusOr<CredentialRecord> Load(std::string_view name) override;
   absl::Status Create(const CredentialRecord& record) override;
   absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) override;
+  absl::Status Move(std::string_view name, const CredentialProfile& profile,
+                    const Secret& refresh_token) override;
   absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                    bool from_file) override;
   absl::Status SetStanding(std::string_view name, Standing standing) override;

@@ -116,6 +116,11 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   if (flight.record.standing == Standing::kRefreshTokenRejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
+  // The refresh token may be of another grant than the settings are: see CredentialStore::Move.
+  if (const std::string& stored = flight.record.profile.token_endpoint;
+      !stored.empty() && stored != settings.token_endpoint) {
+    return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: it has moved", {}});
+  }
   flight.record.rotates = flight.record.rotates || order.rotates;
   if (flight.record.doubt_since.has_value() && flight.record.rotates && !order.doubt_weighed) {
     return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,

@@ -24,8 +24,12 @@ class SettingsSource {
   virtual std::string DefaultTokenEndpoint() const = 0;
   virtual std::string DefaultScope() const = 0;
 
-  // Whether a credential made by RPC has a key to sign with, for private_key_jwt.
-  virtual bool HasDefaultClientKey() const = 0;
+  // Whether a credential made by RPC may send secrets to that origin (see OriginOf).
+  virtual bool PermitsOrigin(std::string_view origin) const = 0;
+
+  // Whether a credential made by RPC has a key to sign with, for private_key_jwt, at this token
+  // endpoint: the configuration's key signs for the endpoint that it was configured for, no other.
+  virtual bool HasDefaultClientKey(std::string_view token_endpoint) const = 0;
 };
 
 }  // namespace token_service::broker

@@ -128,6 +128,23 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
                                                          const Secret& refresh_token,
                                                          bool from_file) {
   const CurrentSealer::Lease sealer = sealer_.Get();
+  return PutGrant(*sealer, name, refresh_token, from_file, [&](const Secret& sealed) {
+    return inner_->ReplaceRefreshToken(name, sealed, from_file);
+  });
+}
+
+absl::Status SealingCredentialStore::Move(std::string_view name,
+                                          const broker::CredentialProfile& profile,
+                                          const Secret& refresh_token) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  const broker::CredentialProfile sealed_profile = sealer->Seal(name, profile);
+  return PutGrant(*sealer, name, refresh_token, /*from_file=*/false,
+                  [&](const Secret& sealed) { return inner_->Move(name, sealed_profile, sealed); });
+}
+
+absl::Status SealingCredentialStore::PutGrant(
+    const RecordSealer& sealer, std::string_view name, const Secret& refresh_token, bool from_file,
+    absl::FunctionRef<absl::Status(const Secret&)> write) {
   // Another thread may commit a rotation between our look at the serial and our write. One is
   // provided for in how a grant is sealed. It takes an exchange with the provider to fit in, so a
   // second is next to impossible, but it would leave our token where it does not open. Then it is
@@ -137,8 +154,8 @@ absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
     const absl::StatusOr<CredentialRecord> before = inner_->Load(name);
     if (!before.ok()) return before.status();
     const uint64_t serial = before->grant_serial + 1;
-    const Secret sealed = sealer->SealGrant(name, serial, refresh_token, /*also_seed=*/from_file);
-    absl::Status status = inner_->ReplaceRefreshToken(name, sealed, from_file);
+    const Secret sealed = sealer.SealGrant(name, serial, refresh_token, /*also_seed=*/from_file);
+    absl::Status status = write(sealed);
     if (!status.ok()) return status;
     const absl::StatusOr<CredentialRecord> after = inner_->Load(name);
     // The write is durable. A caller told otherwise would repeat it, perhaps over a token rotated

@@ -46,6 +46,8 @@ class SealingCredentialStore final : public broker::CredentialStore {
                              const broker::CredentialProfile& profile) override;
   absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                    bool from_file) override;
+  absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
+                    const Secret& refresh_token) override;
   absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
@@ -54,6 +56,11 @@ class SealingCredentialStore final : public broker::CredentialStore {
   SealingCredentialStore(std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger,
                          Keyring keyring)
       : inner_(std::move(inner)), ledger_(ledger), sealer_(std::move(keyring)) {}
+
+  // Seals a new grant and has it written, until it stands where it opens.
+  absl::Status PutGrant(const RecordSealer& sealer, std::string_view name,
+                        const Secret& refresh_token, bool from_file,
+                        absl::FunctionRef<absl::Status(const Secret&)> write);
 
   const std::unique_ptr<broker::CredentialStore> inner_;
   KeyLedger& ledger_;

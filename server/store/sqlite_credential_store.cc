@@ -170,6 +170,15 @@ absl::Status SqliteCredentialStore::ReplaceRefreshToken(std::string_view name,
   });
 }
 
+absl::Status SqliteCredentialStore::Move(std::string_view name,
+                                         const broker::CredentialProfile& profile,
+                                         const Secret& refresh_token) {
+  return Change(name, [&](StoredRow& row) {
+    row.record.profile = profile.Copy();
+    return ApplyReplaceRefreshToken(refresh_token, /*from_file=*/false, row);
+  });
+}
+
 absl::Status SqliteCredentialStore::SetStanding(std::string_view name, broker::Standing standing) {
   return Change(name, [&](StoredRow& row) { return ApplySetStanding(standing, row); });
 }

@@ -95,7 +95,12 @@ class FakeSettings final : public SettingsSource {
   bool Declares(std::string_view name) const override { return name == declared; }
   std::string DefaultTokenEndpoint() const override { return kUrl; }
   std::string DefaultScope() const override { return "by-default"; }
-  bool HasDefaultClientKey() const override { return client_key; }
+  bool PermitsOrigin(std::string_view origin) const override {
+    return origin != "https://elsewhere.example:443";
+  }
+  bool HasDefaultClientKey(std::string_view token_endpoint) const override {
+    return client_key && token_endpoint == kUrl;
+  }
 
   bool client_key = false;
   RefreshMode refresh = RefreshMode::kEager;
@@ -218,8 +223,10 @@ TEST_F(CredentialRegistryTest, PrivateKeyJwtNeedsAKeyOfTheConfiguration) {
   ASSERT_TRUE(refusal.has_value());
   EXPECT_EQ(refusal->reason, Reason::kInvalidRequest);
   EXPECT_EQ(refusal->field, "client_auth");
-  EXPECT_EQ(refusal->message,
-            "client_auth: private_key_jwt needs client_key_file in the configuration's defaults");
+  EXPECT_EQ(
+      refusal->message,
+      "client_auth: private_key_jwt needs client_key_file in the configuration's defaults, and "
+      "their token_endpoint");
 
   EXPECT_EQ(Create("inbox", "R1"), "ok");
   ProfileChange change;
@@ -234,6 +241,110 @@ TEST_F(CredentialRegistryTest, PrivateKeyJwtNeedsAKeyOfTheConfiguration) {
   Result created;
   registry_.Create(std::move(wanted), created.Done());
   EXPECT_EQ(created.text, "ok");
+
+  // Elsewhere it would speak for whoever asks.
+  wanted = New("other", "R3", kOtherUrl);
+  wanted.profile.client_auth = "private_key_jwt";
+  Result elsewhere;
+  registry_.Create(std::move(wanted), elsewhere.Done());
+  EXPECT_EQ(elsewhere.text, "INVALID_REQUEST");
+}
+
+TEST_F(CredentialRegistryTest, SecretsGoOnlyWhereTheConfigurationPermits) {
+  Result created;
+  registry_.Create(New("inbox", "R1", "https://ELSEWHERE.example/token"), created.Done());
+  EXPECT_EQ(created.text, "INVALID_REQUEST");
+  EXPECT_EQ(Create("inbox", "R1"), "ok");
+  ProfileChange change;
+  change.token_endpoint = "https://elsewhere.example:443/x";
+  change.refresh_token = Sec("R2");
+  Result updated;
+  registry_.Update("inbox", std::move(change), updated.Done());
+  EXPECT_EQ(updated.text, "INVALID_REQUEST");
+  flights_.RunAll();
+  EXPECT_EQ(provider_.sent, std::vector<std::string>{absl::StrCat("R1 to ", kUrl)});
+}
+
+// The refusal's field, or "ok".
+std::string Missing(CredentialRegistry& registry, const std::string& name, ProfileChange change) {
+  std::string missing = "waiting";
+  registry.Update(name, std::move(change), [&missing](CredentialRegistry::Outcome outcome) {
+    const auto* const refusal = std::get_if<Refusal>(&outcome);
+    missing = refusal == nullptr ? "ok" : refusal->field;
+    if (refusal != nullptr) {
+      EXPECT_EQ(refusal->reason, Reason::kSecretRequired);
+    }
+  });
+  return missing;
+}
+
+TEST_F(CredentialRegistryTest, WhereASecretGoesChangesOnlyWithTheSecret) {
+  settings_.client_key = true;
+  EXPECT_EQ(Create("inbox", "R1"), "ok");
+  flights_.RunAll();
+  const auto with = [](auto member, const std::string& value) {
+    ProfileChange change;
+    change.*member = value;
+    return change;
+  };
+  using Change = ProfileChange;
+  // Another place, in whatever words.
+  for (const char* url :
+       {kOtherUrl, "https://provider.example:8443/token", "https://provider.example./token",
+        "http://127.0.0.1/token", "https://provider.example.evil.example/token"}) {
+    EXPECT_EQ(Missing(registry_, "inbox", with(&Change::token_endpoint, url)), "refresh_token")
+        << url;
+  }
+  for (const char* auth : {"private_key_jwt"}) {
+    EXPECT_EQ(Missing(registry_, "inbox", with(&Change::client_auth, auth)), "refresh_token");
+  }
+  // The same place: another path, another spelling.
+  for (const char* url :
+       {"https://provider.example/token2", "HTTPS://Provider.Example:443/token"}) {
+    EXPECT_EQ(Missing(registry_, "inbox", with(&Change::token_endpoint, url)), "ok") << url;
+  }
+  // Who it speaks as, where only a client_id says so, is no secret's way.
+  EXPECT_EQ(Missing(registry_, "inbox", with(&Change::client_id, "other")), "ok");
+  flights_.RunAll();
+  for (const std::string& sent : provider_.sent) EXPECT_NE(sent.find("R1 to "), std::string::npos);
+
+  // Brought along, it goes there, and the old one never.
+  ProfileChange moved = with(&Change::token_endpoint, kOtherUrl);
+  moved.refresh_token = Sec("R2");
+  provider_.sent.clear();
+  EXPECT_EQ(Missing(registry_, "inbox", std::move(moved)), "ok");
+  flights_.RunAll();
+  EXPECT_EQ(provider_.sent, std::vector<std::string>{absl::StrCat("R2 to ", kOtherUrl)});
+  EXPECT_EQ(Token("inbox"), "access of R2");
+}
+
+TEST_F(CredentialRegistryTest, AClientSecretMovesOnlyWithItself) {
+  NewCredential wanted = New("inbox", "R1");
+  wanted.profile.client_auth = "client_secret_post";
+  wanted.profile.client_secret = Sec("hush");
+  Result created;
+  registry_.Create(std::move(wanted), created.Done());
+  ASSERT_EQ(created.text, "ok");
+  ProfileChange change;
+  change.token_endpoint = kOtherUrl;
+  change.refresh_token = Sec("R2");
+  EXPECT_EQ(Missing(registry_, "inbox", std::move(change)), "client_secret");
+  ProfileChange basic;
+  basic.client_auth = "client_secret_basic";
+  basic.refresh_token = Sec("R2");
+  EXPECT_EQ(Missing(registry_, "inbox", std::move(basic)), "client_secret");
+}
+
+TEST_F(CredentialRegistryTest, WhoSignsWithTheConfigurationsKeyCannotBecomeSomebodyElse) {
+  settings_.client_key = true;
+  NewCredential wanted = New("inbox", "R1");
+  wanted.profile.client_auth = "private_key_jwt";
+  Result created;
+  registry_.Create(std::move(wanted), created.Done());
+  ASSERT_EQ(created.text, "ok");
+  ProfileChange change;
+  change.client_id = "victim";
+  EXPECT_EQ(Missing(registry_, "inbox", std::move(change)), "refresh_token");
 }
 
 TEST_F(CredentialRegistryTest, ATakenNameIsRefused) {

@@ -484,5 +484,17 @@ TEST_F(RefresherTest, AFencedAnswerThatCannotBeQuarantinedIsHeld) {
   EXPECT_EQ(Record().refresh_token.Reveal(), "new");
 }
 
+// An operator has moved the credential, and the scheduler does not know yet.
+TEST_F(RefresherTest, NothingIsSentWhereTheCredentialIsNoMore) {
+  broker::CredentialProfile profile = Record().profile.Copy();
+  profile.token_endpoint = "https://elsewhere.example/token";
+  ASSERT_TRUE(memory_.Move("alpha", profile, Secret(std::string_view("theirs"))).ok());
+  const auto failed = As<RefreshFailed>(Refresh());
+  EXPECT_EQ(failed.reason, broker::Reason::kStoreUnavailable);
+  EXPECT_EQ(provider_.count(), 0);
+  EXPECT_EQ(Record().refresh_token.Reveal(), "theirs");
+  EXPECT_FALSE(Record().doubt_since.has_value()) << "nothing was spent";
+}
+
 }  // namespace
 }  // namespace token_service::testing

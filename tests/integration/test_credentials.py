@@ -49,7 +49,8 @@ def test_a_created_credential_hands_out_tokens(sandbox, server, operator):
 
 
 def test_the_refresh_token_is_exchanged_without_anybody_asking(sandbox, start_server):
-    operator = Operator(start_server([], defaults={"refresh": "on_demand"}).api)
+    operator = Operator(start_server([], defaults={"refresh": "on_demand"},
+                                     token_endpoints=[sandbox.url]).api)
     operator.create("inbox", token_endpoint=sandbox.token_endpoint, **grant(sandbox, "a"))
     eventually(lambda: operator.get("inbox").generation == 1, 20, "the first token is there")
 
@@ -249,7 +250,8 @@ GOOD = {"name": "inbox", "client_id": "c", "refresh_token": "secret-in-request"}
     ("page_token", "ListCredentials", {"page_token": "!"}),
     ("update_mask", "UpdateCredential", {"credential": {"name": "inbox"}, "update_mask": {"paths": ["name"]}}),
     ("update_mask", "UpdateCredential",
-     {"credential": {"name": "inbox"}, "update_mask": {"paths": ["refresh_token"]}}),
+     {"credential": {"name": "inbox"}, "update_mask": {"paths": ["state"]}}),
+    ("token_endpoint", "CreateCredential", {"credential": {**GOOD, "token_endpoint": "https://169.254.169.254/x"}}),
 ])
 def test_a_malformed_request_names_its_field(start_server, field, method, fields):
     server = start_server([], defaults={"token_endpoint": "http://127.0.0.1:9/token"})

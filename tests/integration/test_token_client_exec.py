@@ -275,7 +275,7 @@ def test_watch_prints_each_new_token_and_ends_with_the_status(start_sandbox, sta
 
 def test_watch_ends_when_the_credential_is_deleted(start_sandbox, start_server, start):
     sandbox = start_sandbox()
-    server = start_server([])
+    server = start_server([], token_endpoints=[sandbox.url])
     operator = Operator(server.api)
     operator.create("inbox", client_id="sandbox", token_endpoint=sandbox.token_endpoint,
                     refresh_token=sandbox.mint("inbox").read_text().strip())

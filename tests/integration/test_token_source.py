@@ -75,7 +75,7 @@ def test_a_token_whose_server_was_killed_is_good_to_its_end_and_then_named_expir
 
 def test_a_deleted_credential_is_told_at_once(start_sandbox, start_server, hold):
     sandbox = start_sandbox()
-    server = start_server([])
+    server = start_server([], token_endpoints=[sandbox.url])
     operator = Operator(server.api)
 
     def create():

@@ -131,7 +131,7 @@ def test_one_watcher_too_many_is_refused_until_one_leaves(start_sandbox, start_s
 
 def test_deleting_the_credential_ends_the_watch(start_sandbox, start_server):
     sandbox = start_sandbox()
-    server = start_server([])
+    server = start_server([], token_endpoints=[sandbox.url])
     created = server.api.channel.unary_unary(
         "/token.v1.CredentialService/CreateCredential",
         request_serializer=lambda request: request.SerializeToString(),

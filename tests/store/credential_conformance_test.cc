@@ -156,6 +156,28 @@ TEST_P(CredentialConformance, ANewGrantForgetsTroublesAndKeepsTheToken) {
   EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
 }
 
+TEST_P(CredentialConformance, AMoveReplacesProfileAndGrantTogether) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_->Begin(MakeBegin("a", 1)).ok());
+  broker::CredentialProfile profile = NewRecord().profile.Copy();
+  profile.token_endpoint = "https://elsewhere.example/token";
+  profile.client_secret = Secret(std::string_view("new secret"));
+  ASSERT_TRUE(store_->Move(kName, profile, Secret(std::string_view("granted"))).ok());
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.profile.token_endpoint, "https://elsewhere.example/token");
+  EXPECT_EQ(record.profile.client_secret.Reveal(), "new secret");
+  EXPECT_EQ(record.refresh_token.Reveal(), "granted");
+  EXPECT_EQ(record.seed.Reveal(), "plain-seed");
+  EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
+  // What was out for the old grant is fenced.
+  const auto late = store_->Commit(MakeRotation("a", 2));
+  ASSERT_TRUE(late.ok());
+  EXPECT_TRUE(std::holds_alternative<broker::Fenced>(*late));
+  EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+  EXPECT_EQ(store_->Move("nobody", {}, Secret()).code(), absl::StatusCode::kNotFound);
+}
+
 TEST_P(CredentialConformance, AGrantFromAFileIsTheSeedToo) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   Rotate(*store_, 0);

@@ -134,6 +134,13 @@ absl::Status MemoryCredentialStore::UpdateProfile(std::string_view name,
   return absl::OkStatus();
 }
 
+absl::Status MemoryCredentialStore::Move(std::string_view name,
+                                         const broker::CredentialProfile& profile,
+                                         const Secret& refresh_token) {
+  if (absl::Status updated = UpdateProfile(name, profile); !updated.ok()) return updated;
+  return ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
+}
+
 absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
                                                         const Secret& refresh_token,
                                                         bool from_file) {

@@ -26,6 +26,8 @@ class MemoryCredentialStore : public broker::CredentialStore {
                              const broker::CredentialProfile& profile) override;
   absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                    bool from_file) override;
+  absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
+                    const Secret& refresh_token) override;
   absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
