@@ -1,5 +1,6 @@
 #include "server/api/grpc_listener.h"
 
+#include <grpc/compression.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -31,8 +32,11 @@ void SetLimits(const GrpcListener::Options& options, grpc::ServerBuilder& builde
   builder.SetMaxReceiveMessageSize(options.max_request_bytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   // Nothing here is worth compressing, and nobody is shown channelz: 2 % of a cached call. What
-  // callers compress is decompressed as ever.
+  // callers compress is refused: gRPC inflates a message whole before it looks at its size.
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+                             1 << GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   // Whoever connects and says nothing is not waited for long.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20'000);

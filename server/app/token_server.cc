@@ -22,6 +22,7 @@
 #include "server/broker/observing_token_endpoint.h"
 #include "server/http/curl_transport.h"
 #include "server/net/connection_limit.h"
+#include "server/net/open_connections.h"
 #include "server/oauth/oauth_token_endpoint.h"
 #include "server/telemetry/log.h"
 
@@ -72,6 +73,22 @@ void TellOfRefusedConnections() {
   if (refused == before) return;
   Log(Level::kWarning, "connections closed at once, there are too many",
       {{"connections", refused - before}});
+}
+
+void TellOfCutOffConnections() {
+  for (const auto& [who, connections] : net::OpenConnections::OfThisProcess().cut_offs().Take()) {
+    Log(Level::kWarning, "connections cut off",
+        {{"why", net::BreachName(who.first)}, {"peer", who.second}, {"connections", connections}});
+  }
+}
+
+std::vector<std::pair<std::string_view, uint64_t>> CutOffConnections() {
+  const net::CutOffs& cut_offs = net::OpenConnections::OfThisProcess().cut_offs();
+  std::vector<std::pair<std::string_view, uint64_t>> counts;
+  for (const net::Breach breach : net::kAllBreaches) {
+    counts.emplace_back(net::BreachName(breach), cut_offs.count(breach));
+  }
+  return counts;
 }
 
 }  // namespace
@@ -229,6 +246,12 @@ absl::Status TokenServer::MakePolicy() {
 }
 
 void TokenServer::LimitConnections() {
+  if (guard_ == nullptr) {
+    guard_ = std::make_unique<net::ConnectionGuard>(net::OpenConnections::OfThisProcess(),
+                                                    config_.limits.calls_per_connection);
+  }
+  guard_->AllowCalls(static_cast<size_t>(config_.limits.waiting_calls) +
+                     static_cast<size_t>(config_.limits.watchers));
   const int wanted = config_.limits.connections;
   const int most = net::LimitConnections(wanted);
   if (most >= wanted) return;
@@ -307,7 +330,6 @@ absl::Status TokenServer::MakeListeners() {
     listeners_.push_back(*std::move(listener));
   }
   bound_.clear();
-  guard_ = std::make_unique<net::ConnectionGuard>(TcpPorts(), config_.limits.calls_per_connection);
   return absl::OkStatus();
 }
 
@@ -323,19 +345,6 @@ void TokenServer::CloseSockets() {
   bound_.clear();
 }
 
-std::vector<uint16_t> TokenServer::TcpPorts() const {
-  std::vector<uint16_t> ports;
-  for (const auto& listener : listeners_) {
-    const std::string& address = listener->address();
-    int port = 0;
-    if (!address.starts_with("unix:") &&
-        absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port)) {
-      ports.push_back(static_cast<uint16_t>(port));
-    }
-  }
-  return ports;
-}
-
 void TokenServer::MakeMetricsPage() {
   if (!bound_for_metrics_.has_value()) return;
   broker_metrics_ =
@@ -345,8 +354,8 @@ void TokenServer::MakeMetricsPage() {
                                                            .watchers = *watchers_,
                                                            .exchanges = exchange_metrics_,
                                                            .clock = SystemClock()});
-  server_metrics_ = std::make_unique<telemetry::ServerMetrics>(*observer_, *audit_, reloads_,
-                                                               net::RefusedConnections);
+  server_metrics_ = std::make_unique<telemetry::ServerMetrics>(
+      *observer_, *audit_, reloads_, net::RefusedConnections, CutOffConnections);
   process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
   metrics_page_ = std::make_unique<telemetry::MetricsPage>(
       *std::exchange(bound_for_metrics_, std::nullopt),
@@ -396,10 +405,8 @@ void TokenServer::WatchHealth() {
 }
 
 void TokenServer::WatchConnections() {
-  if (const int ended = guard_->Look(); ended > 0) {
-    Log(Level::kWarning, "connections ended: memory grew while they sent and waited for no answer",
-        {{"connections", ended}});
-  }
+  guard_->Look(SystemClock().Now());
+  TellOfCutOffConnections();
   timers_->At(SystemClock().Now() + net::ConnectionGuard::kInterval,
               [this] { WatchConnections(); });
 }

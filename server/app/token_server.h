@@ -84,7 +84,6 @@ class TokenServer {
   void Begin();
 
   void LimitConnections();
-  std::vector<uint16_t> TcpPorts() const;  // As bound.
   store::StoreOptions StoreFiles() const;
   void MakeMetricsPage();
   void WatchTokenFiles();
@@ -131,7 +130,7 @@ class TokenServer {
   std::vector<std::string> adopted_;
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
-  std::unique_ptr<net::ConnectionGuard> guard_;  // The timer thread's, from Listen on.
+  std::unique_ptr<net::ConnectionGuard> guard_;  // Looks on the timer thread.
   std::unique_ptr<BrokerMetrics> broker_metrics_;
   std::unique_ptr<telemetry::ServerMetrics> server_metrics_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;

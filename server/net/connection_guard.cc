@@ -1,167 +1,137 @@
 #include "server/net/connection_guard.h"
 
-#include <fcntl.h>
-#include <linux/tcp.h>
-#include <malloc.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstddef>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <optional>
-#include <system_error>
+#include <string_view>
 #include <utility>
-
-#include "absl/container/flat_hash_map.h"
-
-// tcmalloc's, where the program has it.
-extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
 
 namespace token_service::net {
 namespace {
 
-constexpr int kFewestCalls = 1024;  // Handshakes are no calls, and have to fit too.
-constexpr uint64_t kCallBytes = 256;
-// Not even the smallest answer to a call with the largest headers that are accepted.
-constexpr uint64_t kLeastShare = 64;
-// After a connection was ended. The allocator keeps what is free, and into that the next one could
-// grow unseen.
+// After a connection was cut off.
 constexpr int kLooksToRelease = 30;
 constexpr int kReleaseEach = 3;  // Looks.
-
-uint64_t ResidentBytes() {
-  char text[128] = {};
-  const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  const ssize_t size = read(fd, text, sizeof(text) - 1);
-  close(fd);
-  uint64_t all = 0;
-  uint64_t resident = 0;
-  if (size <= 0 || std::sscanf(text, "%lu %lu", &all, &resident) != 2) return 0;
-  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-void ReleaseFreeMemory() {
-  malloc_trim(0);
-  if (MallocExtension_ReleaseFreeMemory != nullptr) MallocExtension_ReleaseFreeMemory();
-}
-
-uint16_t LocalPort(int fd) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  if (address.ss_family == AF_INET) {
-    return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-  }
-  if (address.ss_family == AF_INET6) {
-    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
-  }
-  return 0;
-}
-
-std::optional<uint64_t> CookieOf(int fd) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return std::nullopt;
-  return cookie;
-}
-
-std::optional<ConnectionTraffic> TrafficOf(int fd) {
-  tcp_info info{};
-  socklen_t size = sizeof(info);
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-  if (size < offsetof(tcp_info, tcpi_bytes_sent) + sizeof(info.tcpi_bytes_sent)) {
-    return std::nullopt;  // Linux before 4.19.
-  }
-  const std::optional<uint64_t> cookie = CookieOf(fd);
-  if (!cookie.has_value()) return std::nullopt;
-  return ConnectionTraffic{.fd = fd,
-                           .cookie = *cookie,
-                           .received = info.tcpi_bytes_received,
-                           .sent = info.tcpi_bytes_sent};
-}
+constexpr int kLooksASecond = 10;
+constexpr uint64_t kFewResets = 16;  // Calls are cancelled now and then.
 
 }  // namespace
 
-std::vector<ConnectionTraffic> TrafficAt(const std::vector<uint16_t>& ports) {
-  std::vector<ConnectionTraffic> all;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; !error && at != end;
-       at.increment(error)) {
-    const int fd = std::atoi(at->path().filename().c_str());
-    if (std::find(ports.begin(), ports.end(), LocalPort(fd)) == ports.end()) continue;
-    if (const auto traffic = TrafficOf(fd); traffic.has_value()) all.push_back(*traffic);
+std::vector<size_t> WhoHoldsTooMuch(const std::vector<Holder>& all, uint64_t most) {
+  uint64_t held = 0;
+  absl::flat_hash_map<std::string_view, uint64_t> by_peer;
+  for (const Holder& holder : all) {
+    held += holder.bytes;
+    by_peer[holder.peer] += holder.bytes;
   }
-  return all;
-}
-
-uint64_t MostThatWaits(int calls) {
-  return kCallBytes * static_cast<uint64_t>(std::max(calls, kFewestCalls));
-}
-
-std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
-                                            const std::vector<ConnectionTraffic>& now,
-                                            uint64_t much) {
-  // There may be tens of thousands, and this is the thread of all timers.
-  absl::flat_hash_map<uint64_t, const ConnectionTraffic*> earlier;
-  earlier.reserve(before.size());
-  for (const ConnectionTraffic& connection : before) {
-    earlier.emplace(connection.cookie, &connection);
+  // Each peer's, the greatest last.
+  absl::flat_hash_map<std::string_view, std::vector<size_t>> holders;
+  if (held > most) {
+    for (size_t i = 0; i < all.size(); ++i) holders[all[i].peer].push_back(i);
+    for (auto& [peer, of_it] : holders) {
+      std::sort(of_it.begin(), of_it.end(),
+                [&](size_t a, size_t b) { return all[a].bytes < all[b].bytes; });
+    }
   }
-  std::vector<ConnectionTraffic> found;
-  for (const ConnectionTraffic& connection : now) {
-    const auto same = earlier.find(connection.cookie);
-    const bool is_new = same == earlier.end();
-    const uint64_t received = connection.received - (is_new ? 0 : same->second->received);
-    const uint64_t sent = connection.sent - (is_new ? 0 : same->second->sent);
-    if (received >= much && sent < received / kLeastShare) found.push_back(connection);
+  std::vector<size_t> found;
+  while (held > most) {
+    const auto greatest =
+        std::max_element(by_peer.begin(), by_peer.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::vector<size_t>& of_it = holders[greatest->first];
+    const size_t one = of_it.back();
+    of_it.pop_back();
+    held -= all[one].bytes;
+    greatest->second -= all[one].bytes;
+    found.push_back(one);
   }
   return found;
 }
 
-bool AbortConnection(const ConnectionTraffic& connection) {
-  // Whatever this number is by now, the copy stays what it is.
-  const int copy = fcntl(connection.fd, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return false;
-  // Disconnecting (connect(2)): shutdown would leave what has come to be read.
-  const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
-  const bool aborted =
-      CookieOf(copy) == connection.cookie && connect(copy, &nowhere, sizeof(nowhere)) == 0;
-  close(copy);
-  return aborted;
-}
-
-bool GrowthWatch::Grows(uint64_t resident_bytes) {
-  uint64_t least = resident_bytes;
-  for (const uint64_t earlier : recent_) {
-    if (earlier != 0) least = std::min(least, earlier);
+std::vector<size_t> WhoResets(const std::vector<Holder>& all, uint64_t much) {
+  absl::flat_hash_map<std::string_view, uint64_t> by_peer;
+  for (const Holder& holder : all) by_peer[holder.peer] += holder.resets;
+  std::vector<size_t> found;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Holder& holder = all[i];
+    const bool mainly = holder.resets > kFewResets && 2 * holder.resets > holder.opened;
+    if (mainly && by_peer[holder.peer] >= much) found.push_back(i);
   }
-  recent_[next_] = resident_bytes;
-  next_ = (next_ + 1) % recent_.size();
-  return resident_bytes - least > kMost;
+  return found;
 }
 
-int ConnectionGuard::Look() {
+ConnectionGuard::ConnectionGuard(OpenConnections& connections, int calls_per_connection)
+    : connections_(connections),
+      many_calls_(std::max(static_cast<uint64_t>(calls_per_connection),
+                           uint64_t{StreamLedger::kFewestCalls})),
+      most_bytes_(kBusyConnections * many_calls_ * StreamLedger::kCallBytes) {
+  connections_.AllowCalls(calls_per_connection);
+}
+
+void ConnectionGuard::AllowCalls(size_t waiting_and_watching) {
+  most_bytes_.store((waiting_and_watching + kBusyConnections * many_calls_) *
+                    StreamLedger::kCallBytes);
+}
+
+void ConnectionGuard::Look(MonotonicTime now, uint64_t resident_bytes) {
   if (looks_to_release_ > 0 && --looks_to_release_ % kReleaseEach == 0) ReleaseFreeMemory();
-  if (!growth_.Grows(ResidentBytes())) {
+  if (++looks_ % kLooksASecond == 0) EndWhoOwes(now);
+
+  const uint64_t held = connections_.held_bytes();
+  const uint64_t most = most_bytes_.load(std::memory_order_relaxed);
+  looks_at_too_much_ = held > most ? looks_at_too_much_ + 1 : 0;
+  if (looks_at_too_much_ >= kLooksAtTooMuch || held > 2 * most) EndWhoHoldsTooMuch(now, most);
+
+  if (growth_.Grows(resident_bytes)) {
+    EndWhoResets(now);
+  } else {
     growing_ = false;
-    return 0;
+    before_.clear();
   }
-  std::vector<ConnectionTraffic> now = TrafficAt(ports_);
-  if (!std::exchange(growing_, true)) {
-    before_ = std::move(now);
-    return 0;
+}
+
+void ConnectionGuard::EndWhoOwes(MonotonicTime now) {
+  for (const auto& connection : connections_.All()) {
+    const Connection::Standing standing = connection->Look(now);
+    if (standing.owes_since.has_value() && now - *standing.owes_since >= kAcknowledgeWithin) {
+      connection->CutOff(Breach::kUnacknowledged);
+    }
   }
-  int aborted = 0;
-  for (const ConnectionTraffic& connection : WhoOnlySends(before_, now, much_)) {
-    aborted += AbortConnection(connection) ? 1 : 0;
+}
+
+void ConnectionGuard::EndWhoHoldsTooMuch(MonotonicTime now, uint64_t most) {
+  const auto connections = connections_.All();
+  std::vector<Holder> all;
+  all.reserve(connections.size());
+  for (const auto& connection : connections) {
+    all.push_back({.peer = connection->peer(), .bytes = connection->Look(now).bytes});
   }
-  if (aborted > 0) looks_to_release_ = kLooksToRelease;
-  return aborted;
+  for (const size_t i : WhoHoldsTooMuch(all, most)) {
+    if (connections[i]->CutOff(Breach::kTooMuch)) looks_to_release_ = kLooksToRelease;
+  }
+  looks_at_too_much_ = 0;
+}
+
+void ConnectionGuard::EndWhoResets(MonotonicTime now) {
+  const auto connections = connections_.All();
+  const bool began = !std::exchange(growing_, true);
+  std::vector<Holder> all;
+  all.reserve(connections.size());
+  for (const auto& connection : connections) {
+    const Connection::Standing standing = connection->Look(now);
+    if (began) {
+      before_[connection.get()] = {
+          .connection = connection, .opened = standing.opened, .resets = standing.resets};
+    }
+    // Of one that came since, everything counts.
+    const auto earlier = before_.find(connection.get());
+    const Seen seen = earlier == before_.end() ? Seen{} : earlier->second;
+    // Who was cut off has none any more.
+    all.push_back({.peer = connection->peer(),
+                   .opened = standing.opened - std::min(standing.opened, seen.opened),
+                   .resets = standing.resets - std::min(standing.resets, seen.resets)});
+  }
+  for (const size_t i : WhoResets(all, many_calls_)) {
+    if (connections[i]->CutOff(Breach::kResets)) looks_to_release_ = kLooksToRelease;
+  }
 }
 
 }  // namespace token_service::net

@@ -1,71 +1,81 @@
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/net/connection.h"
+#include "server/net/growth_watch.h"
+#include "server/net/open_connections.h"
 
 namespace token_service::net {
 
-// What the kernel counts of one TCP connection: payload, handshakes and all.
-struct ConnectionTraffic {
-  int fd = -1;
-  uint64_t cookie = 0;  // Names the socket; a number is given to the next one soon.
-  uint64_t received = 0;
-  uint64_t sent = 0;
+// What is known of one connection when a choice has to be made.
+struct Holder {
+  std::string peer;
+  uint64_t bytes = 0;
+  // Since memory began to grow.
+  uint64_t opened = 0;
+  uint64_t resets = 0;
 };
 
-// Of this process's TCP connections at these local ports.
-std::vector<ConnectionTraffic> TrafficAt(const std::vector<uint16_t>& ports);
+// Whom to cut off so that no more than `most` bytes are held: each time, of the peer that holds the
+// most the connection that holds the most. So nobody is cut off by what others hold who hold more.
+// Indices.
+std::vector<size_t> WhoHoldsTooMuch(const std::vector<Holder>& all, uint64_t most);
 
-// How much those send whose calls all wait for their answers: `calls` of them, of a connection.
-uint64_t MostThatWaits(int calls);
+// Those who mainly reset what they open, of peers that have reset `much`. Indices.
+std::vector<size_t> WhoResets(const std::vector<Holder>& all, uint64_t much);
 
-// Those who have sent `much` between the two looks, or since they came, and hardly waited for an
-// answer: callers get more than they send, but for those whose calls wait.
-std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
-                                            const std::vector<ConnectionTraffic>& now,
-                                            uint64_t much);
-
-// Resets the connection, and drops what it sent and nobody has read. False: it is gone already.
-bool AbortConnection(const ConnectionTraffic& connection);
-
-// Whether memory grows faster than it should.
-class GrowthWatch {
- public:
-  // True: more than `kMost` above the least of the last 100 looks.
-  bool Grows(uint64_t resident_bytes);
-
-  static constexpr uint64_t kMost = 64 << 20;
-
- private:
-  std::array<uint64_t, 100> recent_ = {};  // 0: not yet.
-  size_t next_ = 0;
-};
-
-// Ends connections that make gRPC hold memory for nothing. gRPC 1.51 reads from a connection for as
-// long as there is something to read before it lets any call begin or end: whoever opens calls and
-// resets them makes it hold them all (docs/adr/0021-who-only-sends.md). Not synchronised.
+// Cuts off connections that make gRPC hold memory for nothing and could not be told by their frames
+// alone: docs/adr/0034-frames-are-counted.md and docs/adr/0021-who-only-sends.md. Not synchronised.
 class ConnectionGuard {
  public:
   // How often to look.
   static constexpr absl::Duration kInterval = absl::Milliseconds(100);
+  // Callers acknowledge settings as soon as they have them.
+  static constexpr absl::Duration kAcknowledgeWithin = absl::Seconds(10);
+  // As many looks may find too much: callers may all come at once.
+  static constexpr int kLooksAtTooMuch = 10;
+  // Calls that neither wait nor watch, but are being read or answered: those of so many busy
+  // connections.
+  static constexpr size_t kBusyConnections = 4;
 
-  // The listeners' TCP ports, and how many calls a connection may have at once.
-  ConnectionGuard(std::vector<uint16_t> ports, int calls_per_connection)
-      : ports_(std::move(ports)), much_(MostThatWaits(calls_per_connection)) {}
+  // `connections` outlives this object. Before listening.
+  ConnectionGuard(OpenConnections& connections, int calls_per_connection);
 
-  // Reads two numbers, unless memory grows; then each connection's. How many were ended.
-  int Look();
+  // As many may wait and watch, of all connections. Any thread.
+  void AllowCalls(size_t waiting_and_watching);
+
+  // Reads two numbers, unless memory grows or too much is held; each second looks at every
+  // connection.
+  void Look(MonotonicTime now, uint64_t resident_bytes = ResidentBytes());
 
  private:
-  const std::vector<uint16_t> ports_;
-  const uint64_t much_;
+  struct Seen {
+    std::shared_ptr<Connection> connection;  // Lest another have its address.
+    uint64_t opened = 0;
+    uint64_t resets = 0;
+  };
+
+  void EndWhoOwes(MonotonicTime now);
+  void EndWhoHoldsTooMuch(MonotonicTime now, uint64_t most);
+  void EndWhoResets(MonotonicTime now);
+
+  OpenConnections& connections_;
+  const uint64_t many_calls_;
+  std::atomic<uint64_t> most_bytes_;
   GrowthWatch growth_;
   bool growing_ = false;
-  std::vector<ConnectionTraffic> before_;  // When it began to grow.
+  absl::flat_hash_map<const Connection*, Seen> before_;  // When it began to grow.
+  int looks_ = 0;
+  int looks_at_too_much_ = 0;
   int looks_to_release_ = 0;
 };
 

@@ -13,6 +13,9 @@
 #include <limits>
 #include <system_error>
 
+#include "server/net/open_connections.h"
+#include "server/net/tls_bytes.h"
+
 namespace token_service::net {
 namespace {
 
@@ -62,8 +65,7 @@ int LimitConnections(int most) {
   setrlimit(RLIMIT_NOFILE, &files);
   getrlimit(RLIMIT_NOFILE, &files);
   const auto can = static_cast<int>(
-      std::clamp<rlim_t>(files.rlim_cur, kReservedFiles + 1, std::numeric_limits<int>::max() / 2) -
-      kReservedFiles);
+      std::clamp<rlim_t>(files.rlim_cur, kReservedFiles + 1, rlim_t{kMostFiles}) - kReservedFiles);
   const int holds = most == 0 ? can : std::min(most, can);
   if (g_spare_fd.load() < 0) g_spare_fd.store(OpenSpare());
   // What this process has open besides connections, and may yet: it is only ever too generous.
@@ -83,6 +85,8 @@ extern "C" int accept4(int fd, sockaddr* address, socklen_t* length, int flags) 
   while (true) {
     const int connection = Accept(fd, address, length, flags);
     if (connection >= 0 && connection <= g_highest_fd.load(std::memory_order_relaxed)) {
+      OpenConnections::OfThisProcess().Accepted(connection);
+      NextTlsSessionIsFor(connection);
       return connection;
     }
     if (connection >= 0) {

@@ -10,6 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "server/net/open_connections.h"
+
 namespace token_service::net {
 namespace {
 
@@ -84,5 +86,10 @@ extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   const bool hold = sends != nullptr && sends->Hold();
   const ssize_t sent = syscall(SYS_sendmsg, fd, message, hold ? flags | MSG_MORE : flags);
   if (hold && sent > 0) sends->Held(fd);
+  if (sent > 0) {
+    if (Connection* const connection = OpenConnections::At(fd); connection != nullptr) {
+      connection->WasSent(*message, static_cast<size_t>(sent));
+    }
+  }
   return sent;
 }

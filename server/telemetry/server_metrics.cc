@@ -49,6 +49,11 @@ void ServerMetrics::Collect(MetricsSink& sink) const {
   Single(sink, MetricType::kCounter, "token_service_connections_refused_total",
          "Connections closed at once: there were as many as limits.connections, or as files allow.",
          refused_connections_());
+  sink.Family(MetricType::kCounter, "token_service_connections_cut_off_total",
+              "Connections cut off for what they made the server hold, by why.");
+  for (const auto& [why, count] : cut_off_connections_()) {
+    sink.Sample({{"why", why}}, static_cast<double>(count));
+  }
   Single(sink, MetricType::kCounter, "token_service_audit_lines_total",
          "Lines of the audit, dropped ones included.", audit_.lines());
   Single(sink, MetricType::kCounter, "token_service_audit_lines_dropped_total",

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/call_observer.h"
@@ -15,13 +18,17 @@ class ServerMetrics final : public MetricsSource {
   // How many connections were refused so far. Any thread.
   using RefusedConnections = uint64_t (*)();
 
+  // How many were cut off, for each reason. Any thread.
+  using CutOffConnections = std::vector<std::pair<std::string_view, uint64_t>> (*)();
+
   // All outlive this object.
   ServerMetrics(const CallObserver& observer, const AuditLog& audit, const ReloadMetrics& reloads,
-                RefusedConnections refused_connections)
+                RefusedConnections refused_connections, CutOffConnections cut_off_connections)
       : observer_(observer),
         audit_(audit),
         reloads_(reloads),
-        refused_connections_(refused_connections) {}
+        refused_connections_(refused_connections),
+        cut_off_connections_(cut_off_connections) {}
 
   void Collect(MetricsSink& sink) const override;
 
@@ -32,6 +39,7 @@ class ServerMetrics final : public MetricsSource {
   const AuditLog& audit_;
   const ReloadMetrics& reloads_;
   const RefusedConnections refused_connections_;
+  const CutOffConnections cut_off_connections_;
 };
 
 }  // namespace token_service::telemetry

@@ -1,138 +1,197 @@
 #include "server/net/connection_guard.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "server/net/connection_limit.h"
+#include "tests/net/accepted_pair.h"
+#include "tests/net/frames.h"
 
 namespace token_service::net {
 namespace {
 
-// ---- who
+using Indices = std::vector<size_t>;
 
-ConnectionTraffic At(int fd, uint64_t received, uint64_t sent, uint64_t cookie = 7) {
-  return {.fd = fd, .cookie = cookie, .received = received, .sent = sent};
+// ---- who holds too much
+
+TEST(WhoHoldsTooMuchTest, IsNobodyWhereThereIsRoom) {
+  EXPECT_EQ(WhoHoldsTooMuch({}, 0), Indices());
+  EXPECT_EQ(WhoHoldsTooMuch({{.peer = "a", .bytes = 50}, {.peer = "b", .bytes = 50}}, 100),
+            Indices());
 }
 
-std::vector<ConnectionTraffic> WhoOnlySends(const std::vector<ConnectionTraffic>& before,
-                                            const std::vector<ConnectionTraffic>& now) {
-  return net::WhoOnlySends(before, now, MostThatWaits(1000));
+TEST(WhoHoldsTooMuchTest, IsTheGreatestOfTheGreatestPeerAndNoMoreThanNeedBe) {
+  // Of them all c's is the greatest, but b has two.
+  EXPECT_EQ(WhoHoldsTooMuch({{.peer = "a", .bytes = 10},
+                             {.peer = "b", .bytes = 30},
+                             {.peer = "b", .bytes = 35},
+                             {.peer = "c", .bytes = 40}},
+                            100),
+            Indices{2});
 }
 
-TEST(WhoOnlySendsTest, IsWhoSendsMuchAndWaitsForNothing) {
-  const auto found = WhoOnlySends({At(3, 1000, 1000, 7), At(4, 1000, 1000, 8)},
-                                  {At(3, 1'000'000, 1100, 7), At(4, 1000, 1000, 8)});
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].fd, 3);
+TEST(WhoHoldsTooMuchTest, APeerIsCutDownToWhatTheNextHolds) {
+  EXPECT_EQ(WhoHoldsTooMuch({{.peer = "a", .bytes = 100},
+                             {.peer = "b", .bytes = 60},
+                             {.peer = "b", .bytes = 61},
+                             {.peer = "b", .bytes = 62}},
+                            120),
+            (Indices{3, 2, 0}));
 }
 
-TEST(WhoOnlySendsTest, IsNobodyWhoIsAnswered) {
-  EXPECT_TRUE(WhoOnlySends({At(3, 0, 0)}, {At(3, 6'400'000, 100'000)}).empty());
+TEST(WhoHoldsTooMuchTest, ManyConnectionsOfOnePeerDoNotReachTheOthers) {
+  std::vector<Holder> all(1000, {.peer = "many", .bytes = 10});
+  all.push_back({.peer = "one", .bytes = 1000});
+  const Indices found = WhoHoldsTooMuch(all, 3000);
+  EXPECT_EQ(found.size(), 800u);
+  for (const size_t i : found) EXPECT_LT(i, 1000u);
 }
 
-TEST(WhoOnlySendsTest, IsNobodyWhoSendsLittle) {
-  EXPECT_TRUE(WhoOnlySends({At(3, 5, 0)}, {At(3, 262'148, 0)}).empty());
+// ---- who resets
+
+TEST(WhoResetsTest, IsWhoResetsMostOfWhatItOpens) {
+  EXPECT_EQ(WhoResets({{.peer = "a", .opened = 2000, .resets = 1100},
+                       {.peer = "b", .opened = 4000, .resets = 1100},
+                       {.peer = "c", .opened = 900, .resets = 900}},
+                      1000),
+            Indices{0});
 }
 
-TEST(WhoOnlySendsTest, IsNobodyWhoseCallsMayAllWait) {
-  EXPECT_EQ(MostThatWaits(10'000), 2'560'000u);
-  EXPECT_TRUE(net::WhoOnlySends({}, {At(3, 1'000'000, 0)}, MostThatWaits(10'000)).empty());
+TEST(WhoResetsTest, ThePeersConnectionsCountTogether) {
+  EXPECT_EQ(WhoResets({{.peer = "a", .opened = 900, .resets = 900},
+                       {.peer = "a", .opened = 200, .resets = 200},
+                       {.peer = "a", .opened = 10, .resets = 10}},
+                      1000),
+            (Indices{0, 1}));
 }
 
-TEST(WhoOnlySendsTest, OfANewConnectionEverythingCounts) {
-  EXPECT_EQ(WhoOnlySends({}, {At(3, 262'144, 0)}).size(), 1u);
-  EXPECT_TRUE(WhoOnlySends({}, {At(3, 262'143, 0)}).empty());
-  // The number was another's.
-  EXPECT_EQ(WhoOnlySends({At(3, 262'000, 0, 7)}, {At(3, 262'144, 0, 8)}).size(), 1u);
-}
+// ---- what is done about it
 
-// ---- when
+MonotonicTime At(absl::Duration since) { return MonotonicTime(absl::Hours(1) + since); }
 
-TEST(GrowthWatchTest, MemoryThatIsThereFromTheBeginningDoesNotGrow) {
-  GrowthWatch watch;
-  for (int i = 0; i < 30; ++i) EXPECT_FALSE(watch.Grows(uint64_t{4} << 30));
-}
+class ConnectionGuardTest : public ::testing::Test {
+ protected:
+  ConnectionGuardTest() { LimitConnections(0); }
 
-TEST(GrowthWatchTest, GrowthWithinTenSecondsIsSeen) {
-  GrowthWatch watch;
-  EXPECT_FALSE(watch.Grows(100 << 20));
-  EXPECT_FALSE(watch.Grows(164 << 20));
-  EXPECT_TRUE(watch.Grows((164 << 20) + 1));
-}
-
-TEST(GrowthWatchTest, SlowGrowthIsNot) {
-  GrowthWatch watch;
-  for (uint64_t i = 1; i < 1000; ++i) EXPECT_FALSE(watch.Grows(i * (600 << 10)));
-}
-
-// ---- how
-
-class Pair {
- public:
-  Pair() {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener, generic, size), 0);
-    EXPECT_EQ(listen(listener, 1), 0);
-    EXPECT_EQ(getsockname(listener, generic, &size), 0);
-    port = ntohs(address.sin_port);
-    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    EXPECT_EQ(connect(client, generic, size), 0);
-    server = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    close(listener);
+  // Says it to the server, who reads it.
+  static void Say(const AcceptedPair& pair, const std::string& bytes) {
+    ASSERT_EQ(send(pair.client, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    std::string room(bytes.size(), '\0');
+    iovec part = {room.data(), room.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    ASSERT_EQ(recvmsg(pair.server, &message, 0), static_cast<ssize_t>(bytes.size()));
   }
-  ~Pair() {
-    close(client);
-    close(server);
+  static bool IsCutOff(const AcceptedPair& pair) {
+    char byte = 0;
+    return recv(pair.client, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN;
+  }
+  static std::string Calls(uint32_t from, uint32_t count) {
+    std::string calls;
+    for (uint32_t i = from; i < from + count; ++i) {
+      calls += Frame(kHeadersFrame, kEndHeadersFlag, 2 * i + 1, 6);
+    }
+    return calls;
+  }
+  static std::string Resets(uint32_t from, uint32_t count) {
+    std::string resets;
+    for (uint32_t i = from; i < from + count; ++i)
+      resets += Frame(kRstStreamFrame, 0, 2 * i + 1, 4);
+    return resets;
+  }
+  void LookFor(absl::Duration time, uint64_t resident_bytes = 1 << 20) {
+    for (const absl::Duration until = elapsed_ + time; elapsed_ < until;
+         elapsed_ += ConnectionGuard::kInterval) {
+      guard_.Look(At(elapsed_), resident_bytes);
+    }
   }
 
-  uint16_t port = 0;
-  int client = -1;
-  int server = -1;
+  const std::string hello_ = std::string(kClientPreface) + Frame(kSettingsFrame, 0, 0);
+  const std::string acknowledgement_ = Frame(kSettingsFrame, kAckFlag, 0);
+  ConnectionGuard guard_ = ConnectionGuard(OpenConnections::OfThisProcess(), 1000);
+  absl::Duration elapsed_;
 };
 
-TEST(AbortConnectionTest, TrafficIsCountedAtItsPortOnly) {
-  const Pair pair;
-  ASSERT_EQ(send(pair.client, "12345", 5, 0), 5);
-  char byte = 0;
-  ASSERT_EQ(recv(pair.server, &byte, 1, 0), 1);
-  const auto all = TrafficAt({pair.port});
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].fd, pair.server);
-  EXPECT_EQ(all[0].received, 5u);
-  EXPECT_EQ(all[0].sent, 0u);
-  EXPECT_TRUE(TrafficAt({}).empty());
+TEST_F(ConnectionGuardTest, WhoDoesNotAcknowledgeInTimeIsCutOff) {
+  const AcceptedPair owes;
+  const AcceptedPair owes_nothing;
+  const AcceptedPair silent;
+  Say(owes, hello_);
+  Say(owes_nothing, hello_ + acknowledgement_);
+  LookFor(absl::Seconds(10));
+  EXPECT_FALSE(IsCutOff(owes));
+  LookFor(absl::Seconds(2));
+  EXPECT_TRUE(IsCutOff(owes));
+  EXPECT_FALSE(IsCutOff(owes_nothing));
+  EXPECT_FALSE(IsCutOff(silent));
 }
 
-TEST(AbortConnectionTest, BothSidesHearOfItAndWhatWasSentIsDropped) {
-  const Pair pair;
-  ASSERT_EQ(send(pair.client, "12345", 5, 0), 5);
-  const auto all = TrafficAt({pair.port});
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_TRUE(AbortConnection(all[0]));
-  char byte = 0;
-  EXPECT_EQ(recv(pair.server, &byte, 1, 0), -1);
-  EXPECT_EQ(recv(pair.client, &byte, 1, 0), -1);
-  EXPECT_EQ(errno, ECONNRESET);
+TEST_F(ConnectionGuardTest, WhoAcknowledgesLateButInTimeIsLet) {
+  const AcceptedPair pair;
+  Say(pair, hello_);
+  LookFor(absl::Seconds(9));
+  Say(pair, acknowledgement_);
+  LookFor(absl::Seconds(20));
+  EXPECT_FALSE(IsCutOff(pair));
 }
 
-TEST(AbortConnectionTest, ANumberThatIsAnothersByNowIsLeftAlone) {
-  const Pair pair;
-  auto other = TrafficAt({pair.port}).at(0);
-  ++other.cookie;
-  EXPECT_FALSE(AbortConnection(other));
-  ASSERT_EQ(send(pair.client, "1", 1, 0), 1);
-  char byte = 0;
-  EXPECT_EQ(recv(pair.server, &byte, 1, 0), 1);
+TEST_F(ConnectionGuardTest, MoreThanAllMayHoldForASecondEndsTheGreatest) {
+  guard_.AllowCalls(1000);  // And 4 x 1024.
+  const AcceptedPair great;
+  const AcceptedPair greater;
+  const AcceptedPair unix_socket(AF_UNIX);  // Another peer.
+  Say(great, hello_ + acknowledgement_ + Calls(0, 2400));
+  Say(greater, hello_ + acknowledgement_ + Calls(0, 2500));
+  Say(unix_socket, hello_ + acknowledgement_ + Calls(0, 300));
+  LookFor(absl::Milliseconds(900));
+  EXPECT_FALSE(IsCutOff(greater));
+  LookFor(absl::Milliseconds(100));
+  EXPECT_TRUE(IsCutOff(greater));
+  LookFor(absl::Seconds(5));
+  EXPECT_FALSE(IsCutOff(great));
+  EXPECT_FALSE(IsCutOff(unix_socket));
+}
+
+TEST_F(ConnectionGuardTest, AMomentOfItEndsNobody) {
+  guard_.AllowCalls(1000);
+  const AcceptedPair pair;
+  Say(pair, hello_ + acknowledgement_ + Calls(0, 6000));
+  LookFor(absl::Milliseconds(500));
+  Say(pair, Resets(0, 3000));
+  LookFor(absl::Seconds(3));
+  EXPECT_FALSE(IsCutOff(pair));
+}
+
+TEST_F(ConnectionGuardTest, TwiceOfItIsTooMuchAtOnce) {
+  guard_.AllowCalls(0);
+  const AcceptedPair pair;
+  Say(pair, hello_ + acknowledgement_ + Calls(0, 8200));
+  LookFor(absl::Milliseconds(100));
+  EXPECT_TRUE(IsCutOff(pair));
+}
+
+TEST_F(ConnectionGuardTest, WhoMadeMemoryGrowByResetsIsCutOff) {
+  const AcceptedPair before;  // Reset as many, and nothing grew.
+  const AcceptedPair resets;
+  const AcceptedPair calls;
+  Say(before, hello_ + acknowledgement_ + Calls(0, 2000) + Resets(0, 2000));
+  Say(resets, hello_ + acknowledgement_);
+  Say(calls, hello_ + acknowledgement_);
+  LookFor(absl::Seconds(1), 100 << 20);
+  LookFor(absl::Milliseconds(100), 200 << 20);
+  Say(resets, Calls(0, 1500) + Resets(0, 1500));
+  Say(calls, Calls(0, 1000));
+  LookFor(absl::Milliseconds(100), 220 << 20);
+  EXPECT_TRUE(IsCutOff(resets));
+  EXPECT_FALSE(IsCutOff(calls));
+  EXPECT_FALSE(IsCutOff(before));
 }
 
 }  // namespace
