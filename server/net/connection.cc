@@ -90,8 +90,12 @@ void Connection::TlsWritten(std::string_view bytes) {
 }
 
 bool Connection::Take(std::string_view bytes) {
-  const Breach breach = ledger_.Received(bytes);
+  Breach breach = ledger_.Received(bytes);
   Account();
+  if (breach == Breach::kNone && peer_->held_bytes.load(std::memory_order_relaxed) >
+                                     together_.most_of_a_peer.load(std::memory_order_relaxed)) {
+    breach = Breach::kTooMuch;
+  }
   if (breach == Breach::kNone) return true;
   CutOffLocked(breach);
   return false;
@@ -101,7 +105,9 @@ void Connection::Account() {
   // Who is cut off is about to let go.
   const uint64_t holds = phase_ == Phase::kOpen ? ledger_.bytes() : 0;
   if (holds == accounted_) return;
-  held_bytes_.fetch_add(holds - accounted_, std::memory_order_relaxed);  // Wraps, when it is less.
+  // Wraps, when it is less.
+  peer_->held_bytes.fetch_add(holds - accounted_, std::memory_order_relaxed);
+  together_.held_bytes.fetch_add(holds - accounted_, std::memory_order_relaxed);
   accounted_ = holds;
 }
 
@@ -116,7 +122,7 @@ bool Connection::CutOffLocked(Breach breach) {
   phase_ = Phase::kCutOff;
   Account();
   Abort(fd_);
-  cut_offs_.Add(breach, peer_);
+  together_.cut_offs.Add(breach, peer_->name);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,21 +20,35 @@
 
 namespace token_service::net {
 
+// Who is at the other end: `10.0.0.1`, `2001:db8:0:1::/64` (the network, which a peer has to
+// itself), `uid:1000` of a unix socket.
+std::string PeerOf(int fd);
+
+// A peer, and what its connections hold together. Any thread.
+struct Peer {
+  explicit Peer(std::string its_name) : name(std::move(its_name)) {}
+
+  const std::string name;
+  std::atomic<uint64_t> held_bytes = 0;
+};
+
+// What all connections have in common. Any thread.
+struct Together {
+  std::atomic<uint64_t> held_bytes = 0;
+  // More of one peer are too many at once.
+  std::atomic<uint64_t> most_of_a_peer = std::numeric_limits<uint64_t>::max();
+  CutOffs cut_offs;
+};
+
 // A connection that a caller has made to this process, from accept4 to close. Any thread, but one
 // at a time reads, and one at a time writes, as gRPC does.
 class Connection {
  public:
-  // `peer`: see PeerOf. `calls`: as many as it may have open at once. `held_bytes`:
-  // what all connections hold. Both references outlive this object.
-  Connection(int fd, std::string peer, size_t calls, CutOffs& cut_offs,
-             std::atomic<uint64_t>& held_bytes)
-      : fd_(fd),
-        peer_(std::move(peer)),
-        cut_offs_(cut_offs),
-        held_bytes_(held_bytes),
-        ledger_(calls) {}
+  // `calls`: as many as it may have open at once. `together` outlives this object.
+  Connection(int fd, std::shared_ptr<Peer> peer, size_t calls, Together& together)
+      : fd_(fd), peer_(std::move(peer)), together_(together), ledger_(calls) {}
 
-  const std::string& peer() const { return peer_; }
+  const std::string& peer() const { return peer_->name; }
 
   // From now on what is read from the socket is TLS: TlsRead and TlsWritten tell what is in it.
   void BecomesTls() { is_tls_.store(true, std::memory_order_relaxed); }
@@ -65,14 +80,13 @@ class Connection {
 
  private:
   bool Take(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Has the sum of all connections agree with the ledger.
+  // Has the sums of the peer and of all agree with the ledger.
   void Account() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CutOffLocked(Breach breach) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int fd_;
-  const std::string peer_;
-  CutOffs& cut_offs_;
-  std::atomic<uint64_t>& held_bytes_;
+  const std::shared_ptr<Peer> peer_;
+  Together& together_;
   std::atomic<bool> is_tls_ = false;
 
   absl::Mutex mutex_;
@@ -83,9 +97,5 @@ class Connection {
   enum class Phase : uint8_t { kOpen, kCutOff, kClosed };
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kOpen;
 };
-
-// Who is at the other end: `10.0.0.1`, `2001:db8:0:1::/64` (the network, which a peer has to
-// itself), `uid:1000` of a unix socket.
-std::string PeerOf(int fd);
 
 }  // namespace token_service::net

@@ -67,8 +67,10 @@ ConnectionGuard::ConnectionGuard(OpenConnections& connections, int calls_per_con
 }
 
 void ConnectionGuard::AllowCalls(size_t waiting_and_watching) {
-  most_bytes_.store((waiting_and_watching + kBusyConnections * many_calls_) *
-                    StreamLedger::kCallBytes);
+  const uint64_t most =
+      (waiting_and_watching + kBusyConnections * many_calls_) * StreamLedger::kCallBytes;
+  most_bytes_.store(most);
+  connections_.AllowPeers(2 * most);
 }
 
 void ConnectionGuard::Look(MonotonicTime now, uint64_t resident_bytes) {

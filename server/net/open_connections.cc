@@ -27,12 +27,23 @@ Connection* OpenConnections::At(int fd) {
 
 void OpenConnections::Accepted(int fd) {
   if (fd < 0 || fd >= kMostFiles) return;
-  auto connection = std::make_shared<Connection>(
-      fd, PeerOf(fd), static_cast<size_t>(calls_.load(std::memory_order_relaxed)), cut_offs_,
-      held_bytes_);
-  g_by_fd[static_cast<size_t>(fd)].store(connection.get(), std::memory_order_release);
+  const std::string peer = PeerOf(fd);
   absl::MutexLock lock(&mutex_);
+  auto connection = std::make_shared<Connection>(
+      fd, PeerNamed(peer), static_cast<size_t>(calls_.load(std::memory_order_relaxed)), together_);
+  g_by_fd[static_cast<size_t>(fd)].store(connection.get(), std::memory_order_release);
   by_fd_[fd] = std::move(connection);
+}
+
+std::shared_ptr<Peer> OpenConnections::PeerNamed(const std::string& name) {
+  // Those that are gone, before they are many.
+  if (peers_.size() > 2 * by_fd_.size() + 64) {
+    absl::erase_if(peers_, [](const auto& each) { return each.second.expired(); });
+  }
+  std::weak_ptr<Peer>& known = peers_[name];
+  std::shared_ptr<Peer> peer = known.lock();
+  if (peer == nullptr) known = peer = std::make_shared<Peer>(name);
+  return peer;
 }
 
 void OpenConnections::Closes(int fd) {

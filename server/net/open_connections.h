@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -21,6 +22,8 @@ class OpenConnections {
 
   // As many calls as settings allow each connection at once, of those that come from now on.
   void AllowCalls(int calls) { calls_.store(calls, std::memory_order_relaxed); }
+  // Of a peer that holds more, the connection that asks for more is cut off at once.
+  void AllowPeers(uint64_t bytes) { together_.most_of_a_peer.store(bytes); }
 
   void Accepted(int fd) ABSL_LOCKS_EXCLUDED(mutex_);
   void Closes(int fd) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -34,18 +37,20 @@ class OpenConnections {
   std::vector<std::shared_ptr<Connection>> All() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // What they hold together, by what their frames say.
-  uint64_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
+  uint64_t held_bytes() const { return together_.held_bytes.load(std::memory_order_relaxed); }
 
-  CutOffs& cut_offs() { return cut_offs_; }
+  CutOffs& cut_offs() { return together_.cut_offs; }
 
  private:
   OpenConnections() = default;
 
-  CutOffs cut_offs_;
-  std::atomic<uint64_t> held_bytes_ = 0;
+  std::shared_ptr<Peer> PeerNamed(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Together together_;
   std::atomic<int> calls_ = 1000;
   absl::Mutex mutex_;
   absl::flat_hash_map<int, std::shared_ptr<Connection>> by_fd_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, std::weak_ptr<Peer>> peers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // No descriptor of a connection has a higher number.

@@ -169,12 +169,34 @@ TEST_F(ConnectionGuardTest, AMomentOfItEndsNobody) {
   EXPECT_FALSE(IsCutOff(pair));
 }
 
-TEST_F(ConnectionGuardTest, TwiceOfItIsTooMuchAtOnce) {
+TEST_F(ConnectionGuardTest, TwiceOfItIsTooMuchAtTheFirstLook) {
   guard_.AllowCalls(0);
   const AcceptedPair pair;
-  Say(pair, hello_ + acknowledgement_ + Calls(0, 8200));
+  const AcceptedPair unix_socket(AF_UNIX);
+  Say(pair, hello_ + acknowledgement_ + Calls(0, 5000));
+  Say(unix_socket, hello_ + acknowledgement_ + Calls(0, 3500));
   LookFor(absl::Milliseconds(100));
   EXPECT_TRUE(IsCutOff(pair));
+  EXPECT_FALSE(IsCutOff(unix_socket));
+}
+
+TEST_F(ConnectionGuardTest, TwiceOfItByOnePeerIsNotWaitedFor) {
+  guard_.AllowCalls(0);
+  const AcceptedPair first;
+  const AcceptedPair second;
+  Say(first, hello_ + acknowledgement_ + Calls(0, 4200));
+  Say(second, hello_ + acknowledgement_ + Calls(0, 3900));
+  EXPECT_FALSE(IsCutOff(second));
+  const std::string more = Calls(3900, 100);
+  ASSERT_GT(send(second.client, more.data(), more.size(), MSG_NOSIGNAL), 0);
+  std::string room(more.size(), '\0');
+  iovec part = {room.data(), room.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  EXPECT_EQ(recvmsg(second.server, &message, 0), -1);
+  EXPECT_TRUE(IsCutOff(second));
+  EXPECT_FALSE(IsCutOff(first));
 }
 
 TEST_F(ConnectionGuardTest, WhoMadeMemoryGrowByResetsIsCutOff) {
