@@ -1,4 +1,4 @@
-# Everything comes from Debian 12's packages; docs/dependencies.md says why each.
+# Everything comes from the packages of Debian 12 or 13; docs/dependencies.md says why each.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 # Module mode: Debian's protobuf has no CMake config file. Before gRPC, which looks for it.
