@@ -56,6 +56,11 @@ CredentialClient::Answer CredentialClient::Refresh(
   return Call(*stub_, &Stub::RefreshCredential, request, timeout_);
 }
 
+CredentialClient::Answer CredentialClient::Release(
+    const token::v1::ReleaseCredentialRequest& request) {
+  return Call(*stub_, &Stub::ReleaseCredential, request, timeout_);
+}
+
 std::optional<TokenError> CredentialClient::Delete(
     const token::v1::DeleteCredentialRequest& request) {
   auto answer = Call(*stub_, &Stub::DeleteCredential, request, timeout_);

@@ -37,6 +37,7 @@ constexpr std::array kReasons = {
     Named{ErrorReason::kShuttingDown, "SHUTTING_DOWN"},
     Named{ErrorReason::kStoreUnavailable, "STORE_UNAVAILABLE"},
     Named{ErrorReason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
+    Named{ErrorReason::kCredentialHeld, "CREDENTIAL_HELD"},
 };
 
 ErrorReason ReasonFromName(std::string_view name) {

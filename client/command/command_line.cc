@@ -99,6 +99,7 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   add(credential, std::make_unique<Write>(Write::Action::kUpdate));
   add(credential, std::make_unique<Write>(Write::Action::kReplaceRefreshToken));
   add(credential, std::make_unique<Named>(Named::Action::kRefresh));
+  add(credential, std::make_unique<Named>(Named::Action::kRelease));
   add(credential, std::make_unique<Named>(Named::Action::kDelete));
 
   try {

@@ -13,6 +13,10 @@ CLI::App* NamedCredentialCommand::AddTo(CLI::App& app) {
     case Action::kRefresh:
       command = app.add_subcommand("refresh", "Get a new access token now, whatever holds it back");
       break;
+    case Action::kRelease:
+      command = app.add_subcommand(
+          "release", "End the state HELD; only if nobody has used the refresh token since");
+      break;
     case Action::kDelete:
       command = app.add_subcommand("delete", "Purge a credential and all that is stored with it");
       break;
@@ -32,6 +36,11 @@ int NamedCredentialCommand::RunWith(Session& session) {
     token::v1::RefreshCredentialRequest request;
     request.set_name(name_);
     return Print(session.client.Refresh(request), session);
+  }
+  if (action_ == Action::kRelease) {
+    token::v1::ReleaseCredentialRequest request;
+    request.set_name(name_);
+    return Print(session.client.Release(request), session);
   }
   token::v1::DeleteCredentialRequest request;
   request.set_name(name_);

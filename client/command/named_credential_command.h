@@ -4,10 +4,10 @@
 
 namespace token_service::client {
 
-// `token-client credential show|refresh|delete NAME`.
+// `token-client credential show|refresh|release|delete NAME`.
 class NamedCredentialCommand final : public CredentialCommand {
  public:
-  enum class Action { kShow, kRefresh, kDelete };
+  enum class Action { kShow, kRefresh, kRelease, kDelete };
 
   explicit NamedCredentialCommand(Action action) : action_(action) {}
 

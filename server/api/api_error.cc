@@ -31,6 +31,7 @@ grpc::StatusCode CodeOf(Reason reason) {
     case Reason::kProviderMalformed:
     case Reason::kRefreshedRecently:
     case Reason::kShuttingDown:
+    case Reason::kCredentialHeld:
     case Reason::kStoreUnavailable:
       return grpc::UNAVAILABLE;
     case Reason::kValidityUnavailable:

@@ -27,6 +27,8 @@ token::v1::CredentialState ToProto(broker::CredentialState state) {
       return token::v1::CREDENTIAL_STATE_CLIENT_REJECTED;
     case broker::CredentialState::kDisabled:
       return token::v1::CREDENTIAL_STATE_DISABLED;
+    case broker::CredentialState::kHeld:
+      return token::v1::CREDENTIAL_STATE_HELD;
   }
   return token::v1::CREDENTIAL_STATE_UNSPECIFIED;
 }

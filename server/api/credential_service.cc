@@ -227,6 +227,19 @@ ServerUnaryReactor* CredentialServiceImpl::RefreshCredential(
   return waiting;
 }
 
+ServerUnaryReactor* CredentialServiceImpl::ReleaseCredential(
+    CallbackServerContext* context, const token::v1::ReleaseCredentialRequest* request,
+    Credential* response) {
+  const std::string& name = request->name();
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kReleaseCredential, name);
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.Release(name, FinishWith(reactor, call, name, response));
+  return reactor;
+}
+
 ServerUnaryReactor* CredentialServiceImpl::DeleteCredential(
     CallbackServerContext* context, const token::v1::DeleteCredentialRequest* request,
     google::protobuf::Empty* /*response*/) {

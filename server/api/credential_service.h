@@ -53,6 +53,9 @@ class CredentialServiceImpl final : public token::v1::CredentialService::Callbac
   grpc::ServerUnaryReactor* RefreshCredential(grpc::CallbackServerContext* context,
                                               const token::v1::RefreshCredentialRequest* request,
                                               token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* ReleaseCredential(grpc::CallbackServerContext* context,
+                                              const token::v1::ReleaseCredentialRequest* request,
+                                              token::v1::Credential* response) override;
   grpc::ServerUnaryReactor* DeleteCredential(grpc::CallbackServerContext* context,
                                              const token::v1::DeleteCredentialRequest* request,
                                              google::protobuf::Empty* response) override;

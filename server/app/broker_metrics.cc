@@ -17,8 +17,9 @@ using telemetry::MetricsSink;
 using telemetry::MetricType;
 
 constexpr size_t kPage = 100;
-constexpr std::array<std::string_view, 6> kStates = {
-    "ACTIVE", "BACKING_OFF", "IN_DOUBT", "NEEDS_REAUTHORIZATION", "CLIENT_REJECTED", "DISABLED"};
+constexpr std::array<std::string_view, 7> kStates = {
+    "ACTIVE",          "BACKING_OFF", "IN_DOUBT", "NEEDS_REAUTHORIZATION",
+    "CLIENT_REJECTED", "DISABLED",    "HELD"};
 
 }  // namespace
 

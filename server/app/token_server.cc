@@ -133,7 +133,9 @@ void TokenServer::Begin() {
   RunAndWait(*registrar_, [this] {
     WatchTokenFiles();
     registry_->TakeUp(std::exchange(stored_, {}));
-    for (const std::string& name : std::exchange(adopted_, {})) scheduler_->OnGrantReplaced(name);
+    for (const std::string& name : std::exchange(adopted_, {})) {
+      scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
+    }
   });
   for (const auto& listener : listeners_) {
     listener->SetServing(true);
@@ -232,9 +234,24 @@ absl::Status TokenServer::PutInForce(CredentialCatalog::Declarations declared) {
   if (!status.ok()) return status;
   auto taken = catalog_->PutInForce(std::move(declared));
   if (!taken.ok()) return taken.status();
+  if (config_.hold) {
+    if (absl::Status held = HoldAll(taken->stored); !held.ok()) return held;
+  }
   stored_ = std::move(taken->stored);
   adopted_ = std::move(taken->adopted);
   Log(Level::kInfo, "credentials loaded", {{"count", stored_.size()}});
+  return absl::OkStatus();
+}
+
+// Those just made from their files too: such a file may be as old as a lost store.
+absl::Status TokenServer::HoldAll(std::vector<broker::CredentialRecord>& records) {
+  const absl::Time now = SystemClock().WallNow();
+  if (absl::Status held = store_->HoldAll(now); !held.ok()) return held;
+  for (broker::CredentialRecord& record : records) {
+    if (!record.held_since.has_value()) record.held_since = now;
+  }
+  Log(Level::kWarning, "every credential is held: nothing is sent to a provider",
+      {{"count", records.size()}});
   return absl::OkStatus();
 }
 
@@ -389,7 +406,7 @@ bool TokenServer::Adopt(const std::string& credential, const Secret& refresh_tok
         {{"credential", credential}, {"error", std::string(news.status().message())}});
     return absl::IsNotFound(news.status());
   }
-  if (*news) scheduler_->OnGrantReplaced(credential);
+  if (*news) scheduler_->OnGrantReplaced(credential, broker::RefreshScheduler::Hold::kStays);
   return true;
 }
 

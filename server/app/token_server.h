@@ -79,6 +79,7 @@ class TokenServer {
   absl::Status WireBroker();
   absl::Status MakeListeners();
   absl::Status PutInForce(CredentialCatalog::Declarations declared);
+  absl::Status HoldAll(std::vector<broker::CredentialRecord>& records);
   absl::Status Publish();
   void CloseSockets();
   void Begin();

@@ -96,7 +96,8 @@ absl::Status TokenServer::ReloadCredentials(const ServerConfig& next) {
       return;
     }
     registry_->TakeUp(taken->stored);
-    for (const std::string& name : taken->adopted) scheduler_->OnGrantReplaced(name);
+    for (const std::string& name : taken->adopted)
+      scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
   });
   return status;
 }

@@ -39,6 +39,7 @@ CredentialRecord CredentialRecord::Copy() const {
   if (token.has_value()) copy.token = CopyToken(*token);
   copy.attempt = attempt;
   copy.doubt_since = doubt_since;
+  copy.held_since = held_since;
   copy.create_time = create_time;
   copy.last_refresh_time = last_refresh_time;
   copy.last_error_reason = last_error_reason;

@@ -70,6 +70,9 @@ struct CredentialRecord {
   std::optional<Attempt> attempt;
   // When the earliest attempt began that may have consumed the refresh token unseen.
   std::optional<absl::Time> doubt_since;
+  // Since when nothing may be sent for it: the store is an old copy, and what it holds may have
+  // been spent since. Until an operator releases it or replaces the refresh token.
+  std::optional<absl::Time> held_since;
 
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;

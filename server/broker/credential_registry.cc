@@ -135,7 +135,7 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
   scheduler_.Update(settings_.SettingsOf(*record));
   if (change.refresh_token.has_value()) {
     LogChange("refresh token replaced", name);
-    scheduler_.OnGrantReplaced(name);
+    scheduler_.OnGrantReplaced(name, RefreshScheduler::Hold::kEnds);
   }
   return StatusOf(name);
 }
@@ -172,7 +172,24 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
   const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
   if (!stored.ok()) return FromStore(stored, name);
   LogChange("refresh token replaced", name);
-  scheduler_.OnGrantReplaced(name);
+  scheduler_.OnGrantReplaced(name, RefreshScheduler::Hold::kEnds);
+  return StatusOf(name);
+}
+
+void CredentialRegistry::Release(std::string name, Done done) {
+  if (std::optional<Refusal> refusal = CheckName(name); refusal.has_value()) {
+    return done(*std::move(refusal));
+  }
+  executor_.Run(
+      [this, name = std::move(name), done = std::move(done)]() mutable { done(ReleaseNow(name)); });
+}
+
+CredentialRegistry::Outcome CredentialRegistry::ReleaseNow(const std::string& name) {
+  if (const absl::Status stored = store_.Release(name); !stored.ok()) {
+    return FromStore(stored, name);
+  }
+  LogChange("credential released", name);
+  scheduler_.OnReleased(name);
   return StatusOf(name);
 }
 

@@ -38,8 +38,10 @@ class CredentialRegistry {
   void Create(NewCredential wanted, Done done);
   // kManagedByConfig for a declared credential.
   void Update(std::string name, ProfileChange change, Done done);
-  // A new grant, dead or not: starts to exchange it.
+  // A new grant, dead, held or not: starts to exchange it.
   void ReplaceRefreshToken(std::string name, Secret refresh_token, Done done);
+  // Ends a hold, declared or not: what the store has is exchanged when it is due.
+  void Release(std::string name, Done done);
   // kManagedByConfig for a declared credential.
   void Delete(std::string name, Deleted done);
 
@@ -69,6 +71,7 @@ class CredentialRegistry {
   Outcome Store(NewCredential wanted);
   Outcome UpdateNow(const std::string& name, const ProfileChange& change);
   Outcome ReplaceNow(const std::string& name, const Secret& refresh_token);
+  Outcome ReleaseNow(const std::string& name);
   std::optional<Refusal> DeleteNow(const std::string& name);
   void OnLanded(const std::string& name);
   void TakeUpOne(const CredentialRecord& record);

@@ -18,6 +18,7 @@ enum class CredentialState {
   kNeedsReauthorization,
   kClientRejected,
   kDisabled,
+  kHeld,
 };
 
 // How a credential is doing, for operators. Holds no secret but the token's snapshot.

@@ -35,7 +35,8 @@ struct Begun {
 struct HeldByOther {
   absl::Time lease_end;
 };
-// The generation moved on: `record` is what is stored. Nothing was written.
+// The generation moved on, or the credential is held: `record` is what is stored. Nothing was
+// written.
 struct MovedOn {
   CredentialRecord record;
 };
@@ -124,7 +125,9 @@ class CredentialStore : public RotationStore {
   virtual absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) = 0;
 
   // A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit),
-  // doubt and errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too.
+  // doubt and errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too,
+  // and leaves a hold as it is, since what a file says may be as old as the copy; otherwise that
+  // ends.
   virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                            bool from_file) = 0;
 
@@ -135,6 +138,11 @@ class CredentialStore : public RotationStore {
 
   // Disables (kDisabled) or enables (kUsable) what is not dead otherwise.
   virtual absl::Status SetStanding(std::string_view name, Standing standing) = 0;
+
+  // Holds every credential that is not held yet.
+  virtual absl::Status HoldAll(absl::Time since) = 0;
+  // Ends the hold, if there is one.
+  virtual absl::Status Release(std::string_view name) = 0;
 
   // Purges the credential and its evidence from the file. NOT_FOUND when there is none.
   virtual absl::Status Delete(std::string_view name) = 0;

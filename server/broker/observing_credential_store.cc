@@ -79,6 +79,14 @@ absl::Status ObservingCredentialStore::SetStanding(std::string_view name, Standi
   return Observe(StoreOperation::kOther, [&] { return inner_.SetStanding(name, standing); });
 }
 
+absl::Status ObservingCredentialStore::HoldAll(absl::Time since) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.HoldAll(since); });
+}
+
+absl::Status ObservingCredentialStore::Release(std::string_view name) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.Release(name); });
+}
+
 absl::Status ObservingCredentialStore::Delete(std::string_view name) {
   return Observe(StoreOperation::kOther, [&] { return inner_.Delete(name); });
 }

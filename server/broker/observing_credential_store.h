@@ -30,6 +30,8 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                    bool from_file) override;
   absl::Status SetStanding(std::string_view name, Standing standing) override;
+  absl::Status HoldAll(absl::Time since) override;
+  absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 

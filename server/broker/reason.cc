@@ -29,6 +29,7 @@ constexpr std::array kNames = {
     Named{Reason::kStoreUnavailable, "STORE_UNAVAILABLE"},
     Named{Reason::kCredentialExists, "CREDENTIAL_EXISTS"},
     Named{Reason::kManagedByConfig, "MANAGED_BY_CONFIG"},
+    Named{Reason::kCredentialHeld, "CREDENTIAL_HELD"},
     Named{Reason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
     Named{Reason::kSecretRequired, "SECRET_REQUIRED"},
 };
@@ -66,6 +67,9 @@ std::string_view Words(Reason reason) {
       return "the name is taken";
     case Reason::kManagedByConfig:
       return "the configuration declares this credential; change it there";
+    case Reason::kCredentialHeld:
+      return "the credential is held, since its refresh token may have been used elsewhere; an "
+             "operator has to replace that, or to release the credential";
     case Reason::kCredentialDisabled:
       return "the credential is disabled";
     case Reason::kSecretRequired:

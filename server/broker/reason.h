@@ -25,6 +25,7 @@ enum class Reason {
   kStoreUnavailable,  // docs/adr/0003: our own database, not the provider.
   kCredentialExists,
   kManagedByConfig,
+  kCredentialHeld,      // An old copy, maybe: nothing is sent until an operator says so.
   kCredentialDisabled,  // Taken out of the configuration, or its sealed record does not open.
   kSecretRequired,      // A change of where a secret goes has to bring the secret.
 };

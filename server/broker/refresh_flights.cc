@@ -61,7 +61,7 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
     WakeLocked(entry);
     if (entry.unpersisted != nullptr) {
       StartPersistLocked(entry, effects);
-    } else if (entry.dead()) {
+    } else if (entry.latched()) {
       RestLocked(entry, now);
       effects.settled.emplace_back(entry.settings->name, RefusalLocked(entry, now));
     } else if (draining_ && PlanLocked(entry, now).why == Why::kReplay) {
@@ -247,7 +247,7 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
       if (entry->disabled) {
         RestLocked(*entry, now);
         effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
-      } else if (entry->replaced && entry->unpersisted == nullptr) {
+      } else if (entry->replaced && entry->unpersisted == nullptr && !entry->facts.held) {
         entry->replaced = false;
         EnqueueLocked(*entry, /*wanted=*/true);
       } else {

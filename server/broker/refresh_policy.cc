@@ -48,16 +48,21 @@ RefreshPlan PlanOnDemand(const CredentialSettings& settings, const RefreshFacts&
   return {facts.last_refresh + settings.keepalive, Why::kKeepalive};
 }
 
+// Nothing will be sent: its token lives to its end.
+RefreshPlan PlanNone(const RefreshFacts& facts, MonotonicTime now) {
+  if (facts.token != nullptr && now < facts.token->expires) {
+    return {facts.token->expires, Why::kExpiry};
+  }
+  return {MonotonicTime::Never(), Why::kNever};
+}
+
 }  // namespace
 
 RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& facts,
                         MonotonicTime now) {
   switch (facts.standing) {
     case Standing::kRefreshTokenRejected:
-      if (facts.token != nullptr && now < facts.token->expires) {
-        return {facts.token->expires, Why::kExpiry};
-      }
-      return {MonotonicTime::Never(), Why::kNever};
+      return PlanNone(facts, now);
     case Standing::kDisabled:
     case Standing::kUnreadable:
       return {MonotonicTime::Never(), Why::kNever};
@@ -65,6 +70,7 @@ RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& 
     case Standing::kClientRejected:
       break;
   }
+  if (facts.held) return PlanNone(facts, now);
   if (facts.doubt_since.has_value() && facts.rotates) return PlanReplay(settings, facts, now);
   if (facts.retry_at.has_value()) return {*facts.retry_at, Why::kRetry};
   if (settings.refresh == RefreshMode::kOnDemand) return PlanOnDemand(settings, facts, now);

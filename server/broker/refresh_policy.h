@@ -16,6 +16,7 @@ struct RefreshFacts {
   MonotonicTime refresh_at;  // When to refresh it, drawn once (RefreshCalendar).
   bool rejected = false;     // A caller reported that the API refuses it.
   Standing standing = Standing::kUsable;
+  bool held = false;  // Nothing may be sent until an operator says so.
   bool rotates = false;
   // When the earliest attempt began that may have consumed the refresh token unseen.
   std::optional<MonotonicTime> doubt_since;
@@ -31,7 +32,8 @@ struct RefreshFacts {
 struct RefreshPlan {
   enum class Why {
     kNever,      // Nothing to do until something changes.
-    kExpiry,     // Nothing but to tell who watches that the last token of a dead grant has expired.
+    kExpiry,     // Nothing but to tell who watches that the last token of a dead or held grant has
+                 // expired.
     kNoToken,    // There is none: as soon as can be.
     kAhead,      // Ahead of its expiry.
     kKeepalive,  // Nobody asks; so that the provider does not let the grant lapse.

@@ -28,6 +28,7 @@ struct Adopted {
   AccessTokenPtr token;  // Null: none yet.
   uint64_t generation = 0;
   Standing standing = Standing::kUsable;
+  bool held = false;  // Nothing may be sent for it.
 };
 
 // Another holder is at it.

@@ -43,6 +43,7 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   auto entry = std::make_shared<Entry>(std::move(settings));
   RefreshFacts& facts = entry->facts;
   facts.standing = record.standing;
+  facts.held = record.held_since.has_value();
   facts.rotates = record.rotates;
   facts.last_refresh = from_wall(record.last_refresh_time.value_or(record.create_time));
   if (record.doubt_since.has_value()) facts.doubt_since = from_wall(*record.doubt_since);
@@ -169,7 +170,7 @@ void RefreshScheduler::Enable(CredentialSettingsPtr settings, const CredentialRe
   Add(std::move(settings), record);
 }
 
-void RefreshScheduler::OnGrantReplaced(std::string_view name) {
+void RefreshScheduler::OnGrantReplaced(std::string_view name, Hold hold) {
   Effects effects;
   {
     absl::MutexLock lock(&mutex_);
@@ -178,14 +179,34 @@ void RefreshScheduler::OnGrantReplaced(std::string_view name) {
     entry->ForgetFailures();
     entry->facts.standing = Standing::kUsable;
     entry->facts.doubt_since.reset();
+    if (hold == Hold::kEnds) entry->facts.held = false;
     // A flight under way carries the old refresh token; what it reports is no news of the new one.
     // An answer not stored yet is stored first (as evidence, most likely).
     entry->replaced = entry->running() || entry->unpersisted != nullptr;
-    if (!entry->replaced) {
+    if (!entry->replaced && entry->facts.held) {
+      WakeLocked(*entry);
+      RestLocked(*entry, clock_.Now());
+    } else if (!entry->replaced) {
       EnqueueLocked(*entry, /*wanted=*/true);
     } else if (!entry->running()) {
       WakeLocked(*entry);
       StartPersistLocked(*entry, effects);
+    }
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::OnReleased(std::string_view name) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    Entry* const entry = FindLocked(name);
+    if (entry == nullptr || !entry->facts.held) return;
+    entry->facts.held = false;
+    if (std::holds_alternative<Entry::Resting>(entry->state)) {
+      WakeLocked(*entry);
+      RestLocked(*entry, clock_.Now());
     }
     AdvanceLocked(effects);
   }
@@ -290,7 +311,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     if (need == Need::kOperator || now < running->patience_end) return Underway{};
     return MakeRefusal(Reason::kProviderUnavailable, options_.patience);
   }
-  if (entry->dead() || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
+  if (entry->latched() || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
   if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {
     facts.last_asked = now;
     const RefreshPlan plan = PlanRefresh(*entry->settings, facts, now);

@@ -79,15 +79,19 @@ class RefreshScheduler {
   void Disable(std::string_view name);
   // Undoes that.
   void Enable(CredentialSettingsPtr settings, const CredentialRecord& record);
-  // The store holds a new refresh token: exchanges it at once. The current token serves until it
-  // lands.
-  void OnGrantReplaced(std::string_view name);
+  // The store holds a new refresh token: exchanges it at once, unless the credential is held and
+  // stays so. The current token serves until it lands.
+  enum class Hold { kStays, kEnds };
+  void OnGrantReplaced(std::string_view name, Hold hold);
+  // An operator has released it: it is refreshed like any other.
+  void OnReleased(std::string_view name);
 
   enum class Need {
     kSoon,      // The current token will do for now.
     kNow,       // It will not.
     kRejected,  // The API refuses it.
-    kOperator,  // A person insists: overrides backoff, hold, breaker and the client-rejected latch.
+    // A person insists: overrides backoff, doubt's waiting, breaker and the client-rejected latch.
+    kOperator,
   };
   // A refresh is under way or about to start: the listener will be told.
   struct Underway {};

@@ -356,7 +356,9 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
 
 RefreshResult Refresher::Adopt(const CredentialRecord& record,
                                absl::Duration min_refresh_interval) {
-  Adopted adopted{.generation = record.generation, .standing = record.standing};
+  Adopted adopted{.generation = record.generation,
+                  .standing = record.standing,
+                  .held = record.held_since.has_value()};
   if (record.token.has_value()) {
     adopted.token = MakeAccessToken(record.name, record.generation, *record.token,
                                     min_refresh_interval, clock_);

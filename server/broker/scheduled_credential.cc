@@ -43,11 +43,12 @@ std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
   if (disabled) return MakeRefusal(Reason::kCredentialDisabled);
   switch (facts.standing) {
     case Standing::kUsable:
+      if (facts.held) return MakeRefusal(Reason::kCredentialHeld);
       return std::nullopt;
     case Standing::kRefreshTokenRejected:
       return MakeRefusal(Reason::kRefreshTokenRejected);
     case Standing::kClientRejected:
-      return MakeRefusal(Reason::kClientRejected);
+      return MakeRefusal(facts.held ? Reason::kCredentialHeld : Reason::kClientRejected);
     case Standing::kDisabled:
     case Standing::kUnreadable:
       // Between its purge from the store and its removal here.
@@ -75,7 +76,7 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
       status.state = CredentialState::kNeedsReauthorization;
       return status;
     case Standing::kClientRejected:
-      status.state = CredentialState::kClientRejected;
+      status.state = facts.held ? CredentialState::kHeld : CredentialState::kClientRejected;
       return status;
     case Standing::kDisabled:
     case Standing::kUnreadable:
@@ -84,7 +85,9 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
     case Standing::kUsable:
       break;
   }
-  if (facts.doubt_since.has_value() && facts.rotates) {
+  if (facts.held) {
+    status.state = CredentialState::kHeld;
+  } else if (facts.doubt_since.has_value() && facts.rotates) {
     status.state = CredentialState::kInDoubt;
   } else if (failures > 0 && facts.retry_at.has_value()) {
     status.state = CredentialState::kBackingOff;
@@ -114,6 +117,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing);
     // The token may have been the grant's last.
     facts.standing = adopted->standing;
+    facts.held = adopted->held;
     facts.doubt_since = result.doubt_since;
   } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
     held_elsewhere = true;

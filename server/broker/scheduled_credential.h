@@ -43,6 +43,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
     if (disabled) return true;
     return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
   }
+  // Nothing is tried at all now, whoever insists.
+  bool latched() const { return dead() || facts.held; }
   // The provider did not do its work the last time, and what comes is no replay at once.
   bool suspect() const {
     const bool first_replay = facts.doubt_since.has_value() && facts.rotates && !facts.replayed;

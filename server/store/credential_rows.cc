@@ -16,18 +16,20 @@ using broker::Standing;
   " last_error_reason, consecutive_failures, committed_attempt, doubt_since, last_refresh_time," \
   " access_token, token_type, token_scope, token_issued, token_expires,"                         \
   " attempt_id, attempt_holder, attempt_begun, attempt_lease_end,"                               \
-  " reserved_generation, grant_serial"
+  " reserved_generation, grant_serial, held_since"
 
 constexpr char kSelectOne[] = "SELECT " TS_COLUMNS " FROM credentials WHERE name=?";
 constexpr char kSelectAll[] = "SELECT " TS_COLUMNS " FROM credentials ORDER BY name";
-constexpr char kInsert[] = "INSERT INTO credentials(" TS_COLUMNS
-                           ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr char kInsert[] =
+    "INSERT INTO credentials(" TS_COLUMNS
+    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] = "UPDATE credentials SET (" TS_COLUMNS
                            ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-                           "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30) WHERE name=?1";
+                           "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
+constexpr char kHoldAll[] = "UPDATE credentials SET held_since=? WHERE held_since IS NULL";
 constexpr char kInsertEvidence[] =
     "INSERT INTO evidence(credential, attempt_id, generation, time, body) VALUES(?,?,?,?,?)";
 constexpr char kCountEvidence[] = "SELECT count(*) FROM evidence WHERE credential=?";
@@ -111,7 +113,8 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
     query.BindNull().BindNull().BindNull().BindNull();
   }
   query.Bind(static_cast<int64_t>(record.reserved_generation))
-      .Bind(static_cast<int64_t>(record.grant_serial));
+      .Bind(static_cast<int64_t>(record.grant_serial))
+      .Bind(ToNumber(record.held_since));
 }
 
 StoredRow TakeRow(SqliteQuery& query) {
@@ -157,6 +160,7 @@ StoredRow TakeRow(SqliteQuery& query) {
   }
   record.reserved_generation = static_cast<uint64_t>(query.Integer());
   record.grant_serial = static_cast<uint64_t>(query.Integer());
+  record.held_since = ToTime(query.OptionalInteger());
   return row;
 }
 
@@ -199,6 +203,11 @@ absl::Status DeleteRow(SqliteConnection& connection, std::string_view name) {
   if (absl::Status status = CheckExists(connection, name); !status.ok()) return status;
   SqliteQuery query(connection, kDelete);
   return query.Bind(name).Run();
+}
+
+absl::Status HoldEveryRow(SqliteConnection& connection, absl::Time since) {
+  SqliteQuery query(connection, kHoldAll);
+  return query.Bind(absl::ToUnixNanos(since)).Run();
 }
 
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence) {

@@ -27,6 +27,9 @@ absl::Status InsertRow(SqliteConnection& connection, const StoredRow& row);
 // The row must exist.
 absl::Status UpdateRow(SqliteConnection& connection, const StoredRow& row);
 
+// Those that are not held yet.
+absl::Status HoldEveryRow(SqliteConnection& connection, absl::Time since);
+
 // With its evidence.
 absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
 

@@ -171,6 +171,12 @@ absl::Status SealingCredentialStore::SetStanding(std::string_view name, broker::
   return inner_->SetStanding(name, standing);
 }
 
+absl::Status SealingCredentialStore::HoldAll(absl::Time since) { return inner_->HoldAll(since); }
+
+absl::Status SealingCredentialStore::Release(std::string_view name) {
+  return inner_->Release(name);
+}
+
 absl::Status SealingCredentialStore::Delete(std::string_view name) { return inner_->Delete(name); }
 
 absl::StatusOr<int64_t> SealingCredentialStore::CountEvidence(std::string_view name) {

@@ -183,6 +183,14 @@ absl::Status SqliteCredentialStore::SetStanding(std::string_view name, broker::S
   return Change(name, [&](StoredRow& row) { return ApplySetStanding(standing, row); });
 }
 
+absl::Status SqliteCredentialStore::HoldAll(absl::Time since) {
+  return writer_.Run([&](SqliteConnection& connection) { return HoldEveryRow(connection, since); });
+}
+
+absl::Status SqliteCredentialStore::Release(std::string_view name) {
+  return Change(name, [](StoredRow& row) { return ApplyRelease(row); });
+}
+
 absl::Status SqliteCredentialStore::Delete(std::string_view name) {
   return writer_.RunAndPurge(
       [&](SqliteConnection& connection) { return DeleteRow(connection, name); });

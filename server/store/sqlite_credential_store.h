@@ -54,6 +54,8 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
                     const Secret& refresh_token) override;
   absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status HoldAll(absl::Time since) override;
+  absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 

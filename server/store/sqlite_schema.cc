@@ -71,6 +71,8 @@ constexpr const char* kMigrations[] = {
     "ALTER TABLE credentials ADD COLUMN grant_serial INTEGER NOT NULL DEFAULT 0;"
     "UPDATE credentials SET reserved_generation=generation+1, grant_serial=generation;"
     "PRAGMA user_version=3;",
+    "ALTER TABLE credentials ADD COLUMN held_since INTEGER;"
+    "PRAGMA user_version=4;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -41,7 +41,9 @@ bool IsNewest(const CredentialRecord& record, const broker::Rotation& rotation) 
 
 broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
   CredentialRecord& record = row.record;
-  if (record.generation != request.generation) return broker::MovedOn{record.Copy()};
+  if (record.generation != request.generation || record.held_since.has_value()) {
+    return broker::MovedOn{record.Copy()};
+  }
   if (record.attempt.has_value()) {
     const bool live = record.attempt->lease_end > request.attempt.begun;
     const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
@@ -90,7 +92,11 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
 bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row) {
   ++row.record.grant_serial;
   row.record.refresh_token = refresh_token.Copy();
-  if (from_file) row.record.seed = refresh_token.Copy();
+  if (from_file) {
+    row.record.seed = refresh_token.Copy();
+  } else {
+    row.record.held_since.reset();
+  }
   ForgetTroubles(row.record);
   return true;
 }
@@ -100,6 +106,12 @@ bool ApplySetStanding(Standing standing, StoredRow& row) {
   if (row.record.standing == Standing::kRefreshTokenRejected) return false;
   row.record.standing = standing;
   return true;
+}
+
+bool ApplyRelease(StoredRow& row) {
+  const bool held = row.record.held_since.has_value();
+  row.record.held_since.reset();
+  return held;
 }
 
 StoredRow NewRow(const CredentialRecord& record) {

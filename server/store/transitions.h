@@ -21,6 +21,7 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& r
 bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row);
 bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row);
 bool ApplySetStanding(broker::Standing standing, StoredRow& row);
+bool ApplyRelease(StoredRow& row);
 
 // The row that Create makes.
 StoredRow NewRow(const broker::CredentialRecord& record);

@@ -46,6 +46,8 @@ std::string_view MethodName(Method method) {
       return "RefreshCredential";
     case Method::kDeleteCredential:
       return "DeleteCredential";
+    case Method::kReleaseCredential:
+      return "ReleaseCredential";
   }
   return "GetAccessToken";
 }

@@ -34,8 +34,9 @@ enum class Method : uint8_t {
   kReplaceRefreshToken,
   kRefreshCredential,
   kDeleteCredential,
+  kReleaseCredential,
 };
-inline constexpr size_t kMethods = 9;
+inline constexpr size_t kMethods = 10;
 // As in the API: `GetAccessToken`.
 std::string_view MethodName(Method method);
 

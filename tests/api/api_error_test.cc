@@ -48,6 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Reason::kClientRejected, grpc::FAILED_PRECONDITION, "CLIENT_REJECTED"},
         Row{Reason::kCredentialExists, grpc::ALREADY_EXISTS, "CREDENTIAL_EXISTS"},
         Row{Reason::kManagedByConfig, grpc::FAILED_PRECONDITION, "MANAGED_BY_CONFIG"},
+        Row{Reason::kCredentialHeld, grpc::UNAVAILABLE, "CREDENTIAL_HELD"},
         Row{Reason::kCredentialDisabled, grpc::FAILED_PRECONDITION, "CREDENTIAL_DISABLED"},
         Row{Reason::kRefreshInDoubt, grpc::UNAVAILABLE, "REFRESH_IN_DOUBT"},
         Row{Reason::kProviderUnavailable, grpc::UNAVAILABLE, "PROVIDER_UNAVAILABLE"},

@@ -54,6 +54,7 @@ TEST(CredentialMessagesTest, TellsEveryState) {
       {CredentialState::kNeedsReauthorization, token::v1::CREDENTIAL_STATE_NEEDS_REAUTHORIZATION},
       {CredentialState::kClientRejected, token::v1::CREDENTIAL_STATE_CLIENT_REJECTED},
       {CredentialState::kDisabled, token::v1::CREDENTIAL_STATE_DISABLED},
+      {CredentialState::kHeld, token::v1::CREDENTIAL_STATE_HELD},
   };
   for (const auto& [state, expected] : states) {
     broker::CredentialStatus status;

@@ -32,6 +32,8 @@ TEST(FlagsTest, FindsTheCommand) {
   EXPECT_EQ(Parse({"--config=a", "--check_config"}).command, Command::kCheckConfig);
   EXPECT_EQ(Parse({"--config=a", "--check_config=false"}).command, Command::kServe);
   EXPECT_EQ(Parse({"rekey", "--config=a"}).command, Command::kRekey);
+  EXPECT_TRUE(Parse({"--config=a", "--hold"}).hold);
+  EXPECT_FALSE(Parse({"--config=a", "--hold=false"}).hold);
   EXPECT_EQ(Parse({"--config", "a", "rekey"}).command, Command::kRekey);
   EXPECT_EQ(Parse({"--help"}).command, Command::kHelp);
   EXPECT_EQ(Parse({"-h"}).command, Command::kHelp);
@@ -64,6 +66,8 @@ TEST(FlagsTest, BadCommandLinesGetOneLineWithoutValues) {
       {{"-v"}, "an argument that is no flag; see --help"},
       {{"--"}, "an argument that is no flag; see --help"},
       {{"rekey", "rekey"}, "an argument that is no flag; see --help"},
+      {{"rekey", "--config=a", "--hold"}, "--hold: is for serving, and nothing else"},
+      {{"--config=a", "--hold", "--hold"}, "--hold: given twice"},
       {{"rekey", "--config=a", "--check_config"}, "--check_config: cannot be used with rekey"},
       {{"--config=a", "--listen=b"},
        "--config: cannot be mixed with the flags that take its place; see --help"},
@@ -76,7 +80,7 @@ TEST(FlagsTest, BadCommandLinesGetOneLineWithoutValues) {
 TEST(FlagsTest, UsageNamesEveryFlag) {
   for (const char* flag :
        {"--config", "--check_config", "--listen", "--data_dir", "--token_endpoint", "--client_id",
-        "--refresh_token_file", "--version", "--help"}) {
+        "--refresh_token_file", "--hold", "--version", "--help"}) {
     EXPECT_THAT(std::string(UsageText()), HasSubstr(flag));
   }
 }

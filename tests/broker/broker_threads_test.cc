@@ -115,7 +115,7 @@ TEST_F(BrokerThreadsTest, EveryCallerIsAnsweredOnceAndNoRefreshTokenIsUsedTwice)
       const std::string name = Name(kCredentials - 1);
       const std::string fresh = absl::StrCat(name, "/fresh-", round);
       EXPECT_TRUE(store_.ReplaceRefreshToken(name, Secret(std::string_view(fresh)), false).ok());
-      scheduler_.OnGrantReplaced(name);
+      scheduler_.OnGrantReplaced(name, broker::RefreshScheduler::Hold::kEnds);
       scheduler_.Remove(name);
       EXPECT_TRUE(store_.Delete(name).ok());
       broker::CredentialRecord record;

@@ -100,7 +100,7 @@ TEST_F(CrashTest, AReplayThatWaitedForAWorkerPastTheWindowIsHeldBack) {
   ASSERT_TRUE(memory_.ReplaceRefreshToken("aaa", Secret(std::string_view("aaa/new")), false).ok());
   clock_.Advance(absl::Seconds(5));
   Start();
-  scheduler().OnGrantReplaced("aaa");
+  scheduler().OnGrantReplaced("aaa", broker::RefreshScheduler::Hold::kEnds);
   // Whichever of the two is out first, the other is not sent after the window's end.
   provider_.Meanwhile([this] { clock_.Advance(absl::Seconds(10)); });
   const size_t before = provider_.count("alpha");

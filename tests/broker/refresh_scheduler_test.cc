@@ -385,7 +385,7 @@ TEST_F(RefreshSchedulerTest, AnUnknownNameHasNoStatusAndNoDemands) {
   const auto answer = scheduler().Demand("beta", Need::kNow, 0);
   EXPECT_TRUE(std::holds_alternative<broker::Refusal>(answer));
   scheduler().Remove("beta");
-  scheduler().OnGrantReplaced("beta");
+  scheduler().OnGrantReplaced("beta", broker::RefreshScheduler::Hold::kEnds);
   Run();
 }
 

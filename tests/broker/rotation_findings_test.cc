@@ -127,7 +127,7 @@ TEST_F(RotationFindingsTest, AnAnswerNotStoredYetOutlivesAReplacedGrant) {
   Start();
   ASSERT_EQ(scheduler_->unpersisted(), 1);
   ReplaceInStore();
-  scheduler_->OnGrantReplaced("alpha");
+  scheduler_->OnGrantReplaced("alpha", broker::RefreshScheduler::Hold::kEnds);
   // It is nowhere else.
   EXPECT_EQ(scheduler_->unpersisted(), 1);
   EXPECT_EQ(provider_.posts, (std::vector<std::string>{"0"}));

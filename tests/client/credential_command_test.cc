@@ -105,7 +105,7 @@ TEST_F(CredentialCommandTest, ListsEveryPage) {
             "\n");
 }
 
-TEST_F(CredentialCommandTest, ShowsRefreshesAndDeletesByName) {
+TEST_F(CredentialCommandTest, ShowsRefreshesReleasesAndDeletesByName) {
   EXPECT_EQ(Run({"show", "inbox"}), 0);
   EXPECT_EQ(service_.last_method(), "GetCredential");
   EXPECT_THAT(out_.str(), AllOf(HasSubstr("name                  inbox\n"),
@@ -114,6 +114,8 @@ TEST_F(CredentialCommandTest, ShowsRefreshesAndDeletesByName) {
   EXPECT_EQ(Run({"refresh", "inbox", "--format=json"}), 0);
   EXPECT_EQ(service_.last_method(), "RefreshCredential");
   EXPECT_THAT(out_.str(), HasSubstr(R"("name":"inbox")"));
+  EXPECT_EQ(Run({"release", "inbox"}), 0);
+  EXPECT_EQ(service_.last_method(), "ReleaseCredential");
   EXPECT_EQ(Run({"delete", "inbox"}), 0);
   EXPECT_EQ(service_.last_method(), "DeleteCredential");
   EXPECT_EQ(out_.str(), "inbox is deleted\n");

@@ -99,6 +99,13 @@ grpc::Status FakeCredentialService::RefreshCredential(
   return Note("RefreshCredential", *request);
 }
 
+grpc::Status FakeCredentialService::ReleaseCredential(
+    grpc::ServerContext*, const token::v1::ReleaseCredentialRequest* request,
+    token::v1::Credential* response) {
+  Fill(request->name(), *response);
+  return Note("ReleaseCredential", *request);
+}
+
 grpc::Status FakeCredentialService::DeleteCredential(
     grpc::ServerContext*, const token::v1::DeleteCredentialRequest* request,
     google::protobuf::Empty*) {

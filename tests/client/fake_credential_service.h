@@ -45,6 +45,9 @@ class FakeCredentialService : public token::v1::CredentialService::Service {
   grpc::Status RefreshCredential(grpc::ServerContext*,
                                  const token::v1::RefreshCredentialRequest* request,
                                  token::v1::Credential* response) override;
+  grpc::Status ReleaseCredential(grpc::ServerContext*,
+                                 const token::v1::ReleaseCredentialRequest* request,
+                                 token::v1::Credential* response) override;
   grpc::Status DeleteCredential(grpc::ServerContext*,
                                 const token::v1::DeleteCredentialRequest* request,
                                 google::protobuf::Empty* response) override;

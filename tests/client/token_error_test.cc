@@ -35,6 +35,7 @@ TEST(TokenErrorTest, KnowsEveryReasonOfTheApi) {
       {"SHUTTING_DOWN", ErrorReason::kShuttingDown},
       {"STORE_UNAVAILABLE", ErrorReason::kStoreUnavailable},
       {"CREDENTIAL_DISABLED", ErrorReason::kCredentialDisabled},
+      {"CREDENTIAL_HELD", ErrorReason::kCredentialHeld},
       {"INVENTED_TOMORROW", ErrorReason::kOther},
   };
   for (const auto& [name, reason] : cases) {

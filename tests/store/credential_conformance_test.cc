@@ -10,6 +10,7 @@ namespace token_service::testing {
 namespace {
 
 using broker::CredentialRecord;
+using broker::MovedOn;
 using broker::Standing;
 using ::testing::ElementsAre;
 
@@ -210,6 +211,59 @@ TEST_P(CredentialConformance, ADeadGrantIsNeitherDisabledNorEnabled) {
   ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
   ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
   EXPECT_EQ(Load().standing, Standing::kRefreshTokenRejected);
+}
+
+// ---- held
+
+TEST_P(CredentialConformance, AHeldCredentialIsNotBegunAndStaysAsItIs) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  Rotate(*store_, 0);
+  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  const auto begin = store_->Begin(MakeBegin("a", 1));
+  ASSERT_TRUE(begin.ok()) << begin.status();
+  const auto* moved = std::get_if<MovedOn>(&*begin);
+  ASSERT_NE(moved, nullptr);
+  EXPECT_EQ(moved->record.held_since, At(500));
+  EXPECT_FALSE(Load().attempt.has_value());
+  EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 1));
+  EXPECT_EQ(Load().standing, Standing::kUsable);
+}
+
+TEST_P(CredentialConformance, AHoldKeepsItsTimeAndSurvivesTheObject) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(store_->HoldAll(At(600)).ok());
+  if (GetParam().durable) Reopen();
+  EXPECT_EQ(Load().held_since, At(500));
+}
+
+TEST_P(CredentialConformance, AReleasedOneIsBegunAgain) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(store_->Release(kName).ok());
+  EXPECT_FALSE(Load().held_since.has_value());
+  Rotate(*store_, 0);
+  EXPECT_TRUE(store_->Release(kName).ok());
+  EXPECT_EQ(store_->Release("nobody").code(), absl::StatusCode::kNotFound);
+}
+
+// Or one could be let go by taking it out of the configuration and putting it back.
+TEST_P(CredentialConformance, AHoldOutlivesBeingDisabled) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
+  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
+  EXPECT_EQ(Load().held_since, At(500));
+}
+
+TEST_P(CredentialConformance, AnOperatorsNewGrantEndsAHoldAndAFilesDoesNot) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("file")), true).ok());
+  EXPECT_EQ(Load().held_since, At(500));
+  EXPECT_EQ(Load().refresh_token.Reveal(), "file");
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("rpc")), false).ok());
+  EXPECT_FALSE(Load().held_since.has_value());
 }
 
 TEST_P(CredentialConformance, DeleteTakesTheEvidenceAlong) {

@@ -26,7 +26,9 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   const auto found = rows_.find(request.name);
   if (found == rows_.end()) return NoSuchCredential();
   broker::CredentialRecord& record = found->second.record;
-  if (record.generation != request.generation) return broker::MovedOn{record.Copy()};
+  if (record.generation != request.generation || record.held_since.has_value()) {
+    return broker::MovedOn{record.Copy()};
+  }
   if (record.attempt.has_value()) {
     const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
     if (!own && record.attempt->lease_end > request.attempt.begun) {
@@ -150,7 +152,11 @@ absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
   broker::CredentialRecord& record = found->second.record;
   ++record.grant_serial;
   record.refresh_token = refresh_token.Copy();
-  if (from_file) record.seed = refresh_token.Copy();
+  if (from_file) {
+    record.seed = refresh_token.Copy();
+  } else {
+    record.held_since.reset();
+  }
   record.standing = Standing::kUsable;
   record.attempt.reset();
   record.doubt_since.reset();
@@ -165,6 +171,22 @@ absl::Status MemoryCredentialStore::SetStanding(std::string_view name, Standing 
   if (found == rows_.end()) return NoSuchCredential();
   Standing& stored = found->second.record.standing;
   if (stored != Standing::kRefreshTokenRejected) stored = standing;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryCredentialStore::HoldAll(absl::Time since) {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [name, row] : rows_) {
+    if (!row.record.held_since.has_value()) row.record.held_since = since;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryCredentialStore::Release(std::string_view name) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = rows_.find(name);
+  if (found == rows_.end()) return NoSuchCredential();
+  found->second.record.held_since.reset();
   return absl::OkStatus();
 }
 

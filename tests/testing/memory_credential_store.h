@@ -29,6 +29,8 @@ class MemoryCredentialStore : public broker::CredentialStore {
   absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
                     const Secret& refresh_token) override;
   absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status HoldAll(absl::Time since) override;
+  absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 

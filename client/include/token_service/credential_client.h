@@ -26,6 +26,7 @@ class CredentialClient {
   Answer Update(const token::v1::UpdateCredentialRequest& request);
   Answer ReplaceRefreshToken(const token::v1::ReplaceRefreshTokenRequest& request);
   Answer Refresh(const token::v1::RefreshCredentialRequest& request);
+  Answer Release(const token::v1::ReleaseCredentialRequest& request);
   // Nullopt: it is gone.
   std::optional<TokenError> Delete(const token::v1::DeleteCredentialRequest& request);
 

@@ -36,6 +36,7 @@ enum class ErrorReason {
   kShuttingDown,
   kStoreUnavailable,
   kCredentialDisabled,
+  kCredentialHeld,
 
   // Of TokenSource's own making; never sent by a server.
   kNoAnswerYet,    // Just opened.

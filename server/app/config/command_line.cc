@@ -9,9 +9,7 @@ namespace {
 
 constexpr char kOnlyCredential[] = "default";
 
-}  // namespace
-
-absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
+absl::StatusOr<ServerConfig> FromFileOrFlags(const CommandLine& line) {
   if (!line.config.empty()) return LoadConfig(line.config);
 
   const ConfigSource source = ConfigSource::Flags();
@@ -29,6 +27,14 @@ absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
   credential.set_token_endpoint(line.token_endpoint);
   credential.set_refresh_token_file(line.refresh_token_file);
   return ValidateConfig(file, source);
+}
+
+}  // namespace
+
+absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
+  absl::StatusOr<ServerConfig> config = FromFileOrFlags(line);
+  if (config.ok()) config->hold = line.hold;
+  return config;
 }
 
 }  // namespace token_service::app

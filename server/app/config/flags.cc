@@ -24,6 +24,8 @@ Usage:
 Flags:
   --config=FILE              the configuration file
   --check_config             say what is wrong with the configuration, and exit
+  --hold                     serve with every credential held: nothing is sent to a provider until
+                             `token-client credential release NAME`, or a new refresh token
   --listen=ADDRESS           HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated
                              (default 127.0.0.1:50051)
   --data_dir=DIR             where the sealed tokens are kept; made when it is not there
@@ -61,11 +63,12 @@ constexpr SwitchSpec kSwitches[] = {
 };
 
 constexpr std::string_view kListen = "listen";
+constexpr std::string_view kHold = "hold";
 
 absl::Status Error(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 absl::Status UnknownFlag(const std::string& name) {
-  std::vector<std::string> known = {std::string(kListen)};
+  std::vector<std::string> known = {std::string(kListen), std::string(kHold)};
   for (const FlagSpec& flag : kTextFlags) known.emplace_back(flag.name);
   for (const SwitchSpec& flag : kSwitches) known.emplace_back(flag.name);
   const std::string meant = NearestWord(name, known);
@@ -104,6 +107,7 @@ class Parser {
     for (const SwitchSpec& flag : kSwitches) {
       if (flag.name == name) return Switch(flag, value);
     }
+    if (name == kHold) return Switch(kHold, value, line_.hold);
     for (const FlagSpec& flag : kTextFlags) {
       if (flag.name == name) return Text(name, value, line_.*flag.value);
     }
@@ -111,12 +115,19 @@ class Parser {
     return UnknownFlag(name);
   }
 
-  absl::Status Switch(const SwitchSpec& flag, const std::optional<std::string>& value) {
+  absl::Status Switch(std::string_view name, const std::optional<std::string>& value, bool& on) {
     if (value.has_value() && *value != "true" && *value != "false") {
-      return Error(absl::StrFormat("--%s: expected true or false", flag.name));
+      return Error(absl::StrFormat("--%s: expected true or false", name));
     }
-    if (!given_.insert(std::string(flag.name)).second) return Twice(std::string(flag.name));
-    if (value != "false") switched_.insert(flag.command);
+    if (!given_.insert(std::string(name)).second) return Twice(std::string(name));
+    on = value != "false";
+    return absl::OkStatus();
+  }
+
+  absl::Status Switch(const SwitchSpec& flag, const std::optional<std::string>& value) {
+    bool on = false;
+    if (absl::Status status = Switch(flag.name, value, on); !status.ok()) return status;
+    if (on) switched_.insert(flag.command);
     return absl::OkStatus();
   }
 
@@ -153,6 +164,9 @@ class Parser {
     const bool check = switched_.contains(Command::kCheckConfig);
     if (check && rekey_) return Error("--check_config: cannot be used with rekey");
     line_.command = check ? Command::kCheckConfig : rekey_ ? Command::kRekey : Command::kServe;
+    if (line_.hold && line_.command != Command::kServe) {
+      return Error("--hold: is for serving, and nothing else");
+    }
     return absl::OkStatus();
   }
 

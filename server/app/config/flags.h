@@ -25,6 +25,7 @@ struct CommandLine {
   std::string token_endpoint;
   std::string client_id;
   std::string refresh_token_file;
+  bool hold = false;  // --hold: with everything held, see broker::CredentialRecord::held_since.
 
   // Flags that stand for a configuration file were given.
   bool describes_server() const;
