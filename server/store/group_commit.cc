@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/time/time.h"
+#include "server/store/sqlite_status.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -17,7 +18,8 @@ constexpr char kSavepoint[] = "SAVEPOINT operation";
 constexpr char kRelease[] = "RELEASE operation";
 constexpr char kUndo[] = "ROLLBACK TO operation";
 constexpr char kCheckpoint[] = "PRAGMA wal_checkpoint(TRUNCATE)";
-constexpr absl::Duration kPurgeBusyTimeout = absl::Milliseconds(100);
+// A long reader must not hold up those who wait for the next transaction.
+constexpr absl::Duration kPatience = absl::Milliseconds(100);
 
 bool IsDatabaseFailure(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDataLoss(status);
@@ -59,10 +61,12 @@ size_t GroupCommit::waiting() const {
 void GroupCommit::RunBatch(const std::vector<Writer*>& batch) {
   absl::Status status = RunTransaction(batch);
   bool failed = !status.ok();
+  log_is_doubtful_ = log_is_doubtful_ || MayHaveWritten(status);
   for (Writer* const writer : batch) {
     if (!status.ok()) writer->result = status;
     if (!IsDatabaseFailure(writer->result)) continue;
     failed = true;
+    log_is_doubtful_ = log_is_doubtful_ || MayHaveWritten(writer->result);
     // To whoever waits for the write all failures of the database are one: it may work another
     // time.
     writer->result = absl::UnavailableError(writer->result.message());
@@ -71,7 +75,6 @@ void GroupCommit::RunBatch(const std::vector<Writer*>& batch) {
     // Whatever state the connection is in: closing it rolls back, and a new one starts from the
     // file.
     connection_.reset();
-    log_is_doubtful_ = true;
     return;
   }
   if (purge_due_) Purge();
@@ -83,14 +86,7 @@ absl::Status GroupCommit::RunTransaction(const std::vector<Writer*>& batch) {
     if (!opened.ok()) return absl::UnavailableError(opened.status().message());
     connection_ = *std::move(opened);
   }
-  if (log_is_doubtful_) {
-    // After a failed sync the tail of the log may be in the kernel's cache and nowhere else, marked
-    // as written: the next sync passes it by, and whatever follows it in the log would be lost with
-    // it. So all of it goes into the database, and the log begins anew.
-    if (!EmptyLog()) return absl::UnavailableError("the log cannot be begun anew");
-    log_is_doubtful_ = false;
-  }
-  if (absl::Status status = RunStatement(*connection_, kBegin); !status.ok()) return status;
+  if (absl::Status status = Begin(); !status.ok()) return status;
   for (Writer* const writer : batch) {
     absl::Status status = RunInSavepoint(*writer);
     if (status.ok()) continue;
@@ -102,11 +98,28 @@ absl::Status GroupCommit::RunTransaction(const std::vector<Writer*>& batch) {
   return status;
 }
 
+absl::Status GroupCommit::Begin() {
+  // After a failed sync the tail of the log may be in the kernel's cache and nowhere else, marked
+  // as written: the next sync passes it by, and whatever follows it in the log would be lost with
+  // it. So all of it goes into the database, and the log begins anew.
+  if (log_is_doubtful_ && EmptyLogWithin(kPatience)) log_is_doubtful_ = false;
+  if (absl::Status status = RunStatement(*connection_, kBegin); !status.ok()) return status;
+  if (!log_is_doubtful_) return absl::OkStatus();
+  // A reader needs the log, perhaps for hours: then the same bytes, written anew, are new to the
+  // kernel.
+  if (absl::Status status = connection_->RewriteLog(); !status.ok()) return status;
+  log_is_doubtful_ = false;
+  return absl::OkStatus();
+}
+
 absl::Status GroupCommit::RunInSavepoint(Writer& writer) {
   if (absl::Status status = RunStatement(*connection_, kSavepoint); !status.ok()) return status;
   writer.result = writer.operation(*connection_);
   if (writer.result.ok()) {
-    purge_due_ = purge_due_ || writer.purge;
+    if (writer.purge) {
+      purge_due_ = true;
+      purge_put_off_ = false;
+    }
   } else if (!connection_->in_transaction()) {
     // Some errors (disk full, I/O) make SQLite roll everything back, the others' work too.
     return writer.result;
@@ -121,17 +134,22 @@ bool GroupCommit::EmptyLog() {
   return query.Step() && query.Integer() == 0;
 }
 
-void GroupCommit::Purge() {
-  // A long reader must not hold up those who wait for the next transaction.
-  connection_->SetBusyTimeout(kPurgeBusyTimeout);
+bool GroupCommit::EmptyLogWithin(absl::Duration patience) {
+  connection_->SetBusyTimeout(patience);
   absl::Cleanup restore = [this] { connection_->SetBusyTimeout(SqliteConnection::kBusyTimeout); };
-  if (EmptyLog()) {
+  return EmptyLog();
+}
+
+void GroupCommit::Purge() {
+  // The same reader is not waited for at every write.
+  if (EmptyLogWithin(purge_put_off_ ? absl::ZeroDuration() : kPatience)) {
     purge_due_ = false;
     return;
   }
+  if (std::exchange(purge_put_off_, true)) return;
   telemetry::Log(telemetry::Level::kInfo,
-                 "the log still holds sealed bytes of a deleted credential; trying again with the "
-                 "next write");
+                 "the log still holds sealed bytes of a deleted credential; trying again with each "
+                 "write");
 }
 
 }  // namespace token_service::store

@@ -53,15 +53,19 @@ class GroupCommit {
   // These are the leader's, which there is one of at a time, and need no mutex.
   void RunBatch(const std::vector<Writer*>& batch);
   absl::Status RunTransaction(const std::vector<Writer*>& batch);
+  absl::Status Begin();
   absl::Status RunInSavepoint(Writer& writer);
   void Purge();
   // False: it failed, or a reader still looks at the old state.
   bool EmptyLog();
+  // The same; gives up on a reader after `patience`.
+  bool EmptyLogWithin(absl::Duration patience);
 
   Open open_;
   std::unique_ptr<SqliteConnection> connection_;  // Null: to be opened.
   bool purge_due_ = false;
-  bool log_is_doubtful_ = false;  // A write or a sync has failed since it was begun.
+  bool purge_put_off_ = false;    // It was tried, and a reader was in the way.
+  bool log_is_doubtful_ = false;  // A write or a sync has failed since it was begun or rewritten.
 
   mutable absl::Mutex mutex_;
   bool leading_ ABSL_GUARDED_BY(mutex_) = false;

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "server/store/sqlite_status.h"
@@ -31,19 +33,22 @@ SqliteConnection::SqliteConnection(std::unique_ptr<sqlite3, Close> database)
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const Options& options) {
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(
-      options.path.c_str(), &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, options.vfs);
+  const int code =
+      sqlite3_open_v2(options.path.c_str(), &opened,
+                      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+                          SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                      options.vfs);
   std::unique_ptr<sqlite3, Close> database(opened);
   if (code != SQLITE_OK) return SqliteError(code, "cannot open the database");
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(std::move(database)));
   connection->SetBusyTimeout(kBusyTimeout);
-  if (absl::Status status = connection->Configure(options.query_only); !status.ok()) return status;
+  if (absl::Status status = connection->Configure(options); !status.ok()) return status;
   return connection;
 }
 
-absl::Status SqliteConnection::Configure(bool query_only) {
+absl::Status SqliteConnection::Configure(const Options& options) {
   if (absl::Status status = Execute(kPragmas); !status.ok()) return status;
+  if (options.read_only) return absl::OkStatus();
   {
     SqliteQuery query(*this, kWal);
     const std::string mode = query.Step() ? query.Text() : "";
@@ -53,7 +58,7 @@ absl::Status SqliteConnection::Configure(bool query_only) {
           "the database cannot use a write-ahead log; is it on a network file system?");
     }
   }
-  return query_only ? Execute(kQueryOnly) : absl::OkStatus();
+  return options.query_only ? Execute(kQueryOnly) : absl::OkStatus();
 }
 
 absl::Status SqliteConnection::Execute(const char* sql) {
@@ -67,6 +72,26 @@ bool SqliteConnection::in_transaction() const {
 
 void SqliteConnection::SetBusyTimeout(absl::Duration timeout) {
   sqlite3_busy_timeout(database_.get(), static_cast<int>(absl::ToInt64Milliseconds(timeout)));
+}
+
+absl::Status SqliteConnection::RewriteLog() {
+  constexpr char kDoing[] = "the log cannot be written anew";
+  sqlite3_file* log = nullptr;
+  int code = sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (code != SQLITE_OK) return SqliteError(code, kDoing);
+  if (log == nullptr || log->pMethods == nullptr) return absl::OkStatus();  // There is none.
+  sqlite3_int64 size = 0;
+  code = log->pMethods->xFileSize(log, &size);
+  std::array<char, 64 * 1024> buffer;
+  for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size;) {
+    const int part =
+        static_cast<int>(std::min<sqlite3_int64>(size - at, static_cast<int>(buffer.size())));
+    code = log->pMethods->xRead(log, buffer.data(), part, at);
+    if (code == SQLITE_OK) code = log->pMethods->xWrite(log, buffer.data(), part, at);
+    at += part;
+  }
+  if (code == SQLITE_OK) code = log->pMethods->xSync(log, SQLITE_SYNC_FULL);
+  return code == SQLITE_OK ? absl::OkStatus() : SqliteError(code, kDoing);
 }
 
 SqliteQuery::SqliteQuery(SqliteConnection& connection, const char* sql)

@@ -27,6 +27,8 @@ class SqliteConnection {
   struct Options {
     std::string path;
     bool query_only = false;
+    // A copy that nobody writes; nothing of it is changed, not even the kind of its log.
+    bool read_only = false;
     const char* vfs = nullptr;  // Null: the default. For tests.
   };
 
@@ -43,6 +45,10 @@ class SqliteConnection {
 
   void SetBusyTimeout(absl::Duration timeout);
 
+  // Writes the log's own bytes over it and syncs it. In a transaction that has the write lock, so
+  // that nobody adds to it.
+  absl::Status RewriteLog();
+
  private:
   friend class SqliteQuery;
   struct Close {
@@ -54,7 +60,7 @@ class SqliteConnection {
 
   explicit SqliteConnection(std::unique_ptr<sqlite3, Close> database);
 
-  absl::Status Configure(bool query_only);
+  absl::Status Configure(const Options& options);
 
   std::unique_ptr<sqlite3, Close> database_;
   // By the address of the text: it is constant. Destroyed before the database.

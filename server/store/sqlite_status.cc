@@ -4,10 +4,13 @@
 
 #include <string>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
 namespace token_service::store {
 namespace {
+
+constexpr char kPrimaryCode[] = "token_service/sqlite";
 
 std::string_view PrimaryName(int code) {
   switch (code & 0xff) {
@@ -52,8 +55,18 @@ absl::Status SqliteError(int code, std::string_view doing) {
   const int primary = code & 0xff;
   std::string text = absl::StrCat(std::string(doing), ": ", std::string(PrimaryName(code)));
   if (code != primary) absl::StrAppend(&text, " (", code, ")");
-  if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) return absl::DataLossError(text);
-  return absl::UnavailableError(text);
+  const bool damaged = primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+  absl::Status status = damaged ? absl::DataLossError(text) : absl::UnavailableError(text);
+  status.SetPayload(kPrimaryCode, absl::Cord(absl::StrCat(primary)));
+  return status;
+}
+
+bool MayHaveWritten(const absl::Status& status) {
+  const auto code = status.GetPayload(kPrimaryCode);
+  for (const int harmless : {SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_PROTOCOL}) {
+    if (code.has_value() && *code == absl::StrCat(harmless)) return false;
+  }
+  return !status.ok();
 }
 
 }  // namespace token_service::store

@@ -82,7 +82,8 @@ int FaultyVfs::Write(sqlite3_file* file, const void* data, int size, sqlite3_int
     ours->owner->log_is_unsynced_ = true;
     absl::MutexLock lock(&ours->owner->mutex_);
     ours->owner->unsynced_.insert(offset);
-    ours->owner->lost_.erase(offset);
+    auto& lost = ours->owner->lost_;
+    lost.erase(lost.lower_bound(offset), lost.lower_bound(offset + size));
   }
   sqlite3_file* const real = File::Real(file);
   return real->pMethods->xWrite(real, data, size, offset);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "server/store/sqlite_status.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/testing/temp_dir.h"
 
@@ -129,6 +130,75 @@ TEST_F(GroupCommitTest, WaitsForAnotherProgramsTransaction) {
   ASSERT_TRUE((*other)->Execute("COMMIT").ok());
   writer.join();
   EXPECT_EQ(Count(), 1);
+}
+
+// ---- beside a reader that does not end
+
+class BesideAReader : public GroupCommitTest {
+ protected:
+  BesideAReader() {
+    EXPECT_TRUE(writer_.Run([](SqliteConnection& c) { return Insert(c, 1); }).ok());
+    Read();
+  }
+
+  // Of what there is now, until the end of the test.
+  void Read() {
+    auto reader = OpenConnection();
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    ASSERT_TRUE((*reader)->Execute("BEGIN; SELECT count(*) FROM numbers").ok());
+    readers_.push_back(*std::move(reader));
+  }
+
+  void ExpectWritesWork() {
+    for (int i = 0; i < 3; ++i) {
+      const absl::Status written = writer_.Run([](SqliteConnection& c) { return Insert(c, 2); });
+      EXPECT_TRUE(written.ok()) << written;
+    }
+    EXPECT_EQ(Count(), 4);
+    EXPECT_FALSE(disk_.log_is_unsynced());
+    EXPECT_FALSE(disk_.log_has_a_hole());
+  }
+
+  std::vector<std::unique_ptr<SqliteConnection>> readers_;
+};
+
+TEST_F(BesideAReader, ABusyDatabaseHoldsUpNoLaterWrite) {
+  const absl::Status busy =
+      writer_.Run([](SqliteConnection&) { return SqliteError(SQLITE_BUSY, "injected"); });
+  EXPECT_EQ(busy.code(), absl::StatusCode::kUnavailable);
+  const int before = disk_.log_syncs();
+  ExpectWritesWork();
+  EXPECT_EQ(disk_.log_syncs() - before, 3) << "nothing was doubted";
+}
+
+TEST_F(BesideAReader, AFailedSyncHoldsUpNoLaterWrite) {
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_FALSE(writer_.Run([](SqliteConnection& c) { return Insert(c, 7); }).ok());
+  disk_.FailSyncs(SQLITE_OK);
+  ExpectWritesWork();
+}
+
+// It may have found in the log what was not synced, and taken it for committed.
+TEST_F(BesideAReader, NorDoesOneWithAReaderThatCameLater) {
+  readers_.clear();
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_FALSE(writer_.Run([](SqliteConnection& c) { return Insert(c, 7); }).ok());
+  disk_.FailSyncs(SQLITE_OK);
+  Read();
+  const int64_t found = Count();
+  EXPECT_TRUE(writer_.Run([](SqliteConnection& c) { return Insert(c, 2); }).ok());
+  EXPECT_EQ(Count(), found + 1);
+  EXPECT_FALSE(disk_.log_is_unsynced());
+  EXPECT_FALSE(disk_.log_has_a_hole());
+}
+
+TEST_F(BesideAReader, WhatCannotBeWrittenAnewIsTriedAgain) {
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(writer_.Run([](SqliteConnection& c) { return Insert(c, 7); }).ok());
+  }
+  disk_.FailSyncs(SQLITE_OK);
+  ExpectWritesWork();
 }
 
 TEST_F(GroupCommitTest, OneAloneWaitsForNobody) {
