@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "absl/functional/any_invocable.h"
 
 namespace token_service::broker {
@@ -9,6 +11,10 @@ class Executor {
  public:
   virtual ~Executor() = default;
   virtual void Run(absl::AnyInvocable<void()> task) = 0;
+
+  // For what must not be lost: before those that wait, and even when the executor is told to stop
+  // before its turn comes.
+  virtual void RunFirst(absl::AnyInvocable<void()> task) { Run(std::move(task)); }
 };
 
 }  // namespace token_service::broker

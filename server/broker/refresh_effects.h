@@ -14,6 +14,7 @@ namespace token_service::broker {
 
 // What is to be done once the lock is released.
 struct RefreshScheduler::Effects {
+  std::vector<absl::AnyInvocable<void()>> persists;  // Of answers that are nowhere else.
   std::vector<absl::AnyInvocable<void()>> flights;
   std::vector<std::pair<std::string, std::optional<Refusal>>> settled;
   absl::AnyInvocable<void()> landed;

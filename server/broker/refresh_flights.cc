@@ -147,7 +147,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
 void RefreshScheduler::StartPersistLocked(Entry& entry, Effects& effects) {
   ++running_;
   entry.state = Entry::Running{.endpoint = nullptr};
-  effects.flights.push_back(
+  effects.persists.push_back(
       [this, entry = entry.shared_from_this(), pending = std::move(*entry.unpersisted)]() mutable {
         Persist(entry, std::move(pending));
       });
@@ -188,11 +188,29 @@ void RefreshScheduler::OnPatienceEnd(const EntryPtr& entry, uint64_t flight) {
 }
 
 void RefreshScheduler::Perform(Effects effects) {
+  // Not behind exchanges that may hang, and not to be dropped with them at the end.
+  for (absl::AnyInvocable<void()>& persist : effects.persists) {
+    executor_.RunFirst(std::move(persist));
+  }
   for (absl::AnyInvocable<void()>& flight : effects.flights) executor_.Run(std::move(flight));
   for (const auto& [name, refusal] : effects.settled) {
-    for (RefreshListener* listener : listeners_) listener->OnSettled(name, refusal);
+    for (RefreshListener* listener : listeners_) {
+      if (!IsPast(name, refusal)) listener->OnSettled(name, refusal);
+    }
   }
   if (effects.landed) effects.landed();
+}
+
+// Between the lock and its performance an operator may have ended what a refusal says: whoever is
+// told all the same gives up for good, though what comes next is for them.
+bool RefreshScheduler::IsPast(const std::string& name,
+                              const std::optional<Refusal>& refusal) const {
+  if (!refusal.has_value() || refusal->retry_after.has_value()) return false;
+  absl::MutexLock lock(&mutex_);
+  const Entry* const entry = FindLocked(name);
+  if (entry == nullptr) return true;  // OnRemoved tells.
+  const std::optional<Refusal> now = entry->LatchedRefusal();
+  return !now.has_value() || now->reason != refusal->reason;
 }
 
 // ---- flying and landing

@@ -135,6 +135,8 @@ class RefreshScheduler {
   void Persist(const EntryPtr& entry, Unpersisted pending);
   void Land(const EntryPtr& entry, RefreshResult result);
   void Perform(Effects effects) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsPast(const std::string& name, const std::optional<Refusal>& refusal) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   Answer DemandLocked(std::string_view name, Need need, uint64_t seen_generation, Effects& effects)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -41,18 +41,25 @@ void WorkerPool::Run(absl::AnyInvocable<void()> task) {
   tasks_.push_back(std::move(task));
 }
 
+void WorkerPool::RunFirst(absl::AnyInvocable<void()> task) {
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return;
+  first_.push_back(std::move(task));
+}
+
 void WorkerPool::Work(int niceness) {
   if (niceness > 0) BeNicer(niceness);
   const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || !tasks_.empty();
+    return stopping_ || !first_.empty() || !tasks_.empty();
   };
   while (true) {
     absl::AnyInvocable<void()> task;
     {
       absl::MutexLock lock(&mutex_, absl::Condition(&ready));
-      if (stopping_) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      if (stopping_ && first_.empty()) return;
+      auto& queue = first_.empty() ? tasks_ : first_;
+      task = std::move(queue.front());
+      queue.pop_front();
     }
     task();
   }

@@ -18,10 +18,11 @@ class WorkerPool final : public Executor {
   explicit WorkerPool(int threads, int niceness = 0);
   ~WorkerPool() override;
 
-  // Drops the task after Stop.
+  // Both drop the task after Stop.
   void Run(absl::AnyInvocable<void()> task) override;
+  void RunFirst(absl::AnyInvocable<void()> task) override;
 
-  // Finishes the running tasks, drops the waiting ones.
+  // Finishes the running tasks and those of RunFirst, drops the others that wait.
   void Stop();
 
  private:
@@ -29,6 +30,7 @@ class WorkerPool final : public Executor {
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<absl::AnyInvocable<void()>> first_ ABSL_GUARDED_BY(mutex_);
   std::deque<absl::AnyInvocable<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };

@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
+
+#include "server/broker/token_watchers.h"
 #include "tests/broker/interleaving_fixture.h"
 
 namespace token_service::testing {
@@ -30,6 +34,54 @@ TEST_F(DeadGrantTest, IsNeverPostedAgainHoweverManyAsk) {
   EXPECT_EQ(Get().outcome(), "REFRESH_TOKEN_REJECTED");
   EXPECT_FALSE(callers_.back()->retry_after().has_value());
   EXPECT_EQ(provider_.count(), 2);
+}
+
+// Stands for what another thread does while a refusal is on its way to the listeners after it.
+class Meddler final : public broker::RefreshListener {
+ public:
+  explicit Meddler(std::function<void()> meddle) : meddle_(std::move(meddle)) {}
+  void OnSettled(const std::string& /*credential*/,
+                 const std::optional<broker::Refusal>& refusal) override {
+    if (refusal.has_value() && meddle_ != nullptr) std::exchange(meddle_, nullptr)();
+  }
+  void OnRemoved(const std::string& /*credential*/) override {}
+
+ private:
+  std::function<void()> meddle_;
+};
+
+class Watcher final : public broker::TokenWatchers::Watcher {
+ public:
+  void OnToken(const broker::AccessTokenPtr& token) override { generation = token->generation; }
+  void OnEnd(const broker::Refusal& refusal) override { end = refusal.reason; }
+  uint64_t generation = 0;
+  std::optional<broker::Reason> end;
+};
+
+TEST_F(DeadGrantTest, ARefusalThatIsPastEndsNoWatcher) {
+  Start();
+  provider_.Next(Dead());
+  Meddler meddler([this] { ReplaceGrant("alpha", "granted"); });
+  scheduler().AddListener(&meddler);
+  broker::TokenWatchers watchers({}, process_->cache, clock_);
+  scheduler().AddListener(&watchers);
+  const auto watcher = std::make_shared<Watcher>();
+  ASSERT_FALSE(watchers.Add("alpha", watcher).has_value());
+  Run();
+  EXPECT_FALSE(watcher->end.has_value());
+  EXPECT_EQ(watcher->generation, 1u);
+  EXPECT_EQ(LastPosted(), "granted");
+}
+
+TEST_F(DeadGrantTest, ARefusalThatHoldsEndsIt) {
+  Start();
+  provider_.Next(Dead());
+  broker::TokenWatchers watchers({}, process_->cache, clock_);
+  scheduler().AddListener(&watchers);
+  const auto watcher = std::make_shared<Watcher>();
+  ASSERT_FALSE(watchers.Add("alpha", watcher).has_value());
+  Run();
+  EXPECT_EQ(watcher->end, broker::Reason::kRefreshTokenRejected);
 }
 
 TEST_F(DeadGrantTest, NotEvenAfterARestartOrNewSettings) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/blocking_counter.h"
@@ -91,6 +93,27 @@ TEST(WorkerPoolTest, StopFinishesTheRunningTaskAndDropsTheWaitingOnes) {
   const bool before = second;
   pool.Run([&] { second = true; });
   EXPECT_EQ(second, before);
+}
+
+TEST(WorkerPoolTest, WhatMustNotBeLostRunsFirstAndThoughThePoolIsStopped) {
+  absl::Notification started;
+  absl::Notification go_on;
+  std::vector<int> ran;
+  WorkerPool pool(1);
+  pool.Run([&] {
+    started.Notify();
+    go_on.WaitForNotification();
+  });
+  started.WaitForNotification();
+  pool.Run([&] { ran.push_back(3); });
+  pool.RunFirst([&] { ran.push_back(1); });
+  pool.RunFirst([&] { ran.push_back(2); });
+  std::thread stopper([&] { pool.Stop(); });
+  go_on.Notify();
+  stopper.join();
+  ASSERT_GE(ran.size(), 2u);
+  EXPECT_EQ(ran[0], 1);
+  EXPECT_EQ(ran[1], 2);
 }
 
 TEST(WorkerPoolTest, ATaskDroppedAfterStopIsDestroyed) {
