@@ -19,6 +19,7 @@
 #include "server/app/library_logs.h"
 #include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
+#include "server/app/store_commands.h"
 #include "server/app/token_server.h"
 #include "server/app/watchdog.h"
 #include "server/base/clock.h"
@@ -26,6 +27,21 @@
 
 namespace token_service::app {
 namespace {
+
+// What is done to a store besides serving from it.
+int RunStoreCommand(const CommandLine& line, const store::StoreOptions& options) {
+  switch (line.command) {
+    case Command::kInit:
+      return RunInit(options);
+    case Command::kBackup:
+      return RunBackup(options, line.file);
+    case Command::kRestore:
+      return RunRestore(options, line.file,
+                        line.force ? store::Overwrite::kYes : store::Overwrite::kNo);
+    default:
+      return RunRekey(options);
+  }
+}
 
 constexpr int kRuntimeError = 1;
 constexpr int kUsageError = 2;
@@ -135,9 +151,10 @@ int Main(const std::vector<std::string>& arguments, bool key_log_asked) {
   if (line->command == Command::kServe) signals = BlockSignals();
   absl::StatusOr<ServerConfig> config = ConfigFromCommandLine(*line);
   if (!config.ok()) return Fail(config.status(), kUsageError);
-  if (line->command == Command::kRekey) {
+  if (line->command != Command::kServe && line->command != Command::kCheckConfig) {
     telemetry::ConfigureLog(config->log.level, config->log.format);
-    return RunRekey({.data_dir = config->data_dir, .key_file = config->sealing_key_file});
+    return RunStoreCommand(*line,
+                           {.data_dir = config->data_dir, .key_file = config->sealing_key_file});
   }
   if (line->command == Command::kCheckConfig) {
     const absl::Status checked = CheckConfigFiles(*config);

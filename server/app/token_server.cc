@@ -177,7 +177,9 @@ absl::Status TokenServer::OpenCertificate() {
 }
 
 store::StoreOptions TokenServer::StoreFiles() const {
-  return {.data_dir = config_.data_dir, .key_file = config_.sealing_key_file};
+  return {.data_dir = config_.data_dir,
+          .key_file = config_.sealing_key_file,
+          .require_store = config_.require_store};
 }
 
 absl::Status TokenServer::OpenStore(store::NewFiles& made) {

@@ -30,6 +30,10 @@ constexpr char kUpdate[] = "UPDATE credentials SET (" TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
 constexpr char kHoldAll[] = "UPDATE credentials SET held_since=? WHERE held_since IS NULL";
+constexpr char kHoldSpendable[] =
+    "UPDATE credentials SET held_since=?"
+    " WHERE held_since IS NULL AND (rotates<>0 OR generation=0)";
+constexpr char kCountCredentials[] = "SELECT count(*) FROM credentials";
 constexpr char kInsertEvidence[] =
     "INSERT INTO evidence(credential, attempt_id, generation, time, body) VALUES(?,?,?,?,?)";
 constexpr char kCountEvidence[] = "SELECT count(*) FROM evidence WHERE credential=?";
@@ -208,6 +212,18 @@ absl::Status DeleteRow(SqliteConnection& connection, std::string_view name) {
 absl::Status HoldEveryRow(SqliteConnection& connection, absl::Time since) {
   SqliteQuery query(connection, kHoldAll);
   return query.Bind(absl::ToUnixNanos(since)).Run();
+}
+
+absl::Status HoldSpendableRows(SqliteConnection& connection, absl::Time since) {
+  SqliteQuery query(connection, kHoldSpendable);
+  return query.Bind(absl::ToUnixNanos(since)).Run();
+}
+
+absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection) {
+  SqliteQuery query(connection, kCountCredentials);
+  const int64_t count = query.Step() ? query.Integer() : 0;
+  if (!query.status().ok()) return query.status();
+  return count;
 }
 
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence) {

@@ -29,6 +29,10 @@ absl::Status UpdateRow(SqliteConnection& connection, const StoredRow& row);
 
 // Those that are not held yet.
 absl::Status HoldEveryRow(SqliteConnection& connection, absl::Time since);
+// Of those, what the provider replaces at each use, and what was never exchanged.
+absl::Status HoldSpendableRows(SqliteConnection& connection, absl::Time since);
+
+absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection);
 
 // With its evidence.
 absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);

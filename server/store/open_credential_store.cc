@@ -1,13 +1,12 @@
 #include "server/store/open_credential_store.h"
 
-#include <unistd.h>
-
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/keyring.h"
 #include "server/store/sqlite_credential_store.h"
+#include "server/store/store_paths.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -23,9 +22,14 @@ absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options) {
   return Keyring::Load(options.key_file.empty() ? OwnKeyFile(options) : options.key_file);
 }
 
-bool IsThereAStore(const StoreOptions& options) {
-  const std::string path = absl::StrCat(options.data_dir, "/credentials.db");
-  return access(path.c_str(), F_OK) == 0;
+bool IsThereAStore(const StoreOptions& options) { return MayHoldStore(options.data_dir); }
+
+absl::Status MakeCredentialStore(const StoreOptions& options) {
+  absl::Status made = SqliteCredentialStore::Open({.data_dir = options.data_dir,
+                                                   .expect = SqliteCredentialStore::Expect::kNone})
+                          .status();
+  if (made.ok()) made = GiveToOwnerOfDirectory(options.data_dir);
+  return made;
 }
 
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
@@ -41,7 +45,19 @@ absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     if (const auto keyring = LoadKeyring(options); !keyring.ok()) return keyring.status();
   }
   // First: the directory must be ours before a key is made in it.
-  auto rows = SqliteCredentialStore::Open({.data_dir = options.data_dir}, made);
+  auto rows = SqliteCredentialStore::Open(
+      {.data_dir = options.data_dir,
+       .expect = options.require_store ? SqliteCredentialStore::Expect::kStore
+                                       : SqliteCredentialStore::Expect::kAnything},
+      made);
+  if (absl::IsNotFound(rows.status()) && options.require_store) {
+    return absl::NotFoundError(absl::StrCat(
+        std::string(rows.status().message()),
+        ", and require_store is set: make an empty one with `token-server init` if this is the "
+        "first start; if there was one, its volume is lost or not mounted, and what the refresh "
+        "token "
+        "files hold is spent: mount it, or `token-server restore` a backup"));
+  }
   if (!rows.ok()) return rows.status();
   absl::Cleanup undo = [&made] { made.Remove(); };  // While the directory is locked.
   KeyLedger& ledger = **rows;

@@ -11,7 +11,8 @@ namespace token_service::store {
 
 struct StoreOptions {
   std::string data_dir;
-  std::string key_file;  // Empty: `sealing.key` in data_dir, made when missing.
+  std::string key_file;        // Empty: `sealing.key` in data_dir, made when missing.
+  bool require_store = false;  // NOT_FOUND rather than to make one.
 };
 
 // The keyring as it is in its file now.
@@ -19,6 +20,10 @@ absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options);
 
 // Whether there is one already: opening it makes nothing new.
 bool IsThereAStore(const StoreOptions& options);
+
+// Makes an empty store. ALREADY_EXISTS when there is one; other codes as in
+// SqliteCredentialStore::Open. Looks at no keyring, and makes none.
+absl::Status MakeCredentialStore(const StoreOptions& options);
 
 // The embedded store: sealed rows in an SQLite file that this process owns from now on.
 // FAILED_PRECONDITION, with a text for the operator, when the keyring cannot open what is stored or

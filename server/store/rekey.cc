@@ -1,10 +1,8 @@
 #include "server/store/rekey.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -18,6 +16,7 @@
 #include "server/store/sqlite_connection.h"
 #include "server/store/sqlite_credential_store.h"
 #include "server/store/sqlite_schema.h"
+#include "server/store/store_paths.h"
 
 namespace token_service::store {
 namespace {
@@ -67,8 +66,7 @@ class Rekeying {
     if (!recorded.ok()) return recorded.status();
     const KeyFact wanted = sealer_.keyring().Facts().front();
     if (!recorded->empty() && recorded->front() == wanted) return absl::OkStatus();
-    const absl::StatusOr<std::string> owner =
-        OwnerLock::Owner(absl::StrCat(options_.data_dir, "/owner.lock"));
+    const absl::StatusOr<std::string> owner = OwnerLock::Owner(OwnerLockPath(options_.data_dir));
     std::string what = owner.ok() && !owner->empty() ? *owner : "the last token-server";
     if (recorded->empty()) {
       absl::StrAppend(&what, " has not said what it seals with");
@@ -204,8 +202,7 @@ class Rekeying {
 // While no server owns the store, what is on record as loaded is ours to say: a server that comes
 // meanwhile looks at the rows first, and then says what it has itself.
 absl::Status SpeakForAbsentOwner(const StoreOptions& options) {
-  const absl::StatusOr<std::string> owner =
-      OwnerLock::Owner(absl::StrCat(options.data_dir, "/owner.lock"));
+  const absl::StatusOr<std::string> owner = OwnerLock::Owner(OwnerLockPath(options.data_dir));
   if (!owner.ok()) return owner.status();
   if (!owner->empty()) return absl::OkStatus();
   return OpenCredentialStore(options).status();
@@ -219,9 +216,8 @@ bool RekeyReport::done() const {
 
 absl::StatusOr<RekeyReport> Rekey(const StoreOptions& options, const Clock& clock,
                                   absl::FunctionRef<void(absl::Duration)> pause) {
-  const std::string path = absl::StrCat(options.data_dir, "/credentials.db");
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
+  const std::string path = DatabasePath(options.data_dir);
+  if (!MayHoldStore(options.data_dir)) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " is not there: nothing has been stored yet"));
   }

@@ -10,15 +10,20 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/credential_rows.h"
+#include "server/store/database_copy.h"
 #include "server/store/files.h"
 #include "server/store/key_rows.h"
 #include "server/store/sqlite_schema.h"
+#include "server/store/store_paths.h"
+#include "server/telemetry/log.h"
 
 namespace token_service::store {
 
 using broker::CredentialRecord;
 
 namespace {
+
+using Expect = SqliteCredentialStore::Expect;
 
 // SQLite gives its log and index files the mode of the database, so that one is made here.
 absl::Status PrepareDatabaseFile(const std::string& path, OwnerLock& lock, NewFiles& made) {
@@ -37,12 +42,50 @@ absl::Status PrepareDatabaseFile(const std::string& path, OwnerLock& lock, NewFi
   return SyncDirectory(DirectoryOf(path));
 }
 
-absl::Status PrepareDatabase(const SqliteConnection::Options& options, OwnerLock& lock,
-                             NewFiles& made) {
+absl::Status NoStore(const std::string& path) {
+  return absl::NotFoundError(absl::StrCat("there is no store at ", path));
+}
+
+// A new version may have to be given up for the old one, which refuses what the new one made.
+absl::Status Migrate(SqliteConnection& connection, const std::string& path) {
+  const absl::StatusOr<int64_t> version = ReadSchemaVersion(connection);
+  if (!version.ok()) return version.status();
+  const int64_t newest = NewestSchemaVersion();
+  if (*version == 0 || *version == newest) return MigrateSchema(connection);
+  const std::string kept = absl::StrCat(path, ".schema-", *version);
+  absl::Status status = CopyDatabase(connection, kept, Existing::kReplace);
+  if (!status.ok()) {
+    return {status.code(), absl::StrCat("not migrated, since it cannot be kept as it is: ",
+                                        std::string(status.message()))};
+  }
+  if (status = MigrateSchema(connection); !status.ok()) return status;
+  telemetry::Log(telemetry::Level::kInfo, "database migrated",
+                 {{"from_schema", *version}, {"to_schema", newest}, {"kept", kept}});
+  return absl::OkStatus();
+}
+
+absl::Status Check(SqliteConnection& connection, const std::string& path, Expect expect) {
+  if (expect == Expect::kAnything) return absl::OkStatus();
+  const absl::StatusOr<int64_t> version = ReadSchemaVersion(connection);
+  if (!version.ok()) return version.status();
+  if (*version == 0 && expect == Expect::kStore) return NoStore(path);
+  if (*version != 0 && expect == Expect::kNone) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a store already at ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrepareDatabase(const SqliteConnection::Options& options, Expect expect,
+                             OwnerLock& lock, NewFiles& made) {
   absl::Status prepared = PrepareDatabaseFile(options.path, lock, made);
   if (!prepared.ok()) return prepared;
   absl::StatusOr<std::unique_ptr<SqliteConnection>> connection = SqliteConnection::Open(options);
-  absl::Status status = connection.ok() ? MigrateSchema(**connection) : connection.status();
+  absl::Status status = connection.status();
+  if (status.ok()) {
+    status = Check(**connection, options.path, expect);
+    if (absl::IsNotFound(status) || absl::IsAlreadyExists(status)) return status;
+  }
+  if (status.ok()) status = Migrate(**connection, options.path);
   if (status.ok()) return status;
   if (absl::IsDataLoss(status)) {
     return absl::DataLossError(
@@ -62,6 +105,15 @@ absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Op
 
 absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
     const Options& options, NewFiles& made) {
+  const std::string path = DatabasePath(options.data_dir);
+  if (!MayHoldStore(options.data_dir)) {
+    if (options.expect == Expect::kStore) return NoStore(path);
+    if (IsRestoreUnfinished(options.data_dir)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(RestoringPath(options.data_dir),
+                       " is there: a restore was not finished; run it again, or remove that file"));
+    }
+  }
   if (absl::Status status = EnsurePrivateDirectory(options.data_dir, made); !status.ok()) {
     made.Remove();
     return status;
@@ -71,9 +123,9 @@ absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Op
   // A directory that another has taken meanwhile is not empty, and stays.
   absl::Cleanup undo = [&made] { made.Remove(); };
   if (!lock.ok()) return lock.status();
-  const SqliteConnection::Options database = {
-      .path = absl::StrCat(options.data_dir, "/credentials.db"), .vfs = options.vfs};
-  if (absl::Status status = PrepareDatabase(database, *lock, made); !status.ok()) return status;
+  const SqliteConnection::Options database = {.path = path, .vfs = options.vfs};
+  absl::Status prepared = PrepareDatabase(database, options.expect, *lock, made);
+  if (!prepared.ok()) return prepared;
   std::move(undo).Cancel();
   return std::unique_ptr<SqliteCredentialStore>(
       new SqliteCredentialStore(*std::move(lock), database));

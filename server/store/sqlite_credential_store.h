@@ -25,13 +25,21 @@ namespace token_service::store {
 // write.
 class SqliteCredentialStore final : public broker::CredentialStore, public KeyLedger {
  public:
+  // What has to be in the directory before.
+  enum class Expect {
+    kAnything,  // Without a store, an empty one is made.
+    kStore,     // A file that is empty or half made is none.
+    kNone,
+  };
   struct Options {
-    std::string data_dir;       // Made with mode 0700 when missing.
+    std::string data_dir;  // Made with mode 0700 when missing.
+    Expect expect = Expect::kAnything;
     const char* vfs = nullptr;  // SQLite's file layer; null: the default. For tests.
   };
 
   // FAILED_PRECONDITION: another server owns the directory, a newer version or another program
-  // wrote the file, or the path is none for a directory. PERMISSION_DENIED: not readable and
+  // wrote the file, or the path is none for a directory. NOT_FOUND, ALREADY_EXISTS: not what was
+  // expected, and nothing was made or changed. PERMISSION_DENIED: not readable and
   // writable for us. DATA_LOSS: the file is damaged or no database. UNAVAILABLE: disk full and the
   // like. All name the path.
   static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options);

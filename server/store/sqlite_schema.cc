@@ -79,6 +79,9 @@ constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));
 
 constexpr char kReadApplicationId[] = "PRAGMA application_id";
 constexpr char kReadVersion[] = "PRAGMA user_version";
+constexpr char kIntegrity[] = "PRAGMA integrity_check(1)";
+constexpr char kCountCode[] =
+    "SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')";
 constexpr char kCountTables[] = "SELECT count(*) FROM sqlite_schema";
 
 absl::StatusOr<int64_t> ReadNumber(SqliteConnection& connection, const char* sql) {
@@ -96,8 +99,9 @@ absl::Status RunMigration(SqliteConnection& connection, const char* migration) {
   return status;
 }
 
-// The version that the file has, from 0 for a fresh one to kNewest.
-absl::StatusOr<int64_t> ReadVersion(SqliteConnection& connection) {
+}  // namespace
+
+absl::StatusOr<int64_t> ReadSchemaVersion(SqliteConnection& connection) {
   const absl::StatusOr<int64_t> application = ReadNumber(connection, kReadApplicationId);
   if (!application.ok()) return application.status();
   const absl::StatusOr<int64_t> tables = ReadNumber(connection, kCountTables);
@@ -118,10 +122,10 @@ absl::StatusOr<int64_t> ReadVersion(SqliteConnection& connection) {
   return *version;
 }
 
-}  // namespace
+int64_t NewestSchemaVersion() { return kNewest; }
 
 absl::Status MigrateSchema(SqliteConnection& connection) {
-  const absl::StatusOr<int64_t> version = ReadVersion(connection);
+  const absl::StatusOr<int64_t> version = ReadSchemaVersion(connection);
   if (!version.ok()) return version.status();
   for (int64_t step = *version; step < kNewest; ++step) {
     if (absl::Status status = RunMigration(connection, kMigrations[step]); !status.ok()) {
@@ -131,8 +135,19 @@ absl::Status MigrateSchema(SqliteConnection& connection) {
   return absl::OkStatus();
 }
 
+absl::Status CheckIntegrity(SqliteConnection& connection) {
+  const absl::StatusOr<int64_t> code = ReadNumber(connection, kCountCode);
+  if (!code.ok()) return code.status();
+  if (*code > 0) return absl::FailedPreconditionError("somebody has added triggers or views to it");
+  SqliteQuery query(connection, kIntegrity);
+  const bool sound = query.Step() && query.Text() == "ok";
+  if (!query.status().ok()) return query.status();
+  // Its words quote what is stored.
+  return sound ? absl::OkStatus() : absl::DataLossError("it is damaged, or not all of it is there");
+}
+
 absl::Status CheckSchema(SqliteConnection& connection) {
-  const absl::StatusOr<int64_t> version = ReadVersion(connection);
+  const absl::StatusOr<int64_t> version = ReadSchemaVersion(connection);
   if (!version.ok()) return version.status();
   if (*version == kNewest) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(

@@ -35,6 +35,16 @@ TEST(FlagsTest, FindsTheCommand) {
   EXPECT_TRUE(Parse({"--config=a", "--hold"}).hold);
   EXPECT_FALSE(Parse({"--config=a", "--hold=false"}).hold);
   EXPECT_EQ(Parse({"--config", "a", "rekey"}).command, Command::kRekey);
+  EXPECT_EQ(Parse({"init", "--data_dir=d"}).command, Command::kInit);
+  const CommandLine backup = Parse({"backup", "--config", "a", "copy"});
+  EXPECT_EQ(backup.command, Command::kBackup);
+  EXPECT_EQ(backup.file, "copy");
+  const CommandLine restore =
+      Parse({"restore", "--force", "--config=a", "copy", "--sealing_key_file=k"});
+  EXPECT_EQ(restore.command, Command::kRestore);
+  EXPECT_EQ(restore.file, "copy");
+  EXPECT_TRUE(restore.force);
+  EXPECT_EQ(restore.sealing_key_file, "k");
   EXPECT_EQ(Parse({"--help"}).command, Command::kHelp);
   EXPECT_EQ(Parse({"-h"}).command, Command::kHelp);
   EXPECT_EQ(Parse({"--version", "--config=a"}).command, Command::kVersion);
@@ -66,6 +76,15 @@ TEST(FlagsTest, BadCommandLinesGetOneLineWithoutValues) {
       {{"-v"}, "an argument that is no flag; see --help"},
       {{"--"}, "an argument that is no flag; see --help"},
       {{"rekey", "rekey"}, "an argument that is no flag; see --help"},
+      {{"backup", "--config=a"}, "backup: needs a FILE; see --help"},
+      {{"backup", "--config=a", "copy", "hush"}, "an argument that is no flag; see --help"},
+      {{"init", "--config=a", "hush"}, "an argument that is no flag; see --help"},
+      {{"copy", "backup", "--config=a"}, "an argument that is no flag; see --help"},
+      {{"backup", "--config=a", "copy", "--force"}, "--force: is for restore, and nothing else"},
+      {{"--config=a", "--sealing_key_file=k"},
+       "--sealing_key_file: is for restore, and nothing else"},
+      {{"restore", "--config=a", "copy", "--check_config"},
+       "--check_config: cannot be used with restore"},
       {{"rekey", "--config=a", "--hold"}, "--hold: is for serving, and nothing else"},
       {{"--config=a", "--hold", "--hold"}, "--hold: given twice"},
       {{"rekey", "--config=a", "--check_config"}, "--check_config: cannot be used with rekey"},
@@ -80,7 +99,7 @@ TEST(FlagsTest, BadCommandLinesGetOneLineWithoutValues) {
 TEST(FlagsTest, UsageNamesEveryFlag) {
   for (const char* flag :
        {"--config", "--check_config", "--listen", "--data_dir", "--token_endpoint", "--client_id",
-        "--refresh_token_file", "--hold", "--version", "--help"}) {
+        "--refresh_token_file", "--hold", "--force", "--sealing_key_file", "--version", "--help"}) {
     EXPECT_THAT(std::string(UsageText()), HasSubstr(flag));
   }
 }

@@ -87,6 +87,11 @@ def test_it_serves_without_root_and_writes_to_its_volume_alone(image, start_sand
     refused = subprocess.run(command(image, "touch", "/etc/x", "/usr/x", "/var/x"), capture_output=True, text=True)
     assert refused.stderr.count("Read-only file system") == 3
 
+    program, flags = entry[0], entry[1:]
+    empty = subprocess.run(command(image, *entry), capture_output=True, text=True, timeout=30)
+    assert empty.returncode == 1 and "token-server init" in empty.stderr
+    made = subprocess.run(command(image, program, "init", *flags), capture_output=True, text=True, timeout=30)
+    assert made.returncode == 0, made.stderr
     server = Process(command(image, *entry), tmp_path / "server")
     try:
         eventually(lambda: server.stderr().count('"serving"') == 2 or not server.running(), 30, "it serves")

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
@@ -73,6 +74,39 @@ TEST_F(OldSchemaTest, EverythingIsStillThere) {
     EXPECT_EQ(rotated.attempt->lease_end, testing::At(160));
     EXPECT_EQ(*store_->CountEvidence(kRotated), 1);
   }
+}
+
+// Who goes back to the version before needs it as that left it.
+TEST_F(OldSchemaTest, IsKeptAsItWas) {
+  const std::string kept = dir_.File("credentials.db.schema-2");
+  std::ofstream(kept) << "of an earlier try";
+  Open();
+  store_.reset();
+  struct stat status {};
+  ASSERT_EQ(stat(kept.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(kept.c_str(), &database), SQLITE_OK);
+  std::string found;
+  const auto collect = [](void* out, int, char** columns, char**) {
+    *static_cast<std::string*>(out) += std::string(columns[0]) + " ";
+    return 0;
+  };
+  sqlite3_exec(database, "SELECT name FROM credentials ORDER BY name; PRAGMA user_version", collect,
+               &found, nullptr);
+  sqlite3_close(database);
+  EXPECT_EQ(found, "credential-0 credential-1 2 ");
+  unlink(kept.c_str());
+  Open();
+  EXPECT_NE(stat(kept.c_str(), &status), 0) << "there was nothing to migrate";
+}
+
+TEST_F(OldSchemaTest, IsNotMigratedWhenItCannotBeKept) {
+  ASSERT_EQ(mkdir(dir_.File("credentials.db.schema-2").c_str(), 0700), 0);
+  const auto store = OpenCredentialStore({.data_dir = dir_.path(), .key_file = key_file_});
+  EXPECT_THAT(std::string(store.status().message()), ::testing::HasSubstr("not migrated"));
+  ASSERT_EQ(rmdir(dir_.File("credentials.db.schema-2").c_str()), 0);
+  Open();
 }
 
 // The process that left this may have handed out the next generation before it was stored.

@@ -203,5 +203,52 @@ TEST(OpenCredentialStoreTest, ALostKeyIsNoticedAtTheStart) {
   EXPECT_THAT(Message(status), HasSubstr("the keyring lacks key \"key-"));
 }
 
+// ---- what has to be there
+
+using Expect = SqliteCredentialStore::Expect;
+
+absl::Status OpenExpecting(const std::string& dir, Expect expect) {
+  return SqliteCredentialStore::Open({.data_dir = dir, .expect = expect}).status();
+}
+
+TEST(ExpectTest, WithoutAStoreNoneIsMadeNorAnythingElse) {
+  const TempDir dir;
+  const std::string data = dir.File("data");
+  EXPECT_EQ(OpenExpecting(data, Expect::kStore).code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(data));
+  std::filesystem::create_directory(data);
+  EXPECT_EQ(OpenExpecting(data, Expect::kStore).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(std::filesystem::is_empty(data));
+}
+
+TEST(ExpectTest, AStoreIsNotMadeTwice) {
+  const TempDir dir;
+  ASSERT_TRUE(OpenExpecting(dir.path(), Expect::kNone).ok());
+  EXPECT_EQ(OpenExpecting(dir.path(), Expect::kNone).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(OpenExpecting(dir.path(), Expect::kStore).ok());
+}
+
+TEST(ExpectTest, AnEmptiedOrHalfMadeOneIsNone) {
+  const TempDir dir;
+  const std::string database = dir.File("credentials.db");
+  std::ofstream(database).flush();
+  EXPECT_EQ(OpenExpecting(dir.path(), Expect::kStore).code(), absl::StatusCode::kNotFound);
+  // Its log is begun, and that is all.
+  Sql(database, "PRAGMA journal_mode=WAL; CREATE TABLE t(x); DROP TABLE t");
+  ASSERT_GT(std::filesystem::file_size(database), 0u);
+  EXPECT_EQ(OpenExpecting(dir.path(), Expect::kStore).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(OpenExpecting(dir.path(), Expect::kNone).ok());
+  EXPECT_TRUE(OpenExpecting(dir.path(), Expect::kStore).ok());
+}
+
+TEST(ExpectTest, WhatToDoIsSaid) {
+  const TempDir dir;
+  const absl::Status status =
+      OpenCredentialStore({.data_dir = dir.path(), .require_store = true}).status();
+  for (const char* words : {"require_store", "token-server init", "lost", "token-server restore"}) {
+    EXPECT_THAT(Message(status), HasSubstr(words));
+  }
+}
+
 }  // namespace
 }  // namespace token_service::store

@@ -16,7 +16,9 @@ absl::StatusOr<ServerConfig> FromFileOrFlags(const CommandLine& line) {
   token::config::ConfigFile file;
   if (!line.data_dir.empty()) file.set_data_dir(line.data_dir);
   // Needs no more than what is stored.
-  if (line.command == Command::kRekey) return ValidateConfig(file, source);
+  if (line.command != Command::kServe && line.command != Command::kCheckConfig) {
+    return ValidateConfig(file, source);
+  }
   // Said here: "or in defaults" would be no help.
   if (line.token_endpoint.empty()) return source.Error("token_endpoint", "is required");
 
@@ -33,7 +35,9 @@ absl::StatusOr<ServerConfig> FromFileOrFlags(const CommandLine& line) {
 
 absl::StatusOr<ServerConfig> ConfigFromCommandLine(const CommandLine& line) {
   absl::StatusOr<ServerConfig> config = FromFileOrFlags(line);
-  if (config.ok()) config->hold = line.hold;
+  if (!config.ok()) return config;
+  config->hold = line.hold;
+  if (!line.sealing_key_file.empty()) config->sealing_key_file = line.sealing_key_file;
   return config;
 }
 

@@ -98,6 +98,7 @@ struct ServerConfig {
   mode_t unix_socket_mode = 0660;
   std::string data_dir;
   bool hold = false;             // From the command line: start with every credential held.
+  bool require_store = false;    // No start without a store: see store::StoreOptions.
   std::string sealing_key_file;  // Empty: a key of the server's own, in data_dir.
   CredentialDefaults defaults;
   std::vector<DeclaredCredential> credentials;

@@ -20,6 +20,11 @@ Usage:
                                              serve one credential, named "default"
   token-server rekey --config=FILE           seal what is stored anew with the first key of the
   token-server rekey --data_dir=DIR          keyring, while a server runs or not
+  token-server init --config=FILE            make an empty store, for a first start
+  token-server backup --config=FILE COPY     write a sealed copy of the store, while a server runs or
+                                             not; never over a file that is there
+  token-server restore --config=FILE COPY    make the store from a copy, while no server runs; what may
+                                             be spent since comes out held
 
 Flags:
   --config=FILE              the configuration file
@@ -32,6 +37,8 @@ Flags:
   --token_endpoint=URL       the provider's token endpoint, such as https://api.socialboards.com/token
   --client_id=ID             the client that the provider knows
   --refresh_token_file=FILE  holds the first refresh token; adopted again whenever the file changes
+  --force                    restore: replace a store that is there; its file is kept
+  --sealing_key_file=FILE    restore: the keyring, if it is elsewhere now than the configuration says
   --version                  print the version, and exit
   --help                     print this, and exit
 
@@ -49,6 +56,7 @@ constexpr FlagSpec kTextFlags[] = {
     {"token_endpoint", &CommandLine::token_endpoint},
     {"client_id", &CommandLine::client_id},
     {"refresh_token_file", &CommandLine::refresh_token_file},
+    {"sealing_key_file", &CommandLine::sealing_key_file},
 };
 
 struct SwitchSpec {
@@ -64,11 +72,26 @@ constexpr SwitchSpec kSwitches[] = {
 
 constexpr std::string_view kListen = "listen";
 constexpr std::string_view kHold = "hold";
+constexpr std::string_view kForce = "force";
+
+// Words that come without dashes.
+struct Verb {
+  std::string_view name;
+  Command command;
+  bool takes_file;
+};
+
+constexpr Verb kVerbs[] = {
+    {"rekey", Command::kRekey, false},
+    {"init", Command::kInit, false},
+    {"backup", Command::kBackup, true},
+    {"restore", Command::kRestore, true},
+};
 
 absl::Status Error(const std::string& what) { return absl::InvalidArgumentError(what); }
 
 absl::Status UnknownFlag(const std::string& name) {
-  std::vector<std::string> known = {std::string(kListen), std::string(kHold)};
+  std::vector<std::string> known = {std::string(kListen), std::string(kHold), std::string(kForce)};
   for (const FlagSpec& flag : kTextFlags) known.emplace_back(flag.name);
   for (const SwitchSpec& flag : kSwitches) known.emplace_back(flag.name);
   const std::string meant = NearestWord(name, known);
@@ -91,14 +114,8 @@ class Parser {
 
  private:
   absl::Status One(const std::string& argument) {
-    if (argument == "rekey" && !rekey_) {
-      rekey_ = true;
-      return absl::OkStatus();
-    }
     if (argument == "-h") return One("--help");
-    if (!argument.starts_with("--") || argument.size() == 2) {
-      return Error("an argument that is no flag; see --help");
-    }
+    if (!argument.starts_with("--") || argument.size() == 2) return Word(argument);
     const size_t equals = argument.find('=');
     const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
     std::optional<std::string> value;
@@ -108,11 +125,27 @@ class Parser {
       if (flag.name == name) return Switch(flag, value);
     }
     if (name == kHold) return Switch(kHold, value, line_.hold);
+    if (name == kForce) return Switch(kForce, value, line_.force);
     for (const FlagSpec& flag : kTextFlags) {
       if (flag.name == name) return Text(name, value, line_.*flag.value);
     }
     if (name == kListen) return Text(name, value, line_.listen.emplace_back());
     return UnknownFlag(name);
+  }
+
+  absl::Status Word(const std::string& word) {
+    if (verb_ == nullptr) {
+      const auto* const verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                            [&](const Verb& v) { return v.name == word; });
+      if (verb != std::end(kVerbs)) {
+        verb_ = verb;
+        return absl::OkStatus();
+      }
+    } else if (verb_->takes_file && line_.file.empty() && !word.empty()) {
+      line_.file = word;
+      return absl::OkStatus();
+    }
+    return Error("an argument that is no flag; see --help");
   }
 
   absl::Status Switch(std::string_view name, const std::optional<std::string>& value, bool& on) {
@@ -162,8 +195,21 @@ class Parser {
           "no configuration: give --config=FILE, or see --help for the flags that take its place");
     }
     const bool check = switched_.contains(Command::kCheckConfig);
-    if (check && rekey_) return Error("--check_config: cannot be used with rekey");
-    line_.command = check ? Command::kCheckConfig : rekey_ ? Command::kRekey : Command::kServe;
+    if (check && verb_ != nullptr) {
+      return Error(absl::StrFormat("--check_config: cannot be used with %s", verb_->name));
+    }
+    line_.command = check              ? Command::kCheckConfig
+                    : verb_ != nullptr ? verb_->command
+                                       : Command::kServe;
+    if (verb_ != nullptr && verb_->takes_file && line_.file.empty()) {
+      return Error(absl::StrFormat("%s: needs a FILE; see --help", verb_->name));
+    }
+    if (line_.force && line_.command != Command::kRestore) {
+      return Error("--force: is for restore, and nothing else");
+    }
+    if (!line_.sealing_key_file.empty() && line_.command != Command::kRestore) {
+      return Error("--sealing_key_file: is for restore, and nothing else");
+    }
     if (line_.hold && line_.command != Command::kServe) {
       return Error("--hold: is for serving, and nothing else");
     }
@@ -172,7 +218,7 @@ class Parser {
 
   const std::vector<std::string>& arguments_;
   size_t next_ = 0;
-  bool rekey_ = false;
+  const Verb* verb_ = nullptr;
   std::set<std::string> given_;
   std::set<Command> switched_;
   CommandLine line_;

@@ -12,6 +12,9 @@ enum class Command {
   kServe,
   kCheckConfig,  // --check_config
   kRekey,        // rekey
+  kInit,         // init
+  kBackup,       // backup FILE
+  kRestore,      // restore FILE
   kHelp,         // --help: print UsageText, exit 0.
   kVersion,      // --version
 };
@@ -25,7 +28,10 @@ struct CommandLine {
   std::string token_endpoint;
   std::string client_id;
   std::string refresh_token_file;
-  bool hold = false;  // --hold: with everything held, see broker::CredentialRecord::held_since.
+  std::string sealing_key_file;
+  std::string file;    // Of backup and restore.
+  bool force = false;  // --force: restore over what is there.
+  bool hold = false;   // --hold: with everything held, see broker::CredentialRecord::held_since.
 
   // Flags that stand for a configuration file were given.
   bool describes_server() const;

@@ -104,6 +104,7 @@ absl::Status ReadStorage(const ConfigFile& file, const ConfigSource& source, Ser
   if (!file.has_data_dir()) return source.Error("data_dir", "is required");
   if (file.data_dir().empty()) return source.Error("data_dir", "must not be empty");
   config.data_dir = source.Resolve(file.data_dir());
+  config.require_store = file.require_store();
   return ReadFile(file.sealing().has_key_file(), file.sealing().key_file(), "sealing.key_file",
                   source, config, config.sealing_key_file);
 }
