@@ -99,7 +99,7 @@ def test_an_operator_manages_the_credentials_it_may_use_and_knows_of_no_others(s
     for name in ("tenant-b-1", "tenant-a", "other", "nobody", "tenant-b-9"):
         for method, fields in (
                 ("GetCredential", {"name": name}), ("DeleteCredential", {"name": name}),
-                ("RefreshCredential", {"name": name}),
+                ("RefreshCredential", {"name": name}), ("ReleaseCredential", {"name": name}),
                 ("ReplaceRefreshToken", {"name": name, "refresh_token": "x"}),
                 ("UpdateCredential", {"credential": {"name": name, "purpose": "x"}}),
                 ("CreateCredential", {"credential": {"name": name, "client_id": "c", "refresh_token": "x"}})):
@@ -119,6 +119,7 @@ def test_a_reading_operator_changes_nothing(sandbox, on_sockets):
     assert reader.names() == [["one"]]
     for method, fields in (
             ("DeleteCredential", {"name": "one"}), ("RefreshCredential", {"name": "one"}),
+            ("ReleaseCredential", {"name": "one"}),
             ("ReplaceRefreshToken", {"name": "one", "refresh_token": "x"}),
             ("UpdateCredential", {"credential": {"name": "one", "purpose": "x"}}),
             ("CreateCredential", {"credential": {"name": "two", "client_id": "c", "refresh_token": "x"}})):
