@@ -149,11 +149,14 @@ class Restoring {
 
   // Whoever forces may err: a refresh token in it may be the only one that is good.
   absl::Status KeepOld() {
-    report_.kept =
+    const std::string base =
         absl::StrCat(path_, ".replaced-",
                      absl::FormatTime("%Y%m%dT%H%M%SZ", clock_.WallNow(), absl::UTCTimeZone()));
-    if (link(path_.c_str(), report_.kept.c_str()) != 0) {
-      return FileError("cannot create", report_.kept, errno);
+    report_.kept = base;
+    // One that was stopped may have left its name behind in this very second.
+    for (int i = 2; link(path_.c_str(), report_.kept.c_str()) != 0; ++i) {
+      if (errno != EEXIST) return FileError("cannot create", report_.kept, errno);
+      report_.kept = absl::StrCat(base, "-", i);
     }
     // Of one that could not be opened: it must not become the new one's.
     const std::string log = path_ + "-wal";

@@ -125,6 +125,18 @@ TEST_F(RestoreTest, KeepsWhatItReplacesAndGivesNoGenerationTwice) {
   EXPECT_EQ(std::get<broker::Begun>(*begun).record.reserved_generation, 7u);
 }
 
+TEST_F(RestoreTest, KeepsEachOfTwoThatItReplacesInOneSecond) {
+  Add(kName, 1);
+  ASSERT_TRUE(Backup().ok());
+  Close();
+  const auto first = Restore(Overwrite::kYes);
+  const auto second = Restore(Overwrite::kYes);
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+  EXPECT_NE(first->kept, second->kept);
+  EXPECT_EQ(Sql(first->kept, "SELECT held_since IS NULL FROM credentials"), "1");
+  EXPECT_EQ(Sql(second->kept, "SELECT held_since IS NULL FROM credentials"), "0");
+}
+
 TEST_F(RestoreTest, ReplacesADamagedOneAndKeepsIt) {
   Add(kName, 1);
   ASSERT_TRUE(Backup().ok());
