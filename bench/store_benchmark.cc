@@ -48,6 +48,13 @@ Secret Bytes(size_t size) { return Secret(std::string(size, 'x')); }
 
 double CpuMilliseconds() { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
+// Each is another one: a store takes none twice.
+Secret RefreshTokenOf(const std::string& name, uint64_t generation) {
+  std::string token = name + "/" + std::to_string(generation);
+  token.resize(44, 'x');
+  return Secret(std::move(token));
+}
+
 double ResidentMiB() {
   std::ifstream statm("/proc/self/statm");
   double pages = 0;
@@ -78,7 +85,7 @@ void Rotate(CredentialStore& store, const std::string& name, uint64_t generation
               .Commit({.name = name,
                        .attempt_id = attempt,
                        .generation = generation + 1,
-                       .refresh_token = Bytes(44),
+                       .refresh_token = RefreshTokenOf(name, generation + 1),
                        .rotated = true,
                        .token = {.value = Bytes(350),
                                  .token_type = "Bearer",
@@ -94,7 +101,7 @@ void Fill(CredentialStore& store, int count) {
       record.name = Name(i);
       record.profile.client_id = "a-client";
       record.profile.token_endpoint = "https://api.example.com/token";
-      record.refresh_token = Bytes(44);
+      record.refresh_token = RefreshTokenOf(record.name, 0);
       record.create_time = absl::Now();
       Require(store.Create(record));
       Rotate(store, record.name, 0);

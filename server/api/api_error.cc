@@ -22,6 +22,7 @@ grpc::StatusCode CodeOf(Reason reason) {
     case Reason::kRefreshTokenRejected:
     case Reason::kClientRejected:
     case Reason::kManagedByConfig:
+    case Reason::kRefreshTokenSpent:
     case Reason::kCredentialDisabled:
     case Reason::kSecretRequired:
       return grpc::FAILED_PRECONDITION;

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/app/config/client_key_file.h"
 #include "server/app/config/token_file.h"
+#include "server/app/token_file_poller.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
 #include "server/telemetry/log.h"
@@ -17,8 +19,6 @@ namespace {
 
 using broker::ClientAuth;
 using broker::ClientAuthFromName;
-using broker::ClientAuthName;
-using broker::CredentialProfile;
 using broker::CredentialRecord;
 using broker::CredentialSettings;
 using broker::Standing;
@@ -52,22 +52,10 @@ CredentialSettings CopyOf(const CredentialSettings& settings) {
           .managed_by_config = settings.managed_by_config};
 }
 
-// A declared credential's client secret stays in its file.
-CredentialProfile ProfileOf(const CredentialSettings& settings) {
-  return {.purpose = settings.purpose,
-          .client_id = settings.client_id,
-          .token_endpoint = settings.token_endpoint,
-          .scope = settings.scope,
-          .client_auth = std::string(ClientAuthName(settings.client_auth)),
-          .managed_by_config = true};
-}
-
-bool Same(const CredentialProfile& a, const CredentialProfile& b) {
-  return a.purpose == b.purpose && a.client_id == b.client_id &&
-         a.token_endpoint == b.token_endpoint && a.scope == b.scope &&
-         a.client_auth == b.client_auth && a.client_secret == b.client_secret &&
-         a.managed_by_config == b.managed_by_config;
-}
+// How often a plan is made anew that the store overtakes.
+constexpr int kMaxPlans = 5;
+// How often a file that is being written is looked at again.
+constexpr int kSettlingLooks = 5;
 
 std::string WhereIs(const ServerConfig& config, const std::string& path) {
   for (const NamedFile& file : config.files) {
@@ -126,12 +114,42 @@ class ProofReader {
   std::map<std::pair<std::string, std::string>, Secret> keys_;
 };
 
+// Looks again at the refresh tokens that were written a moment ago.
+void SettleTokens(Declarations& read, absl::FunctionRef<void()> progress,
+                  absl::FunctionRef<void(absl::Duration)> pause) {
+  std::vector<Declared*> unsettled;
+  for (auto& [name, declared] : read.credentials) {
+    const bool news =
+        declared.refresh_token.ok() && ChangedLately(declared.refresh_token_file, absl::Now());
+    if (news) unsettled.push_back(&declared);
+  }
+  for (int look = 0; look < kSettlingLooks && !unsettled.empty(); ++look) {
+    pause(TokenFilePoller::kSettle);
+    std::vector<Declared*> still;
+    for (Declared* const declared : unsettled) {
+      absl::StatusOr<Secret> again = ReadTokenFile(declared->refresh_token_file);
+      const bool same =
+          again.ok() && declared->refresh_token.ok() && *again == *declared->refresh_token;
+      declared->refresh_token = std::move(again);
+      if (!same) still.push_back(declared);
+      progress();
+    }
+    unsettled = std::move(still);
+  }
+  for (Declared* const declared : unsettled) {
+    if (!declared->refresh_token.ok()) continue;
+    declared->refresh_token = absl::InvalidArgumentError(
+        absl::StrCat(declared->refresh_token_file, ": is being written; try again"));
+  }
+}
+
 }  // namespace
 
 // ---- reading
 
-absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::ReadFiles(
-    const ServerConfig& config) {
+absl::StatusOr<Declarations> CredentialCatalog::ReadFiles(
+    const ServerConfig& config, absl::FunctionRef<void()> progress,
+    absl::FunctionRef<void(absl::Duration)> pause) {
   for (const NamedFile& file : config.files) {
     if (file.holds == NamedFile::Holds::kToken || file.holds == NamedFile::Holds::kClientKey) {
       continue;  // Read below.
@@ -152,10 +170,13 @@ absl::StatusOr<CredentialCatalog::Declarations> CredentialCatalog::ReadFiles(
     CredentialSettings settings = CopyOf(declared.settings);
     settings.managed_by_config = true;
     if (absl::Status status = proofs.Read(declared, settings); !status.ok()) return status;
+    progress();
     read.credentials.emplace(
         name, Declared{.settings = std::make_shared<const CredentialSettings>(std::move(settings)),
+                       .refresh_token_file = declared.refresh_token_file,
                        .refresh_token = ReadTokenFile(declared.refresh_token_file)});
   }
+  SettleTokens(read, progress, pause);
   return read;
 }
 
@@ -170,25 +191,74 @@ absl::Status CredentialCatalog::CheckTokens(const ServerConfig& config, const De
 }
 
 absl::Status CredentialCatalog::CompareWithStore(const ServerConfig& config, Declarations& read) {
-  for (auto& [name, declared] : read.credentials) {
-    const absl::StatusOr<CredentialRecord> record = store_.Load(name);
-    if (!record.ok() && !absl::IsNotFound(record.status())) return record.status();
-    declared.stored = record.ok();
-  }
+  absl::Status status = store_.ForEach([&read](const CredentialRecord& record) {
+    const auto found = read.credentials.find(record.name);
+    if (found != read.credentials.end()) found->second.stored = true;
+  });
+  if (!status.ok()) return status;
   return CheckTokens(config, read);
 }
 
 // ---- putting in force
 
-absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(Declarations next) {
-  std::vector<std::string> created;
-  absl::Status status = CreateAll(next, created);
-  absl::StatusOr<Taken> taken = status.ok() ? Align(next) : absl::StatusOr<Taken>(status);
-  if (!taken.ok()) {
-    // Nobody has heard of them yet.
-    for (const std::string& name : created) store_.Delete(name).IgnoreError();
-    return taken;
+absl::StatusOr<StoredCredentials> CredentialCatalog::ReadStored(
+    absl::FunctionRef<void()> progress) {
+  StoredCredentials stored;
+  absl::Status status = store_.ForEach([&](CredentialRecord record) {
+    progress();
+    if (broker::IsCredentialName(record.name)) {
+      std::string name = record.name;
+      stored.emplace(std::move(name), std::move(record));
+      return;
+    }
+    // Put there by hand. Nobody could ask for it, and not every answer can hold its name.
+    Log(Level::kError, "passed over: a stored credential's name is none",
+        {{"credential", record.name}});
+  });
+  if (!status.ok()) return status;
+  return stored;
+}
+
+// Of the refresh tokens in files that are news to their credentials.
+absl::StatusOr<KnownTokens> CredentialCatalog::LookUpTokens(const Declarations& next,
+                                                            const StoredCredentials& stored,
+                                                            absl::FunctionRef<void()> progress) {
+  KnownTokens known;
+  for (const auto& [name, declared] : next.credentials) {
+    if (!declared.refresh_token.ok()) continue;
+    const auto found = stored.find(name);
+    if (found != stored.end() && found->second.seed == *declared.refresh_token) continue;
+    const auto one = store_.LookUp(name, *declared.refresh_token, /*from_file=*/true);
+    if (!one.ok()) return one.status();
+    known.emplace(name, *one);
+    progress();
   }
+  return known;
+}
+
+absl::StatusOr<DeclarationPlan> CredentialCatalog::PlanAndApply(
+    const Declarations& next, absl::FunctionRef<void()> progress) {
+  absl::StatusOr<StoredCredentials> stored = ReadStored(progress);
+  if (!stored.ok()) return stored.status();
+  const absl::StatusOr<KnownTokens> known = LookUpTokens(next, *stored, progress);
+  if (!known.ok()) return known.status();
+  DeclarationPlan plan = PlanChanges(next, *std::move(stored), *known, clock_.WallNow());
+  if (absl::Status status = store_.Apply(plan.changes, progress); !status.ok()) return status;
+  return plan;
+}
+
+absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(
+    Declarations next, absl::FunctionRef<void()> progress) {
+  absl::StatusOr<DeclarationPlan> plan = PlanAndApply(next, progress);
+  for (int i = 1; i < kMaxPlans && broker::SpentTokenOf(plan.status()).has_value(); ++i) {
+    // A refresh token was spent between our look and the change.
+    plan = PlanAndApply(next, progress);
+  }
+  if (!plan.ok()) return plan.status();
+  // From here on nothing fails.
+  for (const DeclarationPlan::Note& note : plan->notes) note.Log();
+  Taken taken{.stored = {}, .adopted = std::move(plan->adopted)};
+  for (auto& [name, record] : plan->after) taken.stored.push_back(std::move(record));
   for (auto& [name, declared] : next.credentials) declared.refresh_token = Secret();
   auto in_force = std::make_shared<const Declarations>(std::move(next));
   absl::MutexLock lock(&mutex_);
@@ -196,81 +266,21 @@ absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(Declarati
   return taken;
 }
 
-absl::Status CredentialCatalog::CreateAll(const Declarations& next,
-                                          std::vector<std::string>& created) {
-  for (const auto& [name, declared] : next.credentials) {
-    if (declared.stored) continue;
-    CredentialRecord record;
-    record.name = name;
-    record.profile = ProfileOf(*declared.settings);
-    record.refresh_token = declared.refresh_token->Copy();
-    record.seed = declared.refresh_token->Copy();
-    record.create_time = clock_.WallNow();
-    if (absl::Status status = store_.Create(record); !status.ok()) return status;
-    created.push_back(name);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::Align(const Declarations& next) {
-  Taken taken;
-  for (const auto& [name, declared] : next.credentials) {
-    if (!declared.stored) continue;
-    if (absl::Status status = AlignOne(name, declared, taken); !status.ok()) return status;
-  }
-  absl::Status status = store_.ForEach([&](CredentialRecord record) {
-    if (broker::IsCredentialName(record.name)) {
-      taken.stored.push_back(std::move(record));
-      return;
-    }
-    // Put there by hand. Nobody could ask for it, and not every answer can hold its name.
-    Log(Level::kError, "passed over: a stored credential's name is none",
-        {{"credential", record.name}});
-  });
-  for (CredentialRecord& record : taken.stored) {
-    if (!status.ok()) break;
-    if (!record.profile.managed_by_config || next.credentials.contains(record.name) ||
-        record.standing == Standing::kDisabled || record.standing == Standing::kUnreadable) {
-      continue;
-    }
-    status = store_.SetStanding(record.name, Standing::kDisabled);
-    Log(Level::kWarning, "credential disabled: the configuration does not declare it any more",
-        {{"credential", record.name}});
-  }
-  if (!status.ok()) return status;
-  return taken;
-}
-
-absl::Status CredentialCatalog::AlignOne(const std::string& name, const Declared& declared,
-                                         Taken& taken) {
-  const absl::StatusOr<CredentialRecord> record = store_.Load(name);
-  if (!record.ok()) return record.status();
-  // Its row stays as it is, for whoever looks into it.
-  if (record->standing == Standing::kUnreadable) return absl::OkStatus();
-  if (declared.refresh_token.ok()) {
-    const absl::StatusOr<bool> adopted = AdoptFromFile(name, *declared.refresh_token);
-    if (!adopted.ok()) return adopted.status();
-    if (*adopted) taken.adopted.push_back(name);
-  }
-  if (record->standing == Standing::kDisabled) {
-    if (absl::Status enabled = store_.SetStanding(name, Standing::kUsable); !enabled.ok()) {
-      return enabled;
-    }
-  }
-  const CredentialProfile profile = ProfileOf(*declared.settings);
-  if (Same(profile, record->profile)) return absl::OkStatus();
-  return store_.UpdateProfile(name, profile);
-}
-
 absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
                                                       const Secret& refresh_token) {
-  const absl::StatusOr<CredentialRecord> record = store_.Load(name);
+  absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (!record.ok()) return record.status();
   if (record->standing == Standing::kUnreadable || record->seed == refresh_token) return false;
-  const absl::Status replaced = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/true);
-  if (!replaced.ok()) return replaced;
-  Log(Level::kInfo, "refresh token adopted from its file", {{"credential", name}});
-  return true;
+  const auto known = store_.LookUp(name, refresh_token, /*from_file=*/true);
+  if (!known.ok()) return known.status();
+  const auto in_force = InForce();
+  const auto declared = in_force->credentials.find(name);
+  DeclarationPlan plan;
+  PlanToken(declared == in_force->credentials.end() ? "" : declared->second.refresh_token_file,
+            refresh_token, *known, *record, plan);
+  if (absl::Status status = store_.Apply(plan.changes, [] {}); !status.ok()) return status;
+  for (const DeclarationPlan::Note& note : plan.notes) note.Log();
+  return !plan.adopted.empty();
 }
 
 // ---- SettingsSource
@@ -285,7 +295,7 @@ bool KeySignsFor(const CredentialCatalog::Declarations& in_force, std::string_vi
 
 }  // namespace
 
-std::shared_ptr<const CredentialCatalog::Declarations> CredentialCatalog::InForce() const {
+std::shared_ptr<const Declarations> CredentialCatalog::InForce() const {
   absl::MutexLock lock(&mutex_);
   return in_force_;
 }

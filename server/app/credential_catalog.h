@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/app/config/config.h"
+#include "server/app/declaration_plan.h"
+#include "server/app/declarations.h"
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"
@@ -27,38 +30,30 @@ class CredentialCatalog final : public broker::SettingsSource {
   CredentialCatalog(broker::CredentialStore& store, const Clock& clock)
       : store_(store), clock_(clock) {}
 
-  // What a configuration says of credentials, and what is in the files that it names for them.
-  struct Declared {
-    broker::CredentialSettingsPtr settings;
-    absl::StatusOr<Secret> refresh_token;
-    bool stored = false;
-  };
-  struct Declarations {
-    CredentialDefaults defaults;
-    Secret default_key;                          // PEM; empty: none.
-    std::set<std::string, std::less<>> origins;  // Of credentials made by RPC: see OriginOf.
-    std::map<std::string, Declared, std::less<>> credentials;
-  };
+  using Declarations = app::Declarations;
   // Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one
   // line. What is wrong with a refresh token's is in its place.
-  static absl::StatusOr<Declarations> ReadFiles(const ServerConfig& config);
+  // A refresh token that was written just now is read again after `pause`, until two looks agree:
+  // half a token must not be taken for one.
+  static absl::StatusOr<Declarations> ReadFiles(const ServerConfig& config,
+                                                absl::FunctionRef<void()> progress,
+                                                absl::FunctionRef<void(absl::Duration)> pause);
   // INVALID_ARGUMENT: the refresh token of one that is not stored cannot be used. What the store
   // holds needs none any more: its file may be gone.
   static absl::Status CheckTokens(const ServerConfig& config, const Declarations& read);
   // What is stored already, and CheckTokens. Changes nothing but `read`.
   absl::Status CompareWithStore(const ServerConfig& config, Declarations& read);
 
-  // From now on they are what is declared: creates what is not stored, adopts refresh tokens whose
-  // file changed, disables what is declared no more. An error of the store leaves what was declared
-  // before in force.
+  // From now on they are what is declared: PlanChanges, in one transaction of the store. An error
+  // leaves everything as it was, in the store too. Calls `progress` now and then, perhaps on
+  // another thread.
   struct Taken {
     std::vector<broker::CredentialRecord> stored;  // All there is now.
     std::vector<std::string> adopted;              // Have another refresh token now.
   };
-  absl::StatusOr<Taken> PutInForce(Declarations next);
+  absl::StatusOr<Taken> PutInForce(Declarations next, absl::FunctionRef<void()> progress);
 
-  // Takes a refresh token over from its file. The store's own, rotated token is never overwritten
-  // by a file that says what it said before. True: it was news.
+  // Takes a refresh token over from its file, if PlanToken does. True: it was news.
   absl::StatusOr<bool> AdoptFromFile(const std::string& name, const Secret& refresh_token);
 
   broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
@@ -69,9 +64,12 @@ class CredentialCatalog final : public broker::SettingsSource {
   bool HasDefaultClientKey(std::string_view token_endpoint) const override;
 
  private:
-  absl::Status CreateAll(const Declarations& next, std::vector<std::string>& created);
-  absl::StatusOr<Taken> Align(const Declarations& next);
-  absl::Status AlignOne(const std::string& name, const Declared& declared, Taken& taken);
+  absl::StatusOr<StoredCredentials> ReadStored(absl::FunctionRef<void()> progress);
+  absl::StatusOr<KnownTokens> LookUpTokens(const Declarations& next,
+                                           const StoredCredentials& stored,
+                                           absl::FunctionRef<void()> progress);
+  absl::StatusOr<DeclarationPlan> PlanAndApply(const Declarations& next,
+                                               absl::FunctionRef<void()> progress);
   std::shared_ptr<const Declarations> InForce() const;
 
   broker::CredentialStore& store_;

@@ -19,6 +19,7 @@
 #include "server/app/library_logs.h"
 #include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
+#include "server/app/start_patience.h"
 #include "server/app/store_commands.h"
 #include "server/app/token_server.h"
 #include "server/app/watchdog.h"
@@ -96,7 +97,7 @@ void ServeUntilSignal(const sigset_t& signals, const CommandLine& line, TokenSer
     if (signal == 0) continue;
     if (signal != SIGHUP) return;
     notifier.Reloading();
-    server.Reload(ConfigFromCommandLine(line));
+    server.Reload(ConfigFromCommandLine(line), [&watchdog] { watchdog.MainThreadIsHere(); });
     notifier.Ready();
   }
 }
@@ -115,7 +116,10 @@ int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& n
   }
   Watchdog watchdog(
       notifier.watchdog_timeout(), [&notifier] { notifier.Alive(); }, SystemClock());
-  absl::StatusOr<std::unique_ptr<TokenServer>> server = TokenServer::Start(std::move(config));
+  StartPatience patience([&notifier](absl::Duration more) { notifier.Starting(more); },
+                         SystemClock());
+  absl::StatusOr<std::unique_ptr<TokenServer>> server =
+      TokenServer::Start(std::move(config), [&patience] { patience.Progress(); });
   if (!server.ok()) {
     // What led to it comes before it.
     telemetry::FlushLog();

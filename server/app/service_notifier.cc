@@ -56,6 +56,10 @@ absl::StatusOr<ServiceNotifier> ServiceNotifier::FromEnvironment() {
   return ServiceNotifier(std::move(socket), *timeout);
 }
 
+void ServiceNotifier::Starting(absl::Duration more) const {
+  Send(absl::StrCat("STATUS=Loading\nEXTEND_TIMEOUT_USEC=", absl::ToInt64Microseconds(more)));
+}
+
 void ServiceNotifier::Ready() const { Send("READY=1\nSTATUS=Serving"); }
 
 void ServiceNotifier::Reloading() const {

@@ -24,6 +24,8 @@ class ServiceNotifier {
   // How long the service manager waits for Alive. Infinite: it does not watch.
   absl::Duration watchdog_timeout() const { return watchdog_timeout_; }
 
+  // Asks for so much time more until Ready, from now.
+  void Starting(absl::Duration more) const;
   void Ready() const;
   // Until the next Ready.
   void Reloading() const;

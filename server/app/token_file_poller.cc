@@ -37,19 +37,24 @@ bool TokenFilePoller::Stopping() {
 
 void TokenFilePoller::Run() {
   while (!Stopping()) {
-    LookAtAll();
-    {
-      absl::MutexLock lock(&mutex_);
-      if (!poked_ && !stopping_) alarm_.Set(kInterval);
-    }
-    alarm_.Await();
     bool poked = false;
     {
       absl::MutexLock lock(&mutex_);
       poked = std::exchange(poked_, false);
     }
-    if (poked) LookAtAll();  // A poke is worth two looks.
+    LookAtAll();
+    Rest(poked ? kSettle : kInterval);
   }
+}
+
+// Less when it is poked or stopped.
+void TokenFilePoller::Rest(absl::Duration at_most) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (poked_ || stopping_) return;
+    alarm_.Set(at_most);
+  }
+  alarm_.Await();
 }
 
 void TokenFilePoller::LookAtAll() {

@@ -93,11 +93,12 @@ std::vector<std::pair<std::string_view, uint64_t>> CutOffConnections() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig config) {
+absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(
+    ServerConfig config, absl::FunctionRef<void()> progress) {
   auto server = std::unique_ptr<TokenServer>(new TokenServer(std::move(config)));
   // Nothing is made yet.
   if (absl::Status status = server->OpenCertificate(); !status.ok()) return status;
-  auto declared = server->ReadDeclarations();
+  auto declared = server->ReadDeclarations(progress);
   if (!declared.ok()) return declared.status();
   if (absl::Status status = server->MakePolicy(); !status.ok()) return status;
   if (absl::Status status = server->BindTcp(); !status.ok()) return status;
@@ -105,34 +106,37 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(ServerConfig con
   if (!bound.ok()) return bound;
   // What is made here is gone again if any of it fails.
   store::NewFiles made;
-  if (absl::Status status = server->Prepare(*std::move(declared), made); !status.ok()) {
+  if (absl::Status status = server->Prepare(*std::move(declared), made, progress); !status.ok()) {
     server->CloseSockets();  // One may be in a directory that is to go.
     made.Remove();           // While the store is open, and the directory ours.
     return status;
   }
   made.Keep();
   // Nothing fails from here on, and only from here on a provider is asked for anything.
-  server->Begin();
+  server->Begin(progress);
   return server;
 }
 
-absl::Status TokenServer::Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made) {
+absl::Status TokenServer::Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made,
+                                  absl::FunctionRef<void()> progress) {
   if (absl::Status status = OpenStore(made); !status.ok()) return status;
   if (absl::Status status = OpenAudit(made); !status.ok()) return status;
   if (absl::Status status = BindUnix(/*in_missing_directories=*/true); !status.ok()) return status;
   if (absl::Status status = WireBroker(); !status.ok()) return status;
   if (absl::Status status = MakeListeners(); !status.ok()) return status;
   MakeMetricsPage();
-  if (absl::Status status = PutInForce(std::move(declared)); !status.ok()) return status;
+  if (absl::Status status = PutInForce(std::move(declared), progress); !status.ok()) {
+    return status;
+  }
   return Publish();
 }
 
-void TokenServer::Begin() {
+void TokenServer::Begin(absl::FunctionRef<void()> progress) {
   audit_->Write("start", {{"version", kVersion}});
   // One task: a token file that has changed is adopted after it.
-  RunAndWait(*registrar_, [this] {
+  RunAndWait(*registrar_, [this, progress] {
     WatchTokenFiles();
-    registry_->TakeUp(std::exchange(stored_, {}));
+    registry_->TakeUp(std::exchange(stored_, {}), progress);
     for (const std::string& name : std::exchange(adopted_, {})) {
       scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
     }
@@ -151,8 +155,9 @@ void TokenServer::Begin() {
   reloads_.SetTaken(SystemClock().WallNow());
 }
 
-absl::StatusOr<CredentialCatalog::Declarations> TokenServer::ReadDeclarations() {
-  auto declared = CredentialCatalog::ReadFiles(config_);
+absl::StatusOr<CredentialCatalog::Declarations> TokenServer::ReadDeclarations(
+    absl::FunctionRef<void()> progress) {
+  auto declared = CredentialCatalog::ReadFiles(config_, progress, absl::SleepFor);
   if (!declared.ok() || store::IsThereAStore(StoreFiles())) return declared;
   absl::Status status = CredentialCatalog::CheckTokens(config_, *declared);
   if (!status.ok()) return status;
@@ -231,10 +236,11 @@ absl::Status TokenServer::WireBroker() {
   return absl::OkStatus();
 }
 
-absl::Status TokenServer::PutInForce(CredentialCatalog::Declarations declared) {
+absl::Status TokenServer::PutInForce(CredentialCatalog::Declarations declared,
+                                     absl::FunctionRef<void()> progress) {
   absl::Status status = catalog_->CompareWithStore(config_, declared);
   if (!status.ok()) return status;
-  auto taken = catalog_->PutInForce(std::move(declared));
+  auto taken = catalog_->PutInForce(std::move(declared), progress);
   if (!taken.ok()) return taken.status();
   if (config_.hold) {
     if (absl::Status held = HoldAll(taken->stored); !held.ok()) return held;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "server/api/grpc_listener.h"
 #include "server/app/broker_metrics.h"
@@ -47,14 +48,17 @@ class TokenServer {
   // Serves when it returns. INVALID_ARGUMENT: the configuration (exit 2); anything else: the world
   // (exit 1). One line for the operator either way. A start that fails has asked no provider for
   // anything and left nothing behind: docs/adr/0022-start.md. Blocks.
-  static absl::StatusOr<std::unique_ptr<TokenServer>> Start(ServerConfig config);
+  // `progress` is called again and again while much has to be done.
+  static absl::StatusOr<std::unique_ptr<TokenServer>> Start(ServerConfig config,
+                                                            absl::FunctionRef<void()> progress);
 
   ~TokenServer();
 
   // SIGHUP: serves by `next` from now on, calls in flight undisturbed; or, when any of it cannot be
   // used, by what is in force, and logs why. What only a start can change is logged too. Looks at
-  // the files of refresh tokens and certificates and at the keyring either way. Blocks.
-  void Reload(absl::StatusOr<ServerConfig> next);
+  // the files of refresh tokens and certificates and at the keyring either way. Calls `progress` as
+  // Start does, perhaps on another thread. Blocks.
+  void Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<void()> progress);
 
   // Calls `beat` again and again on the thread of the timers, each time after that thread has had
   // the scheduler's lock. `beat` must not block and must be usable until the server is gone. Once.
@@ -69,28 +73,31 @@ class TokenServer {
 
   // The steps of Start, in this order.
   absl::Status OpenCertificate();
-  absl::StatusOr<CredentialCatalog::Declarations> ReadDeclarations();
+  absl::StatusOr<CredentialCatalog::Declarations> ReadDeclarations(
+      absl::FunctionRef<void()> progress);
   absl::Status MakePolicy();
   absl::Status BindTcp();
   absl::Status BindUnix(bool in_missing_directories);
-  absl::Status Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made);
+  absl::Status Prepare(CredentialCatalog::Declarations declared, store::NewFiles& made,
+                       absl::FunctionRef<void()> progress);
   absl::Status OpenStore(store::NewFiles& made);
   absl::Status OpenAudit(store::NewFiles& made);
   absl::Status WireBroker();
   absl::Status MakeListeners();
-  absl::Status PutInForce(CredentialCatalog::Declarations declared);
+  absl::Status PutInForce(CredentialCatalog::Declarations declared,
+                          absl::FunctionRef<void()> progress);
   absl::Status HoldAll(std::vector<broker::CredentialRecord>& records);
   absl::Status Publish();
   void CloseSockets();
-  void Begin();
+  void Begin(absl::FunctionRef<void()> progress);
 
   void LimitConnections();
   store::StoreOptions StoreFiles() const;
   void MakeMetricsPage();
   void WatchTokenFiles();
   bool Adopt(const std::string& credential, const Secret& refresh_token);
-  absl::Status TryReload(ServerConfig wanted);
-  absl::Status ReloadCredentials(const ServerConfig& next);
+  absl::Status TryReload(ServerConfig wanted, absl::FunctionRef<void()> progress);
+  absl::Status ReloadCredentials(const ServerConfig& next, absl::FunctionRef<void()> progress);
   void SetSocketModes();
   void WatchHealth();
   void WatchConnections();

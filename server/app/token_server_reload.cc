@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "server/app/config/changes.h"
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
@@ -23,8 +24,8 @@ using telemetry::Log;
 
 }  // namespace
 
-void TokenServer::Reload(absl::StatusOr<ServerConfig> next) {
-  const absl::Status status = next.ok() ? TryReload(*std::move(next)) : next.status();
+void TokenServer::Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<void()> progress) {
+  const absl::Status status = next.ok() ? TryReload(*std::move(next), progress) : next.status();
   reloads_.Count(status.ok(), SystemClock().WallNow());
   audit_->Reopen();
   audit_->Write("reload", {{"taken", status.ok()}});
@@ -42,7 +43,7 @@ void TokenServer::Reload(absl::StatusOr<ServerConfig> next) {
   store::ReloadKeyring(StoreFiles(), *sealed_store_);
 }
 
-absl::Status TokenServer::TryReload(ServerConfig wanted) {
+absl::Status TokenServer::TryReload(ServerConfig wanted, absl::FunctionRef<void()> progress) {
   absl::StatusOr<Reconfiguration> to = Reconfigure(config_, std::move(wanted));
   if (!to.ok()) return to.status();
   ServerConfig& next = to->config;
@@ -54,7 +55,7 @@ absl::Status TokenServer::TryReload(ServerConfig wanted) {
     if (!read.ok()) return PlaceTlsError(read.status(), next);
     certificate = *std::move(read);
   }
-  if (absl::Status status = ReloadCredentials(next); !status.ok()) return status;
+  if (absl::Status status = ReloadCredentials(next, progress); !status.ok()) return status;
 
   // From here on nothing fails.
   policy_->Replace(*std::move(policy));
@@ -77,10 +78,12 @@ absl::Status TokenServer::TryReload(ServerConfig wanted) {
 }
 
 // In one task among the operators' changes, which must not come between.
-absl::Status TokenServer::ReloadCredentials(const ServerConfig& next) {
+absl::Status TokenServer::ReloadCredentials(const ServerConfig& next,
+                                            absl::FunctionRef<void()> progress) {
   absl::Status status;
   RunAndWait(*registrar_, [&] {
-    absl::StatusOr<CredentialCatalog::Declarations> read = CredentialCatalog::ReadFiles(next);
+    absl::StatusOr<CredentialCatalog::Declarations> read =
+        CredentialCatalog::ReadFiles(next, progress, absl::SleepFor);
     status = read.ok() ? catalog_->CompareWithStore(next, *read) : read.status();
     if (!status.ok()) return;
     for (const auto& [name, declared] : read->credentials) {
@@ -90,12 +93,12 @@ absl::Status TokenServer::ReloadCredentials(const ServerConfig& next) {
           ": the one of this name that was deleted is still being refreshed; try again"));
       return;
     }
-    const auto taken = catalog_->PutInForce(*std::move(read));
+    const auto taken = catalog_->PutInForce(*std::move(read), progress);
     if (!taken.ok()) {
       status = taken.status();
       return;
     }
-    registry_->TakeUp(taken->stored);
+    registry_->TakeUp(taken->stored, progress);
     for (const std::string& name : taken->adopted)
       scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
   });

@@ -54,7 +54,8 @@ Rotation Rotation::Copy() const {
           .grant_serial = grant_serial,
           .refresh_token = refresh_token.Copy(),
           .rotated = rotated,
-          .token = CopyToken(token)};
+          .token = CopyToken(token),
+          .hash = hash};
 }
 
 }  // namespace token_service::broker

@@ -14,6 +14,13 @@ using telemetry::Level;
 using telemetry::Log;
 
 Refusal FromStore(const absl::Status& status, std::string_view credential) {
+  if (const auto spent = SpentTokenOf(status); spent.has_value()) {
+    Log(Level::kWarning, "a spent refresh token was given, and not taken",
+        {{"credential", credential}, {"since", SinceText(*spent)}});
+    Refusal refusal = MakeRefusal(Reason::kRefreshTokenSpent);
+    refusal.message = Describe(*spent);
+    return refusal;
+  }
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
       return MakeRefusal(Reason::kCredentialNotFound);
@@ -97,6 +104,7 @@ CredentialRegistry::Outcome CredentialRegistry::Store(NewCredential wanted) {
   record.profile = std::move(wanted.profile);
   record.refresh_token = std::move(wanted.refresh_token);
   record.create_time = clock_.WallNow();
+  WarnIfShared(record.name, record.refresh_token);
   if (const absl::Status created = store_.Create(record); !created.ok()) {
     return FromStore(created, record.name);
   }
@@ -105,6 +113,15 @@ CredentialRegistry::Outcome CredentialRegistry::Store(NewCredential wanted) {
   // Also with `refresh: on_demand`: whether the grant works is what its giver wants to know.
   scheduler_.Demand(record.name, RefreshScheduler::Need::kNow, 0);
   return StatusOf(record.name);
+}
+
+void CredentialRegistry::WarnIfShared(const std::string& name, const Secret& refresh_token) {
+  const auto known = store_.LookUp(name, refresh_token, /*from_file=*/false);
+  if (!known.ok() || !known->shared || known->spent.has_value()) return;
+  Log(Level::kWarning,
+      "another credential has the same refresh token: should the provider ever replace it, one of "
+      "them is left with a spent one",
+      {{"credential", name}});
 }
 
 // ---- change
@@ -169,6 +186,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
   if (!record.ok()) return FromStore(record.status(), name);
   // It would not be usable: the store would take a new grant for the end of what disabled it.
   if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
+  WarnIfShared(name, refresh_token);
   const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
   if (!stored.ok()) return FromStore(stored, name);
   LogChange("refresh token replaced", name);
@@ -240,8 +258,12 @@ bool CredentialRegistry::Departing(std::string_view name) const {
   return departing_.contains(AbslView(name));
 }
 
-void CredentialRegistry::TakeUp(const std::vector<CredentialRecord>& stored) {
-  for (const CredentialRecord& record : stored) TakeUpOne(record);
+void CredentialRegistry::TakeUp(const std::vector<CredentialRecord>& stored,
+                                absl::FunctionRef<void()> progress) {
+  for (const CredentialRecord& record : stored) {
+    TakeUpOne(record);
+    progress();
+  }
 }
 
 void CredentialRegistry::TakeUpOne(const CredentialRecord& record) {

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "server/base/clock.h"
 #include "server/broker/credential_input.h"
 #include "server/broker/credential_status.h"
@@ -54,8 +55,10 @@ class CredentialRegistry {
   // Whether a credential of this name was deleted and is still in the air.
   bool Departing(std::string_view name) const;
   // Brings the scheduler in line with what is stored and declared: serves what is new or declared
-  // again, hands on settings that changed, disables what is declared no more.
-  void TakeUp(const std::vector<CredentialRecord>& stored);
+  // again, hands on settings that changed, disables what is declared no more. Calls `progress` for
+  // each.
+  void TakeUp(
+      const std::vector<CredentialRecord>& stored, absl::FunctionRef<void()> progress = [] {});
 
   // Refuses creations that still wait for a flight to land.
   void RefuseWaiting();
@@ -73,6 +76,7 @@ class CredentialRegistry {
   Outcome ReplaceNow(const std::string& name, const Secret& refresh_token);
   Outcome ReleaseNow(const std::string& name);
   std::optional<Refusal> DeleteNow(const std::string& name);
+  void WarnIfShared(const std::string& name, const Secret& refresh_token);
   void OnLanded(const std::string& name);
   void TakeUpOne(const CredentialRecord& record);
   bool Usable(const CredentialRecord& record) const;

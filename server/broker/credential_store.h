@@ -10,7 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/broker/credential_change.h"
 #include "server/broker/credential_record.h"
+#include "server/broker/spent_token.h"
 
 namespace token_service::broker {
 
@@ -23,6 +26,9 @@ struct BeginRequest {
   // The caller is the store's only holder (or an operator insists): whatever attempt is on record
   // is its own.
   bool take_over = false;
+  // The hash of the refresh token that has this serial; for stores that cannot make it.
+  TokenHash hash = {};
+  uint64_t grant_serial = 0;
 };
 
 // The attempt is durable. `record` is the credential as it now stands, attempt included;
@@ -31,7 +37,8 @@ struct BeginRequest {
 struct Begun {
   CredentialRecord record;
 };
-// Another holder's attempt is live. Nothing was written.
+// Another holder's attempt is live; or another credential's of the same refresh token, which the
+// provider has not been seen to leave in use. Nothing was written.
 struct HeldByOther {
   absl::Time lease_end;
 };
@@ -40,7 +47,12 @@ struct HeldByOther {
 struct MovedOn {
   CredentialRecord record;
 };
-using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn>;
+// The refresh token has been spent elsewhere: it must not be sent. The credential is
+// kRefreshTokenRejected from now on.
+struct FoundSpent {
+  absl::Time since;
+};
+using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn, FoundSpent>;
 
 // ---- commit
 
@@ -52,6 +64,7 @@ struct Rotation {
   Secret refresh_token;       // The new one, or the old one when the provider omitted it.
   bool rotated = false;       // It is a new one.
   StoredToken token;
+  TokenHash hash = {};  // Of refresh_token.
 
   Rotation Copy() const;
 };
@@ -87,6 +100,14 @@ struct Evidence {
   Secret body;
 };
 
+// What a store knows of a refresh token that somebody wants to give to a credential.
+struct TokenKnowledge {
+  bool current = false;  // It is this credential's own.
+  // Another credential has it too, at a provider that has not been seen to replace it.
+  bool shared = false;
+  std::optional<SpentToken> spent;  // It must not be taken over.
+};
+
 // The durable side of a rotation (docs/adr/0001-rotation.md). Every call is one transaction,
 // durable when it returns OK, and either wholly done or not at all. NOT_FOUND: no such credential.
 // UNAVAILABLE: the store could not (disk full, database gone); trying again is right. Blocks;
@@ -119,25 +140,20 @@ class CredentialStore : public RotationStore {
 
   virtual absl::StatusOr<CredentialRecord> Load(std::string_view name) = 0;
 
-  // ALREADY_EXISTS when the name is taken. Takes name, profile, refresh_token, seed, create_time.
-  virtual absl::Status Create(const CredentialRecord& record) = 0;
+  // All of the changes, in order, in one transaction: all are durable when it returns OK, and none
+  // is done otherwise. ALREADY_EXISTS when the name of a new credential is taken. Calls `progress`
+  // now and then, perhaps on another thread; it must not block.
+  //
+  // SpentTokenError when a refresh token is known and not the credential's current one, or may be
+  // consumed: docs/adr/0024-spent-tokens.md. What every credential ever sent or held is remembered,
+  // in the transactions that make it so, deleted credentials' too.
+  virtual absl::Status Apply(absl::Span<const CredentialChange> changes,
+                             absl::FunctionRef<void()> progress) = 0;
 
-  virtual absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) = 0;
-
-  // A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit),
-  // doubt and errors. Keeps access token, generation and `rotates`. `from_file`: sets `seed` too,
-  // and leaves a hold as it is, since what a file says may be as old as the copy; otherwise that
-  // ends.
-  virtual absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                           bool from_file) = 0;
-
-  // UpdateProfile and ReplaceRefreshToken (not from a file) at once: neither does the old refresh
-  // token ever stand beside the new profile, nor the new one beside the old.
-  virtual absl::Status Move(std::string_view name, const CredentialProfile& profile,
-                            const Secret& refresh_token) = 0;
-
-  // Disables (kDisabled) or enables (kUsable) what is not dead otherwise.
-  virtual absl::Status SetStanding(std::string_view name, Standing standing) = 0;
+  // Whether ReplaceGrant, or CreateCredential where there is no credential of this name, would take
+  // this token; by itself, and at this moment.
+  virtual absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
+                                                bool from_file) = 0;
 
   // Holds every credential that is not held yet.
   virtual absl::Status HoldAll(absl::Time since) = 0;
@@ -149,6 +165,20 @@ class CredentialStore : public RotationStore {
 
   // How many answers are quarantined for this credential.
   virtual absl::StatusOr<int64_t> CountEvidence(std::string_view name) = 0;
+
+  // Apply of one change.
+  absl::Status Create(const CredentialRecord& record);
+  absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile);
+  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
+                                   bool from_file);
+  absl::Status SetStanding(std::string_view name, Standing standing);
+  // Apply of two: neither does the old refresh token ever stand beside the new profile, nor the new
+  // one beside the old.
+  absl::Status Move(std::string_view name, const CredentialProfile& profile,
+                    const Secret& refresh_token);
+
+ private:
+  absl::Status ApplyOne(CredentialChange change);
 };
 
 }  // namespace token_service::broker

@@ -54,29 +54,16 @@ absl::StatusOr<CredentialRecord> ObservingCredentialStore::Load(std::string_view
   return Observe(StoreOperation::kOther, [&] { return inner_.Load(name); });
 }
 
-absl::Status ObservingCredentialStore::Create(const CredentialRecord& record) {
-  return Observe(StoreOperation::kOther, [&] { return inner_.Create(record); });
+absl::Status ObservingCredentialStore::Apply(absl::Span<const CredentialChange> changes,
+                                             absl::FunctionRef<void()> progress) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.Apply(changes, progress); });
 }
 
-absl::Status ObservingCredentialStore::UpdateProfile(std::string_view name,
-                                                     const CredentialProfile& profile) {
-  return Observe(StoreOperation::kOther, [&] { return inner_.UpdateProfile(name, profile); });
-}
-
-absl::Status ObservingCredentialStore::ReplaceRefreshToken(std::string_view name,
-                                                           const Secret& refresh_token,
-                                                           bool from_file) {
+absl::StatusOr<TokenKnowledge> ObservingCredentialStore::LookUp(std::string_view name,
+                                                                const Secret& refresh_token,
+                                                                bool from_file) {
   return Observe(StoreOperation::kOther,
-                 [&] { return inner_.ReplaceRefreshToken(name, refresh_token, from_file); });
-}
-
-absl::Status ObservingCredentialStore::Move(std::string_view name, const CredentialProfile& profile,
-                                            const Secret& refresh_token) {
-  return Observe(StoreOperation::kOther, [&] { return inner_.Move(name, profile, refresh_token); });
-}
-
-absl::Status ObservingCredentialStore::SetStanding(std::string_view name, Standing standing) {
-  return Observe(StoreOperation::kOther, [&] { return inner_.SetStanding(name, standing); });
+                 [&] { return inner_.LookUp(name, refresh_token, from_file); });
 }
 
 absl::Status ObservingCredentialStore::HoldAll(absl::Time since) {

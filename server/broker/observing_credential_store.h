@@ -23,13 +23,10 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::Status Quarantine(const Evidence& evidence) override;
   absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) override;
   absl::StatusOr<CredentialRecord> Load(std::string_view name) override;
-  absl::Status Create(const CredentialRecord& record) override;
-  absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile) override;
-  absl::Status Move(std::string_view name, const CredentialProfile& profile,
-                    const Secret& refresh_token) override;
-  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                   bool from_file) override;
-  absl::Status SetStanding(std::string_view name, Standing standing) override;
+  absl::Status Apply(absl::Span<const CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
+                                        bool from_file) override;
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;

@@ -30,6 +30,7 @@ constexpr std::array kNames = {
     Named{Reason::kCredentialExists, "CREDENTIAL_EXISTS"},
     Named{Reason::kManagedByConfig, "MANAGED_BY_CONFIG"},
     Named{Reason::kCredentialHeld, "CREDENTIAL_HELD"},
+    Named{Reason::kRefreshTokenSpent, "REFRESH_TOKEN_SPENT"},
     Named{Reason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
     Named{Reason::kSecretRequired, "SECRET_REQUIRED"},
 };
@@ -70,6 +71,8 @@ std::string_view Words(Reason reason) {
     case Reason::kCredentialHeld:
       return "the credential is held, since its refresh token may have been used elsewhere; an "
              "operator has to replace that, or to release the credential";
+    case Reason::kRefreshTokenSpent:
+      return "the refresh token has been spent; an operator has to replace it";
     case Reason::kCredentialDisabled:
       return "the credential is disabled";
     case Reason::kSecretRequired:

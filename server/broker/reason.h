@@ -26,6 +26,7 @@ enum class Reason {
   kCredentialExists,
   kManagedByConfig,
   kCredentialHeld,      // An old copy, maybe: nothing is sent until an operator says so.
+  kRefreshTokenSpent,   // A refresh token that must not come back: docs/adr/0024.
   kCredentialDisabled,  // Taken out of the configuration, or its sealed record does not open.
   kSecretRequired,      // A change of where a secret goes has to bring the secret.
 };

@@ -1,6 +1,7 @@
 // RefreshScheduler's flights: what is due is queued at its endpoint, starts in its turn, and lands.
 // What is known and wanted is in refresh_scheduler.cc.
 #include <algorithm>
+#include <utility>
 
 #include "server/broker/endpoint_queues.h"
 #include "server/broker/refresh_effects.h"
@@ -260,6 +261,9 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
                                                   .calendar = endpoint.calendar,
                                                   .random = random_});
       if (withdraw || entry->disabled) WithdrawLocked(*entry);
+      if (std::exchange(entry->publish, false) && entry->facts.token != nullptr) {
+        cache_.Publish(entry->facts.token);
+      }
       if (running.outdated) entry->EndClientRejection(now);
       const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
       if (entry->disabled) {

@@ -43,8 +43,9 @@ struct Unpersisted {
     void operator()(std::atomic<int>* count) const { count->fetch_sub(1); }
   };
 
-  std::variant<Rotation, Evidence> write;
-  AccessTokenPtr token;  // Published. Null for evidence.
+  // A conclusion: the provider's word that the grant is dead.
+  std::variant<Rotation, Evidence, Conclusion> write;
+  AccessTokenPtr token;  // Published. Null but for a rotation.
   // What to believe of the grant if this is evidence.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;

@@ -141,6 +141,8 @@ void RefreshScheduler::Disable(std::string_view name) {
     if (entry == nullptr) return;
     entry->disabled = true;
     entry->forced = false;
+    // A flight publishes before it lands.
+    cache_.Hide(name);
     WithdrawLocked(*entry);
     if (!entry->running()) {
       WakeLocked(*entry);
@@ -160,6 +162,9 @@ void RefreshScheduler::Enable(CredentialSettingsPtr settings, const CredentialRe
       // What lands is newer than the record.
       entry->disabled = false;
       entry->settings = std::move(settings);
+      cache_.Show(record.name);
+      // What was published meanwhile was hidden.
+      entry->publish = true;
       if (auto* const running = std::get_if<Entry::Running>(&entry->state)) {
         running->outdated = true;
       }

@@ -107,6 +107,14 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
     return Adopt(moved->record, settings.min_refresh_interval);
   }
 
+  if (const auto* spent = std::get_if<FoundSpent>(&*begin)) {
+    Log(Level::kError, "refresh token not sent: it has been spent elsewhere",
+        {{"credential", settings.name}, {"since", SinceText({.since = spent->since})}});
+    return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kDead,
+                                     .reason = Reason::kRefreshTokenSpent,
+                                     .detail = "spent elsewhere"}};
+  }
+
   Flight flight{.settings = settings,
                 .record = std::move(std::get<Begun>(*begin).record),
                 .begun = begun_at,
@@ -138,6 +146,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
 
 RefreshResult Refresher::Persist(Unpersisted pending) {
   if (std::holds_alternative<Rotation>(pending.write)) return Commit(std::move(pending));
+  if (std::holds_alternative<Conclusion>(pending.write)) return ConcludeLate(std::move(pending));
   return Quarantine(std::move(pending));
 }
 
@@ -335,10 +344,8 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   if (failed.kind == Kind::kDead) conclusion.standing = Standing::kRefreshTokenRejected;
   if (failed.kind == Kind::kClientRejected) conclusion.standing = Standing::kClientRejected;
   TS_CRASH_POINT("before-conclude", record.name, static_cast<uint64_t>(failed.kind));
-  // Left on record, the attempt only reads as doubt: the careful side.
-  if (const absl::Status status = store_.Conclude(conclusion); !status.ok()) {
-    LogStoreError("end of attempt not recorded", record.name, status);
-  }
+  const absl::Status concluded = store_.Conclude(conclusion);
+  if (!concluded.ok()) LogStoreError("end of attempt not recorded", record.name, concluded);
   TS_CRASH_POINT("after-conclude", record.name, static_cast<uint64_t>(failed.kind));
   Log(failed.kind == Kind::kDead ? Level::kError : Level::kWarning, "refresh failed",
       {{"credential", record.name},
@@ -346,12 +353,37 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
        {"in_doubt", conclusion.in_doubt},
        {"detail", failed.detail}});
 
+  if (absl::IsUnavailable(concluded) && failed.kind == Kind::kDead) {
+    // An answer like any other: after a restart the attempt would read as doubt, and a token that
+    // is known to be dead would be sent again.
+    Unpersisted pending{
+        .write = std::move(conclusion), .token = nullptr, .rotates = record.rotates};
+    Pin(pending);
+    return {.outcome = std::move(pending), .rotates = record.rotates};
+  }
+  // Any other attempt that is left on record only reads as doubt: the careful side.
   RefreshResult result{.rotates = record.rotates};
   if (record.doubt_since.has_value()) result.doubt_since = DoubtSince(*record.doubt_since);
   if (conclusion.in_doubt && !result.doubt_since.has_value()) result.doubt_since = flight.begun;
   if (conclusion.definite) result.doubt_since.reset();
   result.outcome = std::move(failed);
   return result;
+}
+
+RefreshResult Refresher::ConcludeLate(Unpersisted pending) {
+  const Conclusion& conclusion = std::get<Conclusion>(pending.write);
+  const absl::Status concluded = store_.Conclude(conclusion);
+  const bool rotates = pending.rotates;
+  if (absl::IsNotFound(concluded)) return {.outcome = StoreFailed(concluded)};
+  if (!concluded.ok()) {
+    LogStoreError("end of attempt not recorded", conclusion.name, concluded);
+    Pin(pending);
+    return {.outcome = std::move(pending), .rotates = rotates};
+  }
+  return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kDead,
+                                   .reason = Reason::kRefreshTokenRejected,
+                                   .detail = "known to be dead"},
+          .rotates = rotates};
 }
 
 RefreshResult Refresher::Adopt(const CredentialRecord& record,

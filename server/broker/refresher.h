@@ -50,8 +50,8 @@ class Refresher {
   // another: one POST an attempt.
   RefreshResult Refresh(const CredentialSettings& settings, const Order& order);
 
-  // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt, for evidence) when it is
-  // down at last.
+  // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt for evidence, kDead for a
+  // conclusion) when it is down at last.
   RefreshResult Persist(Unpersisted pending);
 
   // Answers that are in memory only. Counted before anybody sees what came with them. Any thread.
@@ -79,6 +79,8 @@ class Refresher {
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
   // The same, once what came beside the error is kept; empty: nothing did.
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed, KeptAnswer evidence);
+  // The end of a dead grant's attempt that the store has not taken yet.
+  RefreshResult ConcludeLate(Unpersisted pending);
   // Pins what could not be stored.
   void Pin(Unpersisted& pending);
   std::string NewAttemptId();

@@ -128,6 +128,10 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     tries = tries_so_far;
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
     unpersisted = std::make_unique<Unpersisted>(std::move(*pinned));
+    if (std::holds_alternative<Conclusion>(unpersisted->write) && !replaced) {
+      facts.standing = Standing::kRefreshTokenRejected;
+      return facts.rejected;
+    }
   } else {
     return ApplyFailure(*failed, landing);
   }

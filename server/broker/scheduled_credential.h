@@ -99,6 +99,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // soon as that is over.
   bool replaced = false;
   bool disabled = false;  // Taken out of the configuration while we serve.
+  bool publish = false;   // What is in the air may have been published while it was disabled.
   bool removed = false;
   absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.
 };

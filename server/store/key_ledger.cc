@@ -26,7 +26,8 @@ std::string WhoNeeds(const KeyNeed& need) {
   if (need.evidence > 0) {
     who.push_back(Count(need.evidence, "quarantined answer", "quarantined answers"));
   }
-  const bool one = need.credentials + need.evidence == 1;
+  if (need.hash_keys > 0) who.push_back("the memory of spent refresh tokens");
+  const bool one = need.credentials + need.evidence + need.hash_keys == 1;
   return absl::StrCat(absl::StrJoin(who, " and "), one ? " needs" : " need");
 }
 

@@ -2,10 +2,17 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/base/secret.h"
+#include "server/broker/credential_store.h"
 #include "server/store/keyring.h"
 
 namespace token_service::store {
@@ -15,6 +22,14 @@ struct KeyNeed {
   int64_t values = 0;       // Sealed values of both.
   int64_t credentials = 0;  // That have such values.
   int64_t evidence = 0;     // Quarantined answers.
+  int64_t hash_keys = 0;    // The key of the refresh tokens' hashes: one or none.
+};
+
+// A refresh token by its hash.
+struct RememberedToken {
+  std::string credential;
+  std::string hash;
+  std::optional<absl::Time> spent_since;  // Absent: it is the credential's current one.
 };
 
 // By the key's id. What no Sealer made needs no key.
@@ -46,6 +61,18 @@ class KeyLedger {
 
   // CheckLoaded, and if that is OK puts `loaded` on record, in one transaction.
   virtual absl::Status RecordLoaded(const std::vector<KeyFact>& loaded) = 0;
+
+  // The key of the refresh tokens' hashes, sealed; empty: none is stored yet.
+  virtual absl::StatusOr<Secret> ReadHashKey() = 0;
+
+  // Puts that key on record, and the tokens that were there before it, in one transaction.
+  virtual absl::Status BeginTokenMemory(const Secret& sealed_key,
+                                        absl::Span<const RememberedToken> tokens) = 0;
+
+  // broker::CredentialStore::LookUp of a token that has this hash.
+  virtual absl::StatusOr<broker::TokenKnowledge> LookUpHash(std::string_view name,
+                                                            std::string_view hash,
+                                                            bool from_file) = 0;
 };
 
 }  // namespace token_service::store

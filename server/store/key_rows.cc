@@ -7,6 +7,7 @@
 
 #include "server/store/sealed_pair.h"
 #include "server/store/sealer.h"
+#include "server/store/token_rows.h"
 
 namespace token_service::store {
 namespace {
@@ -78,6 +79,13 @@ absl::StatusOr<KeyNeeds> ReadKeyNeeds(SqliteConnection& connection) {
     ++need.evidence;
   }
   if (!evidence.status().ok()) return evidence.status();
+  const absl::StatusOr<Secret> hash_key = ReadHashKey(connection);
+  if (!hash_key.ok()) return hash_key.status();
+  if (const std::string_view id = Sealer::KeyId(hash_key->Reveal()); !id.empty()) {
+    KeyNeed& need = NeedOf(needs, id);
+    ++need.values;
+    ++need.hash_keys;
+  }
   return needs;
 }
 

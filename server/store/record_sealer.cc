@@ -23,6 +23,7 @@ constexpr std::string_view kSeed = "seed";
 constexpr std::string_view kClientSecret = "client_secret";
 constexpr std::string_view kAccessToken = "access_token";
 constexpr std::string_view kEvidence = "evidence";
+constexpr std::string_view kHashKey = "token_hash_key";  // Of the credential without a name.
 
 bool IsUtf8(std::string_view text) {
   while (!text.empty()) {
@@ -117,6 +118,10 @@ Secret RecordSealer::SealGrant(std::string_view name, uint64_t serial, const Sec
   return JoinPair(SealField(name, kSeed, 0, refresh_token), grant);
 }
 
+Secret RecordSealer::SealSeed(std::string_view name, const Secret& seed) const {
+  return SealField(name, kSeed, 0, seed);
+}
+
 absl::StatusOr<Secret> RecordSealer::OpenRefreshToken(const CredentialRecord& record) const {
   absl::StatusOr<OpenedValue> opened =
       OpenIn(sealer_, RefreshTokenPlaces(record), SplitPair(record.refresh_token.Reveal()).grant);
@@ -170,6 +175,22 @@ void RecordSealer::Open(CredentialRecord& record) const {
   record.seed = Secret();
   record.profile.client_secret = Secret();
   record.token.reset();
+}
+
+Secret RecordSealer::SealHashKey(const Secret& key) const {
+  return SealField("", kHashKey, 0, key);
+}
+
+absl::StatusOr<Secret> RecordSealer::OpenHashKey(const Secret& sealed) const {
+  return sealer_.Open({"", kHashKey, 0}, sealed.Reveal());
+}
+
+absl::StatusOr<bool> RecordSealer::ResealHashKey(Secret& sealed) const {
+  const absl::StatusOr<Secret> opened = OpenHashKey(sealed);
+  if (!opened.ok()) return opened.status();
+  if (!IsStale(sealed.Reveal())) return false;
+  sealed = SealHashKey(*opened);
+  return true;
 }
 
 bool RecordSealer::IsStale(std::string_view sealed) const {

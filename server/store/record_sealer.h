@@ -40,6 +40,9 @@ class RecordSealer {
   Secret SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,
                    bool also_seed) const;
 
+  // A seed that is not the grant, too.
+  Secret SealSeed(std::string_view name, const Secret& seed) const;
+
   // Opens all of the record's secrets in place. When one does not open, that is logged, and the
   // record becomes kUnreadable with no secrets at all.
   void Open(broker::CredentialRecord& record) const;
@@ -50,6 +53,12 @@ class RecordSealer {
   absl::StatusOr<bool> Reseal(broker::CredentialRecord& sealed) const;
   // As above. Takes name, generation and body.
   absl::StatusOr<bool> Reseal(broker::Evidence& sealed) const;
+
+  // The key of the refresh tokens' hashes: no credential's.
+  Secret SealHashKey(const Secret& key) const;
+  absl::StatusOr<Secret> OpenHashKey(const Secret& sealed) const;
+  // As above.
+  absl::StatusOr<bool> ResealHashKey(Secret& sealed) const;
 
   const Keyring& keyring() const { return sealer_.keyring(); }
 

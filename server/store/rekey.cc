@@ -17,6 +17,7 @@
 #include "server/store/sqlite_credential_store.h"
 #include "server/store/sqlite_schema.h"
 #include "server/store/store_paths.h"
+#include "server/store/token_rows.h"
 
 namespace token_service::store {
 namespace {
@@ -50,6 +51,7 @@ class Rekeying {
     absl::Status status = CheckKeysOf(connection_, sealer_.keyring().Facts());
     if (status.ok()) status = ResealCredentials();
     if (status.ok()) status = ResealEvidence();
+    if (status.ok()) status = InTransaction([this] { return ResealHashKey(); });
     if (status.ok()) status = Look();
     if (!status.ok()) return status;
     Purge();
@@ -139,6 +141,17 @@ class Rekeying {
     if (!*resealed) return absl::OkStatus();
     ++batch_;
     return UpdateEvidenceBody(connection_, id, evidence->body);
+  }
+
+  absl::Status ResealHashKey() {
+    absl::StatusOr<Secret> sealed = ReadHashKey(connection_);
+    if (!sealed.ok() || sealed->empty()) return sealed.status();
+    const absl::StatusOr<bool> resealed = sealer_.ResealHashKey(*sealed);
+    if (!resealed.ok()) {
+      unreadable_.push_back("the memory of spent refresh tokens");
+      return absl::OkStatus();
+    }
+    return *resealed ? WriteHashKey(connection_, *sealed) : absl::OkStatus();
   }
 
   // The write lock, held from before `work` reads until it is durable, is what makes it safe beside

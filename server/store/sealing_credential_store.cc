@@ -1,8 +1,11 @@
 #include "server/store/sealing_credential_store.h"
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -30,13 +33,61 @@ absl::Status CheckSameKeys(const Keyring& old, const Keyring& next) {
   return absl::OkStatus();
 }
 
+// The refresh tokens of a store from before there was a memory of them: those held, and a seed that
+// is not held any more.
+absl::StatusOr<std::vector<RememberedToken>> TokensOf(broker::CredentialStore& inner,
+                                                      const RecordSealer& sealer,
+                                                      const TokenHasher& hasher) {
+  std::vector<RememberedToken> tokens;
+  std::set<std::string> held;
+  absl::Status status = inner.ForEach([&](CredentialRecord record) {
+    sealer.Open(record);
+    if (!record.refresh_token.empty()) {
+      tokens.push_back({record.name, hasher.Hash(record.refresh_token), std::nullopt});
+      held.insert(tokens.back().hash);
+    }
+    if (!record.seed.empty() && !(record.seed == record.refresh_token)) {
+      tokens.push_back({record.name, hasher.Hash(record.seed),
+                        record.last_refresh_time.value_or(record.create_time)});
+    }
+  });
+  if (!status.ok()) return status;
+  // Another credential lives on what was this one's seed.
+  std::erase_if(tokens, [&held](const RememberedToken& token) {
+    return token.spent_since.has_value() && held.contains(token.hash);
+  });
+  return tokens;
+}
+
+// The key of the hashes; made, with the hashes of what is there, where there is none.
+absl::StatusOr<Secret> OpenTokenMemory(broker::CredentialStore& inner, KeyLedger& ledger,
+                                       const RecordSealer& sealer) {
+  const absl::StatusOr<Secret> sealed = ledger.ReadHashKey();
+  if (!sealed.ok()) return sealed.status();
+  if (!sealed->empty()) {
+    absl::StatusOr<Secret> opened = sealer.OpenHashKey(*sealed);
+    if (opened.ok()) return opened;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the memory of spent refresh tokens cannot be used: ",
+        std::string(opened.status().message()), "; restore the database from a backup"));
+  }
+  Secret key = TokenHasher::NewKey();
+  const auto tokens = TokensOf(inner, sealer, TokenHasher(key.Copy()));
+  if (!tokens.ok()) return tokens.status();
+  absl::Status status = ledger.BeginTokenMemory(sealer.SealHashKey(key), *tokens);
+  if (!status.ok()) return status;
+  return key;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SealingCredentialStore>> SealingCredentialStore::Create(
     std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger, Keyring keyring) {
   if (absl::Status status = ledger.RecordLoaded(keyring.Facts()); !status.ok()) return status;
-  return std::unique_ptr<SealingCredentialStore>(
-      new SealingCredentialStore(std::move(inner), ledger, std::move(keyring)));
+  absl::StatusOr<Secret> hash_key = OpenTokenMemory(*inner, ledger, RecordSealer(keyring.Copy()));
+  if (!hash_key.ok()) return hash_key.status();
+  return std::unique_ptr<SealingCredentialStore>(new SealingCredentialStore(
+      std::move(inner), ledger, std::move(keyring), *std::move(hash_key)));
 }
 
 absl::Status SealingCredentialStore::UseKeyring(Keyring next) {
@@ -69,7 +120,10 @@ absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
   if (!before.ok()) return before.status();
   if (before->standing == broker::Standing::kUnreadable) return Unreadable();
 
-  absl::StatusOr<broker::BeginOutcome> outcome = inner_->Begin(request);
+  broker::BeginRequest hashed = request;
+  hashed.hash = hasher_.Hash(before->refresh_token);
+  hashed.grant_serial = before->grant_serial;
+  absl::StatusOr<broker::BeginOutcome> outcome = inner_->Begin(hashed);
   if (!outcome.ok()) return outcome;
   if (auto* const begun = std::get_if<broker::Begun>(&*outcome)) {
     sealer->Open(begun->record);
@@ -83,7 +137,9 @@ absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
 absl::StatusOr<broker::CommitOutcome> SealingCredentialStore::Commit(
     const broker::Rotation& rotation) {
   const CurrentSealer::Lease sealer = sealer_.Get();
-  absl::StatusOr<broker::CommitOutcome> outcome = inner_->Commit(sealer->Seal(rotation));
+  broker::Rotation sealed = sealer->Seal(rotation);
+  sealed.hash = hasher_.Hash(rotation.refresh_token);
+  absl::StatusOr<broker::CommitOutcome> outcome = inner_->Commit(sealed);
   if (!outcome.ok()) return outcome;
   if (auto* const fenced = std::get_if<broker::Fenced>(&*outcome)) sealer->Open(fenced->record);
   return outcome;
@@ -113,62 +169,95 @@ absl::StatusOr<CredentialRecord> SealingCredentialStore::Load(std::string_view n
   return record;
 }
 
-absl::Status SealingCredentialStore::Create(const CredentialRecord& record) {
-  const CurrentSealer::Lease sealer = sealer_.Get();
-  return inner_->Create(sealer->Seal(record));
+absl::StatusOr<SealingCredentialStore::SealedChange> SealingCredentialStore::Seal(
+    const RecordSealer& sealer, const broker::CredentialChange& change) {
+  if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
+    return SealedChange{
+        broker::CreateCredential{.record = sealer.Seal(created->record),
+                                 .from_file = created->from_file,
+                                 .hash = hasher_.Hash(created->record.refresh_token)}};
+  }
+  if (const auto* seed = std::get_if<broker::RecordSeed>(&change)) {
+    return SealedChange{
+        broker::RecordSeed{.name = seed->name, .seed = sealer.SealSeed(seed->name, seed->seed)}};
+  }
+  if (const auto* profile = std::get_if<broker::ChangeProfile>(&change)) {
+    return SealedChange{broker::ChangeProfile{
+        .name = profile->name, .profile = sealer.Seal(profile->name, profile->profile)}};
+  }
+  if (const auto* standing = std::get_if<broker::ChangeStanding>(&change)) {
+    return SealedChange{*standing};
+  }
+  return Seal(sealer, std::get<broker::ReplaceGrant>(change));
 }
 
-absl::Status SealingCredentialStore::UpdateProfile(std::string_view name,
-                                                   const broker::CredentialProfile& profile) {
-  const CurrentSealer::Lease sealer = sealer_.Get();
-  return inner_->UpdateProfile(name, sealer->Seal(name, profile));
+absl::StatusOr<SealingCredentialStore::SealedChange> SealingCredentialStore::Seal(
+    const RecordSealer& sealer, const broker::ReplaceGrant& grant) {
+  const absl::StatusOr<CredentialRecord> before = inner_->Load(grant.name);
+  if (!before.ok()) return before.status();
+  const uint64_t serial = before->grant_serial + 1;
+  return SealedChange{
+      .change = broker::ReplaceGrant{.name = grant.name,
+                                     .refresh_token = sealer.SealGrant(
+                                         grant.name, serial, grant.refresh_token, grant.from_file),
+                                     .from_file = grant.from_file,
+                                     .hash = hasher_.Hash(grant.refresh_token)},
+      .serial = serial};
 }
 
-absl::Status SealingCredentialStore::ReplaceRefreshToken(std::string_view name,
-                                                         const Secret& refresh_token,
-                                                         bool from_file) {
+absl::Status SealingCredentialStore::Apply(absl::Span<const broker::CredentialChange> changes,
+                                           absl::FunctionRef<void()> progress) {
   const CurrentSealer::Lease sealer = sealer_.Get();
-  return PutGrant(*sealer, name, refresh_token, from_file, [&](const Secret& sealed) {
-    return inner_->ReplaceRefreshToken(name, sealed, from_file);
-  });
+  std::vector<broker::CredentialChange> sealed;
+  std::vector<uint64_t> serials;
+  sealed.reserve(changes.size());
+  for (const broker::CredentialChange& change : changes) {
+    absl::StatusOr<SealedChange> one = Seal(*sealer, change);
+    if (!one.ok()) return one.status();
+    sealed.push_back(std::move(one->change));
+    serials.push_back(one->serial);
+    progress();
+  }
+  absl::Status status = inner_->Apply(sealed, progress);
+  for (size_t i = 0; status.ok() && i < changes.size(); ++i) {
+    auto* const grant = std::get_if<broker::ReplaceGrant>(&sealed[i]);
+    if (grant == nullptr) continue;
+    status = MakeReadable(*sealer, std::get<broker::ReplaceGrant>(changes[i]),
+                          {.change = std::move(*grant), .serial = serials[i]});
+    progress();
+  }
+  return status;
 }
 
-absl::Status SealingCredentialStore::Move(std::string_view name,
-                                          const broker::CredentialProfile& profile,
-                                          const Secret& refresh_token) {
-  const CurrentSealer::Lease sealer = sealer_.Get();
-  const broker::CredentialProfile sealed_profile = sealer->Seal(name, profile);
-  return PutGrant(*sealer, name, refresh_token, /*from_file=*/false,
-                  [&](const Secret& sealed) { return inner_->Move(name, sealed_profile, sealed); });
-}
-
-absl::Status SealingCredentialStore::PutGrant(
-    const RecordSealer& sealer, std::string_view name, const Secret& refresh_token, bool from_file,
-    absl::FunctionRef<absl::Status(const Secret&)> write) {
-  // Another thread may commit a rotation between our look at the serial and our write. One is
-  // provided for in how a grant is sealed. It takes an exchange with the provider to fit in, so a
-  // second is next to impossible, but it would leave our token where it does not open. Then it is
-  // written again: that cannot overwrite a newer token, because no rotation can begin on a record
-  // that does not open.
+// Another thread may have committed a rotation between our look at the serial and our write. One is
+// provided for in how a grant is sealed. It takes an exchange with the provider to fit in, so a
+// second is next to impossible, but it would leave our token where it does not open. Then it is
+// written again: that cannot overwrite a newer token, because no rotation can begin on a record
+// that does not open.
+absl::Status SealingCredentialStore::MakeReadable(const RecordSealer& sealer,
+                                                  const broker::ReplaceGrant& plain,
+                                                  SealedChange written) {
   for (int i = 0; i < kMaxReplaceTries; ++i) {
-    const absl::StatusOr<CredentialRecord> before = inner_->Load(name);
-    if (!before.ok()) return before.status();
-    const uint64_t serial = before->grant_serial + 1;
-    const Secret sealed = sealer.SealGrant(name, serial, refresh_token, /*also_seed=*/from_file);
-    absl::Status status = write(sealed);
-    if (!status.ok()) return status;
-    const absl::StatusOr<CredentialRecord> after = inner_->Load(name);
+    const absl::StatusOr<CredentialRecord> after = inner_->Load(plain.name);
     // The write is durable. A caller told otherwise would repeat it, perhaps over a token rotated
     // since.
     if (!after.ok()) return absl::OkStatus();
+    const Secret& sealed = std::get<broker::ReplaceGrant>(written.change).refresh_token;
     const bool still_there = after->refresh_token == sealed;
-    if (!still_there || after->grant_serial <= serial + 1) return absl::OkStatus();
+    if (!still_there || after->grant_serial <= written.serial + 1) return absl::OkStatus();
+    absl::StatusOr<SealedChange> anew = Seal(sealer, plain);
+    if (!anew.ok()) return absl::OkStatus();
+    const absl::Status status = inner_->Apply(absl::MakeConstSpan(&anew->change, 1), [] {});
+    if (!status.ok()) return status;
+    written = *std::move(anew);
   }
   return absl::UnavailableError("the credential is rotated faster than its grant can be replaced");
 }
 
-absl::Status SealingCredentialStore::SetStanding(std::string_view name, broker::Standing standing) {
-  return inner_->SetStanding(name, standing);
+absl::StatusOr<broker::TokenKnowledge> SealingCredentialStore::LookUp(std::string_view name,
+                                                                      const Secret& refresh_token,
+                                                                      bool from_file) {
+  return ledger_.LookUpHash(name, hasher_.Hash(refresh_token), from_file);
 }
 
 absl::Status SealingCredentialStore::HoldAll(absl::Time since) { return inner_->HoldAll(since); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "server/store/current_sealer.h"
 #include "server/store/key_ledger.h"
 #include "server/store/keyring.h"
+#include "server/store/token_hasher.h"
 
 namespace token_service::store {
 
@@ -20,8 +22,13 @@ namespace token_service::store {
 // A record that does not open comes out with standing kUnreadable and no secrets, and an error in
 // the log names the credential and the field; its row stays as it is, and Begin on it is
 // FAILED_PRECONDITION.
+//
+// Tells the other store the hashes by which it remembers refresh tokens. Their key is a random one
+// that is stored sealed, so that it outlives the keys of the keyring.
 class SealingCredentialStore final : public broker::CredentialStore {
  public:
+  using CredentialStore::Create;  // Of a credential; the store is made by the other one.
+
   // `ledger` is `inner`'s and lives as long. FAILED_PRECONDITION when something stored needs a key
   // that the keyring lacks, or has another under that id: see CheckKeys. Reads the whole store.
   static absl::StatusOr<std::unique_ptr<SealingCredentialStore>> Create(
@@ -41,14 +48,10 @@ class SealingCredentialStore final : public broker::CredentialStore {
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
-  absl::Status Create(const broker::CredentialRecord& record) override;
-  absl::Status UpdateProfile(std::string_view name,
-                             const broker::CredentialProfile& profile) override;
-  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                   bool from_file) override;
-  absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
-                    const Secret& refresh_token) override;
-  absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
+                                                bool from_file) override;
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
@@ -56,16 +59,25 @@ class SealingCredentialStore final : public broker::CredentialStore {
 
  private:
   SealingCredentialStore(std::unique_ptr<broker::CredentialStore> inner, KeyLedger& ledger,
-                         Keyring keyring)
-      : inner_(std::move(inner)), ledger_(ledger), sealer_(std::move(keyring)) {}
+                         Keyring keyring, Secret hash_key)
+      : inner_(std::move(inner)),
+        ledger_(ledger),
+        hasher_(std::move(hash_key)),
+        sealer_(std::move(keyring)) {}
 
-  // Seals a new grant and has it written, until it stands where it opens.
-  absl::Status PutGrant(const RecordSealer& sealer, std::string_view name,
-                        const Secret& refresh_token, bool from_file,
-                        absl::FunctionRef<absl::Status(const Secret&)> write);
+  struct SealedChange {
+    broker::CredentialChange change;
+    uint64_t serial = 0;  // That the token of a ReplaceGrant is sealed for.
+  };
+  absl::StatusOr<SealedChange> Seal(const RecordSealer& sealer,
+                                    const broker::CredentialChange& change);
+  absl::StatusOr<SealedChange> Seal(const RecordSealer& sealer, const broker::ReplaceGrant& grant);
+  absl::Status MakeReadable(const RecordSealer& sealer, const broker::ReplaceGrant& plain,
+                            SealedChange written);
 
   const std::unique_ptr<broker::CredentialStore> inner_;
   KeyLedger& ledger_;
+  const TokenHasher hasher_;
   CurrentSealer sealer_;
 };
 

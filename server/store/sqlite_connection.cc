@@ -120,9 +120,11 @@ SqliteQuery& SqliteQuery::Bind(std::string_view text) {
   return *this;
 }
 
-SqliteQuery& SqliteQuery::Bind(const Secret& bytes) {
+SqliteQuery& SqliteQuery::Bind(const Secret& bytes) { return BindBytes(bytes.Reveal()); }
+
+SqliteQuery& SqliteQuery::BindBytes(std::string_view bytes) {
   if (!status_.ok()) return *this;
-  const char* const data = bytes.empty() ? "" : bytes.Reveal().data();
+  const char* const data = bytes.empty() ? "" : bytes.data();
   Check(sqlite3_bind_blob64(statement_, ++parameter_, data, bytes.size(), SQLITE_STATIC));
   return *this;
 }

@@ -86,6 +86,7 @@ class SqliteQuery {
 
   SqliteQuery& Bind(std::string_view text);
   SqliteQuery& Bind(const Secret& bytes);
+  SqliteQuery& BindBytes(std::string_view bytes);
   SqliteQuery& Bind(int64_t number);
   SqliteQuery& Bind(std::optional<int64_t> number);
   SqliteQuery& BindNull();

@@ -15,6 +15,8 @@
 #include "server/store/key_rows.h"
 #include "server/store/sqlite_schema.h"
 #include "server/store/store_paths.h"
+#include "server/store/token_memory.h"
+#include "server/store/token_rows.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -95,6 +97,44 @@ absl::Status PrepareDatabase(const SqliteConnection::Options& options, Expect ex
                       absl::StrCat(options.path, ": ", std::string(status.message())));
 }
 
+absl::StatusOr<StoredRow> ReadWritableRow(SqliteConnection& connection, std::string_view name) {
+  absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+  if (row.ok() && row->record.standing == broker::Standing::kUnreadable) {
+    return absl::FailedPreconditionError("the credential's row is damaged");
+  }
+  return row;
+}
+
+// Reads the row, lets `change` work on it, and writes it back if that says so.
+absl::Status ChangeRow(SqliteConnection& connection, std::string_view name,
+                       absl::FunctionRef<bool(StoredRow&)> change) {
+  absl::StatusOr<StoredRow> row = ReadWritableRow(connection, name);
+  if (!row.ok()) return row.status();
+  return change(*row) ? UpdateRow(connection, *row) : absl::OkStatus();
+}
+
+absl::Status Grant(SqliteConnection& connection, const broker::CredentialChange& change,
+                   absl::Time now) {
+  const auto& grant = std::get<broker::ReplaceGrant>(change);
+  absl::StatusOr<StoredRow> row = ReadWritableRow(connection, grant.name);
+  if (!row.ok()) return row.status();
+  const absl::StatusOr<bool> news = RememberGranted(connection, grant, *row, now);
+  if (!news.ok()) return news.status();
+  if (!*news || !ApplyChange(change, *row)) return absl::OkStatus();
+  return UpdateRow(connection, *row);
+}
+
+absl::Status ApplyTo(SqliteConnection& connection, const broker::CredentialChange& change,
+                     absl::Time now) {
+  if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
+    absl::Status status = InsertRow(connection, NewRow(created->record));
+    return status.ok() ? RememberCreated(connection, *created) : status;
+  }
+  if (std::holds_alternative<broker::ReplaceGrant>(change)) return Grant(connection, change, now);
+  return ChangeRow(connection, broker::NameOf(change),
+                   [&](StoredRow& row) { return ApplyChange(change, row); });
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
@@ -128,12 +168,14 @@ absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Op
   if (!prepared.ok()) return prepared;
   std::move(undo).Cancel();
   return std::unique_ptr<SqliteCredentialStore>(
-      new SqliteCredentialStore(*std::move(lock), database));
+      new SqliteCredentialStore(*std::move(lock), database, *options.clock));
 }
 
 SqliteCredentialStore::SqliteCredentialStore(OwnerLock lock,
-                                             const SqliteConnection::Options& database)
+                                             const SqliteConnection::Options& database,
+                                             const Clock& clock)
     : lock_(std::move(lock)),
+      clock_(clock),
       readers_([database] {
         SqliteConnection::Options reading = database;
         reading.query_only = true;
@@ -143,22 +185,22 @@ SqliteCredentialStore::SqliteCredentialStore(OwnerLock lock,
 
 absl::Status SqliteCredentialStore::Change(std::string_view name,
                                            absl::FunctionRef<bool(StoredRow&)> change) {
-  return writer_.Run([&](SqliteConnection& connection) -> absl::Status {
-    absl::StatusOr<StoredRow> row = ReadRow(connection, name);
-    if (!row.ok()) return row.status();
-    if (row->record.standing == broker::Standing::kUnreadable) {
-      return absl::FailedPreconditionError("the credential's row is damaged");
-    }
-    return change(*row) ? UpdateRow(connection, *row) : absl::OkStatus();
-  });
+  return writer_.Run(
+      [&](SqliteConnection& connection) { return ChangeRow(connection, name, change); });
 }
 
 absl::StatusOr<broker::BeginOutcome> SqliteCredentialStore::Begin(
     const broker::BeginRequest& request) {
   std::optional<broker::BeginOutcome> outcome;
-  absl::Status status = Change(request.name, [&](StoredRow& row) {
-    outcome = ApplyBegin(request, row);
-    return std::holds_alternative<broker::Begun>(*outcome);
+  absl::Status status = writer_.Run([&](SqliteConnection& connection) -> absl::Status {
+    absl::StatusOr<StoredRow> row = ReadWritableRow(connection, request.name);
+    if (!row.ok()) return row.status();
+    auto remembered = RememberSent(connection, request, *row);
+    if (!remembered.ok()) return remembered.status();
+    outcome = remembered->has_value() ? **std::move(remembered) : ApplyBegin(request, *row);
+    const bool wrote = std::holds_alternative<broker::Begun>(*outcome) ||
+                       std::holds_alternative<broker::FoundSpent>(*outcome);
+    return wrote ? UpdateRow(connection, *row) : absl::OkStatus();
   });
   if (!status.ok()) return status;
   return *std::move(outcome);
@@ -167,9 +209,13 @@ absl::StatusOr<broker::BeginOutcome> SqliteCredentialStore::Begin(
 absl::StatusOr<broker::CommitOutcome> SqliteCredentialStore::Commit(
     const broker::Rotation& rotation) {
   std::optional<broker::CommitOutcome> outcome;
-  absl::Status status = Change(rotation.name, [&](StoredRow& row) {
-    outcome = ApplyCommit(rotation, row);
-    return std::holds_alternative<broker::Committed>(*outcome);
+  absl::Status status = writer_.Run([&](SqliteConnection& connection) -> absl::Status {
+    absl::StatusOr<StoredRow> row = ReadWritableRow(connection, rotation.name);
+    if (!row.ok()) return row.status();
+    outcome = ApplyCommit(rotation, *row);
+    if (!std::holds_alternative<broker::Committed>(*outcome)) return absl::OkStatus();
+    absl::Status written = UpdateRow(connection, *row);
+    return written.ok() ? RememberCommitted(connection, rotation) : written;
   });
   if (!status.ok()) return status;
   return *std::move(outcome);
@@ -201,38 +247,18 @@ absl::StatusOr<CredentialRecord> SqliteCredentialStore::Load(std::string_view na
   return *std::move(record);
 }
 
-absl::Status SqliteCredentialStore::Create(const CredentialRecord& record) {
-  return writer_.Run(
-      [&](SqliteConnection& connection) { return InsertRow(connection, NewRow(record)); });
-}
-
-absl::Status SqliteCredentialStore::UpdateProfile(std::string_view name,
-                                                  const broker::CredentialProfile& profile) {
-  return Change(name, [&](StoredRow& row) {
-    row.record.profile = profile.Copy();
-    return true;
+absl::Status SqliteCredentialStore::Apply(absl::Span<const broker::CredentialChange> changes,
+                                          absl::FunctionRef<void()> progress) {
+  if (changes.empty()) return absl::OkStatus();
+  const absl::Time now = clock_.WallNow();
+  return writer_.Run([&](SqliteConnection& connection) -> absl::Status {
+    for (const broker::CredentialChange& change : changes) {
+      absl::Status status = ApplyTo(connection, change, now);
+      if (!status.ok()) return status;
+      progress();
+    }
+    return absl::OkStatus();
   });
-}
-
-absl::Status SqliteCredentialStore::ReplaceRefreshToken(std::string_view name,
-                                                        const Secret& refresh_token,
-                                                        bool from_file) {
-  return Change(name, [&](StoredRow& row) {
-    return ApplyReplaceRefreshToken(refresh_token, from_file, row);
-  });
-}
-
-absl::Status SqliteCredentialStore::Move(std::string_view name,
-                                         const broker::CredentialProfile& profile,
-                                         const Secret& refresh_token) {
-  return Change(name, [&](StoredRow& row) {
-    row.record.profile = profile.Copy();
-    return ApplyReplaceRefreshToken(refresh_token, /*from_file=*/false, row);
-  });
-}
-
-absl::Status SqliteCredentialStore::SetStanding(std::string_view name, broker::Standing standing) {
-  return Change(name, [&](StoredRow& row) { return ApplySetStanding(standing, row); });
 }
 
 absl::Status SqliteCredentialStore::HoldAll(absl::Time since) {
@@ -244,8 +270,34 @@ absl::Status SqliteCredentialStore::Release(std::string_view name) {
 }
 
 absl::Status SqliteCredentialStore::Delete(std::string_view name) {
-  return writer_.RunAndPurge(
-      [&](SqliteConnection& connection) { return DeleteRow(connection, name); });
+  const absl::Time now = clock_.WallNow();
+  return writer_.RunAndPurge([&](SqliteConnection& connection) -> absl::Status {
+    const absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+    if (!row.ok()) return row.status();
+    absl::Status status = RememberDeleted(connection, *row, now);
+    return status.ok() ? DeleteRow(connection, name) : status;
+  });
+}
+
+absl::StatusOr<broker::TokenKnowledge> SqliteCredentialStore::LookUp(std::string_view name,
+                                                                     const Secret& refresh_token,
+                                                                     bool from_file) {
+  return LookUpHash(name, refresh_token.Reveal(), from_file);
+}
+
+absl::StatusOr<broker::TokenKnowledge> SqliteCredentialStore::LookUpHash(std::string_view name,
+                                                                         std::string_view hash,
+                                                                         bool from_file) {
+  broker::TokenKnowledge known;
+  absl::Status status = readers_.Run([&](SqliteConnection& connection) -> absl::Status {
+    const absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+    if (!row.ok() && !absl::IsNotFound(row.status())) return row.status();
+    auto looked_up = KnowToken(connection, name, row.ok() ? &*row : nullptr, hash, from_file);
+    if (looked_up.ok()) known = *std::move(looked_up);
+    return looked_up.status();
+  });
+  if (!status.ok()) return status;
+  return known;
 }
 
 absl::StatusOr<int64_t> SqliteCredentialStore::CountEvidence(std::string_view name) {
@@ -268,6 +320,31 @@ absl::Status SqliteCredentialStore::RecordLoaded(const std::vector<KeyFact>& loa
   return writer_.Run([&](SqliteConnection& connection) {
     absl::Status status = CheckKeysOf(connection, loaded);
     return status.ok() ? WriteKeyFacts(connection, loaded) : status;
+  });
+}
+
+absl::StatusOr<Secret> SqliteCredentialStore::ReadHashKey() {
+  Secret key;
+  absl::Status status = readers_.Run([&](SqliteConnection& connection) {
+    absl::StatusOr<Secret> read = store::ReadHashKey(connection);
+    if (read.ok()) key = *std::move(read);
+    return read.status();
+  });
+  if (!status.ok()) return status;
+  return key;
+}
+
+absl::Status SqliteCredentialStore::BeginTokenMemory(const Secret& sealed_key,
+                                                     absl::Span<const RememberedToken> tokens) {
+  return writer_.Run([&](SqliteConnection& connection) {
+    absl::Status status = WriteHashKey(connection, sealed_key);
+    for (const RememberedToken& token : tokens) {
+      if (!status.ok()) break;
+      status = token.spent_since.has_value()
+                   ? SpendToken(connection, token.hash, *token.spent_since)
+                   : HoldToken(connection, token.credential, {.hash = token.hash});
+    }
+    return status;
   });
 }
 

@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/base/clock.h"
 #include "server/broker/credential_store.h"
 #include "server/store/group_commit.h"
 #include "server/store/key_ledger.h"
@@ -34,7 +35,8 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   struct Options {
     std::string data_dir;  // Made with mode 0700 when missing.
     Expect expect = Expect::kAnything;
-    const char* vfs = nullptr;  // SQLite's file layer; null: the default. For tests.
+    const char* vfs = nullptr;            // SQLite's file layer; null: the default. For tests.
+    const Clock* clock = &SystemClock();  // Says since when a refresh token is spent.
   };
 
   // FAILED_PRECONDITION: another server owns the directory, a newer version or another program
@@ -54,14 +56,10 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
-  absl::Status Create(const broker::CredentialRecord& record) override;
-  absl::Status UpdateProfile(std::string_view name,
-                             const broker::CredentialProfile& profile) override;
-  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                   bool from_file) override;
-  absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
-                    const Secret& refresh_token) override;
-  absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
+                                                bool from_file) override;
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
@@ -69,14 +67,21 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
 
   absl::Status CheckLoaded(const std::vector<KeyFact>& loaded) override;
   absl::Status RecordLoaded(const std::vector<KeyFact>& loaded) override;
+  absl::StatusOr<Secret> ReadHashKey() override;
+  absl::Status BeginTokenMemory(const Secret& sealed_key,
+                                absl::Span<const RememberedToken> tokens) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUpHash(std::string_view name, std::string_view hash,
+                                                    bool from_file) override;
 
  private:
-  SqliteCredentialStore(OwnerLock lock, const SqliteConnection::Options& database);
+  SqliteCredentialStore(OwnerLock lock, const SqliteConnection::Options& database,
+                        const Clock& clock);
 
   // One transaction: reads the row, lets `change` work on it, and writes it back if that says so.
   absl::Status Change(std::string_view name, absl::FunctionRef<bool(StoredRow&)> change);
 
   const OwnerLock lock_;  // First: let go last, when no connection is left.
+  const Clock& clock_;
   ReadPool readers_;
   GroupCommit writer_;
 };

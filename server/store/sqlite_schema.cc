@@ -73,6 +73,23 @@ constexpr const char* kMigrations[] = {
     "PRAGMA user_version=3;",
     "ALTER TABLE credentials ADD COLUMN held_since INTEGER;"
     "PRAGMA user_version=4;",
+    // See token_rows.h. A hash is made with the key in `token_hash_key`, which is sealed; that and
+    // the hashes of what is there already are put in when the store is opened.
+    "CREATE TABLE token_hash_key("
+    "  id INTEGER NOT NULL PRIMARY KEY CHECK(id=1),"
+    "  sealed BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE held_tokens("
+    "  credential TEXT NOT NULL PRIMARY KEY REFERENCES credentials(name) ON DELETE CASCADE,"
+    "  hash BLOB NOT NULL,"
+    "  kept INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX held_tokens_by_hash ON held_tokens(hash);"
+    "CREATE TABLE spent_tokens("
+    "  hash BLOB NOT NULL PRIMARY KEY,"
+    "  since INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version=5;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -37,6 +37,38 @@ bool IsNewest(const CredentialRecord& record, const broker::Rotation& rotation) 
   return record.grant_serial == rotation.grant_serial;
 }
 
+bool Apply(const broker::CreateCredential&, CredentialRecord&) { return false; }
+
+bool Apply(const broker::ReplaceGrant& change, CredentialRecord& record) {
+  ++record.grant_serial;
+  record.refresh_token = change.refresh_token.Copy();
+  if (change.from_file) {
+    record.seed = change.refresh_token.Copy();
+  } else {
+    record.held_since.reset();
+  }
+  ForgetTroubles(record);
+  return true;
+}
+
+bool Apply(const broker::RecordSeed& change, CredentialRecord& record) {
+  record.seed = change.seed.Copy();
+  return true;
+}
+
+bool Apply(const broker::ChangeProfile& change, CredentialRecord& record) {
+  record.profile = change.profile.Copy();
+  return true;
+}
+
+bool Apply(const broker::ChangeStanding& change, CredentialRecord& record) {
+  // A dead grant stays dead, whatever becomes of the credential's place in the configuration.
+  if (record.standing == Standing::kRefreshTokenRejected) return false;
+  record.standing = change.standing;
+  if (!change.error_reason.empty()) record.last_error_reason = change.error_reason;
+  return true;
+}
+
 }  // namespace
 
 broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
@@ -53,6 +85,14 @@ broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& 
   record.attempt = request.attempt;
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
   return broker::Begun{record.Copy()};
+}
+
+broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reason,
+                                   StoredRow& row) {
+  row.record.standing = Standing::kRefreshTokenRejected;
+  row.record.last_error_reason = std::string(error_reason);
+  ++row.record.consecutive_failures;
+  return {.since = since};
 }
 
 broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row) {
@@ -89,23 +129,8 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   return true;
 }
 
-bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row) {
-  ++row.record.grant_serial;
-  row.record.refresh_token = refresh_token.Copy();
-  if (from_file) {
-    row.record.seed = refresh_token.Copy();
-  } else {
-    row.record.held_since.reset();
-  }
-  ForgetTroubles(row.record);
-  return true;
-}
-
-bool ApplySetStanding(Standing standing, StoredRow& row) {
-  // A dead grant stays dead, whatever becomes of the credential's place in the configuration.
-  if (row.record.standing == Standing::kRefreshTokenRejected) return false;
-  row.record.standing = standing;
-  return true;
+bool ApplyChange(const broker::CredentialChange& change, StoredRow& row) {
+  return std::visit([&row](const auto& one) { return Apply(one, row.record); }, change);
 }
 
 bool ApplyRelease(StoredRow& row) {

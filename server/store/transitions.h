@@ -17,13 +17,15 @@ struct StoredRow {
 // of these, and writes the row back within one transaction when the answer is `true` or the outcome
 // says that something was written (Begun, Committed).
 broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row);
+// Instead of ApplyBegin.
+broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reason, StoredRow& row);
 broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row);
 bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row);
-bool ApplyReplaceRefreshToken(const Secret& refresh_token, bool from_file, StoredRow& row);
-bool ApplySetStanding(broker::Standing standing, StoredRow& row);
 bool ApplyRelease(StoredRow& row);
+// Of any change but a creation.
+bool ApplyChange(const broker::CredentialChange& change, StoredRow& row);
 
-// The row that Create makes.
+// The row that CreateCredential makes.
 StoredRow NewRow(const broker::CredentialRecord& record);
 
 }  // namespace token_service::store

@@ -72,9 +72,10 @@ class FailingStore final : public testing::MemoryCredentialStore {
     if (full) return absl::UnavailableError("disk full");
     return MemoryCredentialStore::Commit(rotation);
   }
-  absl::Status Create(const CredentialRecord& record) override {
+  absl::Status Apply(absl::Span<const CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override {
     if (full) return absl::UnavailableError("disk full");
-    return MemoryCredentialStore::Create(record);
+    return MemoryCredentialStore::Apply(changes, progress);
   }
   bool full = false;
 };

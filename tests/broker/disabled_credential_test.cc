@@ -77,6 +77,29 @@ TEST_F(DisabledCredentialTest, WhatIsInTheAirIsStoredAndHandedToNobody) {
   EXPECT_EQ(provider_.count(), 1);
 }
 
+// A flight publishes a moment before it lands.
+TEST_F(DisabledCredentialTest, WhatAFlightPublishesMeanwhileIsNobodys) {
+  StartAndRun();
+  const AccessTokenPtr published = process_->cache.Find("alpha", clock_.Now())->token;
+  ASSERT_NE(published, nullptr);
+  Disable();
+  process_->cache.Publish(published);
+  EXPECT_EQ(Get().outcome(), "CREDENTIAL_DISABLED");
+  Enable();
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
+TEST_F(DisabledCredentialTest, OneEnabledAgainWhileItsFlightIsInTheAirIsServedWhatItBrings) {
+  provider_.Meanwhile([&] {
+    Disable();
+    Enable();
+  });
+  Start();
+  Run();
+  EXPECT_EQ(provider_.count(), 1);
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
 TEST_F(DisabledCredentialTest, AnAnswerNotStoredYetIsStoredAllTheSame) {
   Start();
   store_.Fail(Call::kCommit, testing::FaultyCredentialStore::kForever);

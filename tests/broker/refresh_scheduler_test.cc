@@ -340,9 +340,12 @@ TEST_F(RefreshSchedulerTest, ANameMayComeBack) {
   StartAndRun();
   scheduler().Remove("alpha");
   ASSERT_TRUE(memory_.Delete("alpha").ok());
-  Create("alpha");
-  // The provider knows the refresh token "alpha/0" already.
-  ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("again")), false).ok());
+  // The refresh token "alpha/0" is spent already.
+  broker::CredentialRecord another;
+  another.name = "alpha";
+  another.refresh_token = Secret(std::string_view("again"));
+  another.create_time = clock_.WallNow();
+  ASSERT_TRUE(memory_.Create(another).ok());
   scheduler().Add(settings_.at("alpha"), Record());
   Caller& caller = Get();
   Run();

@@ -161,6 +161,38 @@ TEST_F(StoreTest, ADeadGrantIsNotPostedAgainThoughTheStoreDoesNotKnow) {
   EXPECT_EQ(provider_.count(), 2);
 }
 
+TEST_F(StoreTest, ADeadGrantIsRecordedAsSoonAsTheStoreTakesIt) {
+  StartWithOldToken();
+  store_.Fail(Call::kConclude, 3);
+  provider_.Next(Dead());
+  GetFresher();
+  Run();
+  EXPECT_EQ(scheduler().unpersisted(), 1);
+  EXPECT_EQ(Record().standing, broker::Standing::kUsable);
+  Elapse(absl::Minutes(1));
+  EXPECT_EQ(scheduler().unpersisted(), 0);
+  EXPECT_EQ(Record().standing, broker::Standing::kRefreshTokenRejected);
+  EXPECT_FALSE(Record().attempt.has_value());
+  Start();  // Nothing reads as doubt.
+  Elapse(absl::Hours(2));
+  EXPECT_EQ(Get().outcome(), "REFRESH_TOKEN_REJECTED");
+  EXPECT_EQ(provider_.count(), 2);
+}
+
+TEST_F(StoreTest, ADeadGrantThatIsReplacedBeforeItIsRecordedLives) {
+  StartWithOldToken();
+  store_.Fail(Call::kConclude, 2);
+  provider_.Next(Dead());
+  GetFresher();
+  Run();
+  ASSERT_EQ(scheduler().unpersisted(), 1);
+  ReplaceGrant("alpha", "new grant");
+  Elapse(absl::Minutes(1));
+  EXPECT_EQ(scheduler().unpersisted(), 0);
+  EXPECT_EQ(Record().standing, broker::Standing::kUsable);
+  EXPECT_EQ(provider_.count(), 3);
+}
+
 TEST_F(StoreTest, AnUnusableAnswerThatCannotBeQuarantinedBlocksUntilItIs) {
   StartWithOldToken();
   provider_.Next(Unusable("half a token"));

@@ -161,12 +161,12 @@ def test_a_needed_key_taken_out_is_named_at_reload_and_at_start(start_sandbox, s
     refused = reload_keys(server)
 
     assert refused["level"] == "error"
-    assert refused["error"] == 'the keyring lacks key "first", which 1 credential needs'
+    assert refused["error"] == 'the keyring lacks key "first", which 1 credential and the memory of spent refresh tokens need'
     eventually(lambda: server.api.get().generation >= 2, 30, "it goes on with the key it has")
     server.stop()
     process = server.launch()
     assert process.wait() == 1
-    assert 'token-server: the keyring lacks key "first", which 1 credential needs' in process.stderr().splitlines()
+    assert 'token-server: the keyring lacks key "first", which 1 credential and the memory of spent refresh tokens need' in process.stderr().splitlines()
 
 
 def test_a_bad_keyring_at_reload_changes_nothing(start_sandbox, start_server, keyring):
@@ -198,7 +198,7 @@ def test_a_backup_from_before_asks_for_its_key(start_sandbox, start_server, keyr
     (server.data_dir / "credentials.db").write_bytes(backup)
     process = server.launch()
     assert process.wait() == 1
-    assert 'the keyring lacks key "first", which 1 credential needs' in process.stderr()
+    assert 'the keyring lacks key "first", which 1 credential and the memory of spent refresh tokens need' in process.stderr()
     keyring.write("second", "first")
     server.start()
     assert server.api.get().access_token == token.access_token

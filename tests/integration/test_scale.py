@@ -3,10 +3,14 @@
 import base64
 import json
 import signal
+import socket
+import threading
+import time
 
 import pytest
 
 from harness import metrics
+from harness.operator import Operator
 from harness.process import eventually
 
 AT_ONCE = 8  # The default of limits.refreshes_per_endpoint.
@@ -61,3 +65,50 @@ def test_a_start_with_fresh_tokens_asks_the_provider_for_nothing(start_sandbox, 
     server.restart()
     assert {name: server.api.get(name).access_token for name in names} == first
     assert sandbox.stats()["token_requests"] == len(names)
+
+
+def test_ten_thousand_credentials_come_with_one_reload_and_the_watchdog_is_fed(start_server, tmp_path, monkeypatch):
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listening.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000000")
+    heard, silences = [time.monotonic()], []
+
+    def listen():
+        while True:
+            message = listening.recv(4096).decode()
+            if message == "END":
+                return
+            if "WATCHDOG=1" in message:
+                silences.append(time.monotonic() - heard[0])
+                heard[0] = time.monotonic()
+    listener = threading.Thread(target=listen)
+    server = start_server([])
+    heard[0] = time.monotonic()
+    listener.start()
+
+    (tmp_path / "tokens").mkdir()
+    declared = []
+    for i in range(10_000):
+        path = tmp_path / "tokens" / str(i)
+        path.write_text(f"token-{i}")
+        declared.append({"name": f"c-{i}", "client_id": "c", "refresh_token_file": str(path)})
+    # Nobody asks, so nobody is exchanged.
+    defaults = {"token_endpoint": "http://127.0.0.1:1/token", "refresh": "on_demand"}
+    server.configure(declared, defaults=defaults)
+    begun = time.monotonic()
+    server.process.signal(signal.SIGHUP)
+    eventually(lambda: server.events("configuration reloaded"), 240, "it is reloaded")
+    took = time.monotonic() - begun
+    listening_end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listening_end.sendto(b"END", str(tmp_path / "notify"))
+    listener.join()
+    silences.append(time.monotonic() - heard[0])
+    print(f"10,000 credentials in {took:.1f} s, the longest silence {max(silences):.1f} s")
+    assert max(silences) < 20, silences
+    assert len(Operator(server.api).call("ListCredentials", page_size=1000).credentials) == 1000
+
+    begun = time.monotonic()
+    server.restart()
+    print(f"started again with them in {time.monotonic() - begun:.1f} s")
+    assert server.events("credentials loaded")[0]["count"] == 10_000

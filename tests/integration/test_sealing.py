@@ -175,7 +175,7 @@ def test_a_lost_key_is_no_reason_to_make_another(start_sandbox, start_server):
 
     line = refused(server.launch())
 
-    assert f'lacks key "{name}", which 1 credential needs' in line
+    assert f'lacks key "{name}", which 1 credential and the memory of spent refresh tokens need' in line
     assert not own.exists()
 
 

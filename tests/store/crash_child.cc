@@ -5,7 +5,7 @@
 //   B <credential> <generation>    attempt "<credential>/<generation>" begun on that generation
 //   T <credential> <generation>    that generation's token committed
 //   Q <credential> <count>         so many answers quarantined
-//   G <credential> <generation>    grant "granted" replaced in that generation
+//   G <credential> <generation>    grant "granted …" replaced in that generation
 
 #include <unistd.h>
 
@@ -61,7 +61,8 @@ void RotateForever(broker::CredentialStore& store, const std::string& name) {
       Tell('Q', name, static_cast<uint64_t>(++quarantined));
     }
     if (generation % 7 == 3) {
-      Require(store.ReplaceRefreshToken(name, Secret(std::string_view("granted")), true));
+      const std::string granted = "granted " + name + " " + std::to_string(generation);
+      Require(store.ReplaceRefreshToken(name, Secret(std::string_view(granted)), true));
       Tell('G', name, generation + 1);
     }
   }

@@ -266,6 +266,43 @@ TEST_P(CredentialConformance, AnOperatorsNewGrantEndsAHoldAndAFilesDoesNot) {
   EXPECT_FALSE(Load().held_since.has_value());
 }
 
+TEST_P(CredentialConformance, ASeedIsRecordedWithoutBeingAdopted) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  const broker::CredentialChange change =
+      broker::RecordSeed{.name = std::string(kName), .seed = Secret(std::string_view("seen"))};
+  ASSERT_TRUE(store_->Apply(absl::MakeConstSpan(&change, 1), [] {}).ok());
+  EXPECT_EQ(Load().seed.Reveal(), "seen");
+  EXPECT_TRUE(Load().refresh_token == NewRecord().refresh_token);
+}
+
+TEST_P(CredentialConformance, SeveralChangesAreDoneTogether) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  std::vector<broker::CredentialChange> changes;
+  changes.emplace_back(broker::CreateCredential{NewRecord("another")});
+  changes.emplace_back(broker::ReplaceGrant{.name = std::string(kName),
+                                            .refresh_token = Secret(std::string_view("granted"))});
+  changes.emplace_back(
+      broker::ChangeStanding{.name = std::string(kName), .standing = Standing::kDisabled});
+  int progress = 0;
+  ASSERT_TRUE(store_->Apply(changes, [&progress] { ++progress; }).ok());
+  EXPECT_GE(progress, 3);
+  EXPECT_TRUE(store_->Load("another").ok());
+  EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+  EXPECT_EQ(Load().standing, Standing::kDisabled);
+}
+
+TEST_P(CredentialConformance, OfSeveralChangesNoneIsDoneWhenOneCannotBe) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  std::vector<broker::CredentialChange> changes;
+  changes.emplace_back(broker::CreateCredential{NewRecord("another")});
+  changes.emplace_back(broker::ReplaceGrant{.name = std::string(kName),
+                                            .refresh_token = Secret(std::string_view("granted"))});
+  changes.emplace_back(broker::CreateCredential{NewRecord()});
+  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(absl::IsNotFound(store_->Load("another").status()));
+  EXPECT_TRUE(Load().refresh_token == NewRecord().refresh_token);
+}
+
 TEST_P(CredentialConformance, DeleteTakesTheEvidenceAlong) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   ASSERT_TRUE(store_->Quarantine({.name = std::string(kName), .attempt_id = "a"}).ok());

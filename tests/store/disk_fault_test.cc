@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "server/store/sqlite_credential_store.h"
 #include "tests/store/faulty_vfs.h"
@@ -62,6 +63,33 @@ TEST_F(DiskFault, AFullDiskIsUnavailableAndNamedSo) {
   EXPECT_THAT(std::string(status.message()), Not(HasSubstr("plain-")));
   disk_.FailWrites(SQLITE_OK);
   ExpectUntouchedAfterReopening();
+}
+
+TEST_F(DiskFault, OfSeveralChangesNoneIsDoneWhenTheDiskFails) {
+  std::vector<broker::CredentialChange> changes;
+  for (int i = 0; i < 50; ++i) {
+    changes.emplace_back(broker::CreateCredential{.record = NewRecord("new-" + std::to_string(i))});
+  }
+  changes.emplace_back(broker::ReplaceGrant{.name = std::string(kName),
+                                            .refresh_token = Secret(std::string_view("granted"))});
+  const auto expect_nothing_done = [this] {
+    EXPECT_TRUE(absl::IsNotFound(store_->Load("new-0").status()));
+    EXPECT_NE(store_->Load(kName)->refresh_token.Reveal(), "granted");
+  };
+  disk_.FailWrites(SQLITE_FULL);
+  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kUnavailable);
+  expect_nothing_done();
+  disk_.FailWrites(SQLITE_OK);
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kUnavailable);
+  disk_.FailSyncs(SQLITE_OK);
+  store_.reset();
+  Open();
+  expect_nothing_done();
+  const int before = disk_.log_syncs();
+  EXPECT_TRUE(store_->Apply(changes, [] {}).ok());
+  EXPECT_LE(disk_.log_syncs() - before, 2) << "more than one transaction and the log's head";
+  EXPECT_EQ(store_->Load(kName)->refresh_token.Reveal(), "granted");
 }
 
 TEST_F(DiskFault, ACommitWorksOnceThereIsRoomAgain) {

@@ -42,6 +42,20 @@ class MemoryKeyLedger final : public store::KeyLedger {
     return status;
   }
 
+  absl::StatusOr<Secret> ReadHashKey() override { return hash_key_.Copy(); }
+
+  // What is there already is remembered when it is first sent.
+  absl::Status BeginTokenMemory(const Secret& sealed_key,
+                                absl::Span<const store::RememberedToken>) override {
+    hash_key_ = sealed_key.Copy();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<broker::TokenKnowledge> LookUpHash(std::string_view name, std::string_view hash,
+                                                    bool from_file) override {
+    return rows_.LookUp(name, Secret(hash), from_file);
+  }
+
   const std::vector<store::KeyFact>& recorded() const { return recorded_; }
 
   absl::Status next_failure;          // Of RecordLoaded, once.
@@ -50,6 +64,7 @@ class MemoryKeyLedger final : public store::KeyLedger {
  private:
   broker::CredentialStore& rows_;
   std::vector<store::KeyFact> recorded_;
+  Secret hash_key_;
 };
 
 }  // namespace token_service::testing

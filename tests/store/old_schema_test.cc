@@ -45,6 +45,12 @@ class OldSchemaTest : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
+  void Sql(const char* sql) {
+    sqlite3* database = nullptr;
+    EXPECT_EQ(sqlite3_open(dir_.File("credentials.db").c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(database);
+  }
   broker::CredentialRecord Load(const char* name) { return *store_->Load(name); }
   broker::CredentialRecord Begin(const char* name) {
     broker::BeginRequest request = testing::MakeBegin("ours", Load(name).generation);
@@ -109,6 +115,44 @@ TEST_F(OldSchemaTest, IsNotMigratedWhenItCannotBeKept) {
   Open();
 }
 
+// docs/adr/0024-spent-tokens.md
+TEST_F(OldSchemaTest, ItsRefreshTokensAreRemembered) {
+  for (int time = 1; time <= 2; ++time) {
+    Open();
+    const Secret granted(std::string_view("granted"));
+    EXPECT_TRUE(store_->LookUp(kGranted, granted, /*from_file=*/true)->current);
+    const broker::CredentialRecord rotated = Load(kRotated);
+    EXPECT_TRUE(store_->LookUp(kRotated, rotated.refresh_token, /*from_file=*/true)->current);
+  }
+}
+
+TEST_F(OldSchemaTest, ASeedThatIsNotHeldAnyMoreIsSpent) {
+  Open();
+  broker::CredentialRecord record = testing::NewRecord("new");
+  record.refresh_token = Secret(std::string_view("seed"));
+  record.seed = Secret(std::string_view("seed"));
+  ASSERT_TRUE(store_->Create(record).ok());
+  testing::Rotate(*store_, 0, "new");
+  store_.reset();
+  Sql("DELETE FROM token_hash_key; DELETE FROM held_tokens; DELETE FROM spent_tokens");
+  Open();
+  const auto seed = store_->LookUp("another", record.seed, /*from_file=*/true);
+  ASSERT_TRUE(seed->spent.has_value());
+  EXPECT_EQ(seed->spent->since, *Load("new").last_refresh_time);
+  EXPECT_TRUE(store_->LookUp("new", Load("new").refresh_token, /*from_file=*/true)->current);
+}
+
+TEST_F(OldSchemaTest, WithoutTheKeyOfItsHashesAStoreDoesNotOpen) {
+  Open();
+  store_.reset();
+  Sql("UPDATE token_hash_key SET sealed=x'0102'");
+  const absl::Status status =
+      OpenCredentialStore({.data_dir = dir_.path(), .key_file = key_file_}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::HasSubstr("the memory of spent refresh tokens cannot be used"));
+}
+
 // The process that left this may have handed out the next generation before it was stored.
 TEST_F(OldSchemaTest, TheNextGenerationIsNotGivenAgain) {
   Open();
@@ -126,9 +170,9 @@ TEST_F(OldSchemaTest, ItsGrantsRotateAndAreReplaced) {
     ASSERT_TRUE(commit.ok()) << commit.status();
     EXPECT_TRUE(std::holds_alternative<broker::Committed>(*commit));
     EXPECT_EQ(Load(name).refresh_token.Reveal(), RefreshTokenOf(name, begun.reserved_generation));
-    ASSERT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view("new")), true).ok());
+    ASSERT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view(name)), true).ok());
     Open();
-    EXPECT_EQ(Load(name).refresh_token.Reveal(), "new");
+    EXPECT_EQ(Load(name).refresh_token.Reveal(), name);
   }
 }
 

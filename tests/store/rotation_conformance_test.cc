@@ -278,6 +278,8 @@ TEST_P(RotationConformance, CommitAfterDeleteAndCreateIsFenced) {
   ASSERT_TRUE(store_->Delete(kName).ok());
   CredentialRecord another = NewRecord();
   another.create_time = At(2);
+  // The old one may be consumed, and would not be taken.
+  another.refresh_token = Secret(std::string_view("another"));
   ASSERT_TRUE(store_->Create(another).ok());
   Commit<Fenced>(AnswerTo(begun));
 }
@@ -380,16 +382,16 @@ TEST_P(RotationConformance, AGrantReplacedDuringARotationIsReadable) {
   for (int round = 0; round < 30; ++round) {
     const uint64_t generation = Load().generation;
     const std::string attempt = "attempt-" + std::to_string(round);
+    const std::string granted = "granted-" + std::to_string(round);
     Begin<Begun>(MakeBegin(attempt, generation));
     std::thread replacing([&] {
-      EXPECT_TRUE(
-          store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+      EXPECT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view(granted)), true).ok());
     });
     EXPECT_TRUE(store_->Commit(MakeRotation(attempt, generation + 1)).ok());
     EXPECT_EQ(Load().standing, Standing::kUsable);
     replacing.join();
     // Whichever came first: the grant is what stays.
-    EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
+    EXPECT_EQ(Load().refresh_token.Reveal(), granted);
   }
 }
 

@@ -45,9 +45,11 @@ class WatchedStore final : public MemoryCredentialStore {
     if (after_load) std::exchange(after_load, nullptr)();
     return record;
   }
-  absl::Status Create(const CredentialRecord& record) override {
-    if (before_create) std::exchange(before_create, nullptr)();
-    return MemoryCredentialStore::Create(record);
+  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override {
+    const bool creates = std::holds_alternative<broker::CreateCredential>(changes.front());
+    if (creates && before_create) std::exchange(before_create, nullptr)();
+    return MemoryCredentialStore::Apply(changes, progress);
   }
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override {
     last_rotation = rotation.Copy();

@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/broker/reason.h"
+
 namespace token_service::testing {
 
 using broker::Standing;
 
 namespace {
+
+std::string HashOf(const broker::TokenHash& given, const Secret& value) {
+  return given.has_value() ? *given : std::string(value.Reveal());
+}
 
 absl::Status NoSuchCredential() { return absl::NotFoundError("no such credential"); }
 
@@ -23,8 +29,9 @@ void MoveAttemptIntoDoubt(broker::CredentialRecord& record) {
 absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
     const broker::BeginRequest& request) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(request.name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(request.name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  if (auto outcome = state_.Send(request, found->second)) return *std::move(outcome);
   broker::CredentialRecord& record = found->second.record;
   if (record.generation != request.generation || record.held_since.has_value()) {
     return broker::MovedOn{record.Copy()};
@@ -44,8 +51,8 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
 absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
     const broker::Rotation& rotation) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(rotation.name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(rotation.name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   Row& row = found->second;
   broker::CredentialRecord& record = row.record;
   if (row.committed_attempt == rotation.attempt_id && record.generation == rotation.generation) {
@@ -54,6 +61,11 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   const bool newest = record.attempt.has_value() ? record.attempt->id == rotation.attempt_id
                                                  : record.grant_serial == rotation.grant_serial;
   if (!newest || rotation.generation <= record.generation) return broker::Fenced{record.Copy()};
+  const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
+  if (rotation.rotated && row.held != hash) state_.Spend(row.held, rotation.token.issued);
+  state_.spent.erase(hash);
+  row.held = hash;
+  row.kept = !rotation.rotated;
   broker::Rotation copy = rotation.Copy();
   ++record.grant_serial;
   record.generation = copy.generation;
@@ -72,8 +84,8 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
 
 absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusion) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(conclusion.name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(conclusion.name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   broker::CredentialRecord& record = found->second.record;
   if (!record.attempt.has_value() || record.attempt->id != conclusion.attempt_id) {
     return absl::OkStatus();
@@ -93,8 +105,8 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
 
 absl::Status MemoryCredentialStore::Quarantine(const broker::Evidence& evidence) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(evidence.name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(evidence.name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   found->second.evidence.push_back(evidence.body.Copy());
   return absl::OkStatus();
 }
@@ -102,58 +114,89 @@ absl::Status MemoryCredentialStore::Quarantine(const broker::Evidence& evidence)
 absl::Status MemoryCredentialStore::ForEach(
     absl::FunctionRef<void(broker::CredentialRecord)> visit) {
   absl::MutexLock lock(&mutex_);
-  for (const auto& [name, row] : rows_) visit(row.record.Copy());
+  for (const auto& [name, row] : state_.rows) visit(row.record.Copy());
   return absl::OkStatus();
 }
 
 absl::StatusOr<broker::CredentialRecord> MemoryCredentialStore::Load(std::string_view name) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   return found->second.record.Copy();
 }
 
-absl::Status MemoryCredentialStore::Create(const broker::CredentialRecord& record) {
-  absl::MutexLock lock(&mutex_);
-  if (rows_.contains(record.name)) return absl::AlreadyExistsError("the name is taken");
-  broker::CredentialRecord fresh;
-  fresh.name = record.name;
-  fresh.profile = record.profile.Copy();
-  fresh.refresh_token = record.refresh_token.Copy();
-  fresh.seed = record.seed.Copy();
-  fresh.create_time = record.create_time;
-  fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
-  rows_[record.name].record = std::move(fresh);
-  return absl::OkStatus();
+// ---- changes, and what is remembered of refresh tokens
+
+MemoryCredentialStore::State MemoryCredentialStore::State::Copy() const {
+  State copy{.rows = {}, .spent = spent};
+  for (const auto& [name, row] : rows) {
+    Row& twin = copy.rows[name];
+    twin.record = row.record.Copy();
+    twin.committed_attempt = row.committed_attempt;
+    for (const Secret& body : row.evidence) twin.evidence.push_back(body.Copy());
+    twin.held = row.held;
+    twin.kept = row.kept;
+  }
+  return copy;
 }
 
-absl::Status MemoryCredentialStore::UpdateProfile(std::string_view name,
-                                                  const broker::CredentialProfile& profile) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
-  found->second.record.profile = profile.Copy();
-  return absl::OkStatus();
+broker::TokenKnowledge MemoryCredentialStore::State::Know(std::string_view name,
+                                                          const std::string& hash,
+                                                          bool from_file) const {
+  using Why = broker::SpentToken::Why;
+  broker::TokenKnowledge known;
+  const auto own = rows.find(name);
+  if (own != rows.end() && own->second.held == hash) {
+    const broker::CredentialRecord& record = own->second.record;
+    known.current = true;
+    if (record.rotates && record.doubt_since.has_value() && !record.attempt.has_value()) {
+      known.spent = {.why = Why::kMayBeConsumed, .since = *record.doubt_since};
+    }
+    return known;
+  }
+  if (const auto found = spent.find(hash); found != spent.end()) {
+    known.spent = {.why = Why::kSuperseded, .since = found->second};
+    return known;
+  }
+  for (const auto& [other, row] : rows) {
+    if (other == name || row.held != hash) continue;
+    known.shared = true;
+    if (!row.record.rotates && (row.kept || from_file)) continue;
+    known.spent = {.why = Why::kHeldElsewhere,
+                   .since = row.record.last_refresh_time.value_or(row.record.create_time)};
+  }
+  return known;
 }
 
-absl::Status MemoryCredentialStore::Move(std::string_view name,
-                                         const broker::CredentialProfile& profile,
-                                         const Secret& refresh_token) {
-  if (absl::Status updated = UpdateProfile(name, profile); !updated.ok()) return updated;
-  return ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
+bool MemoryCredentialStore::State::HeldByAnother(std::string_view name,
+                                                 const std::string& hash) const {
+  return std::any_of(rows.begin(), rows.end(), [&](const auto& other) {
+    return other.first != name && other.second.held == hash;
+  });
 }
 
-absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
-                                                        const Secret& refresh_token,
-                                                        bool from_file) {
-  absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
-  broker::CredentialRecord& record = found->second.record;
+void MemoryCredentialStore::State::Spend(const std::string& hash, absl::Time since) {
+  if (hash.empty()) return;
+  const auto [found, fresh] = spent.emplace(hash, since);
+  found->second = std::min(found->second, since);
+}
+
+absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& change, Row& row,
+                                                 absl::Time now) {
+  broker::CredentialRecord& record = row.record;
+  const std::string hash = HashOf(change.hash, change.refresh_token);
+  const broker::TokenKnowledge known = Know(change.name, hash, change.from_file);
+  if (known.spent.has_value()) return SpentTokenError(*known.spent);
+  if (known.current && record.attempt.has_value()) return absl::OkStatus();
+  if (!known.current) {
+    if (!HeldByAnother(change.name, row.held)) Spend(row.held, now);
+    row.held = hash;
+    row.kept = false;
+  }
   ++record.grant_serial;
-  record.refresh_token = refresh_token.Copy();
-  if (from_file) {
-    record.seed = refresh_token.Copy();
+  record.refresh_token = change.refresh_token.Copy();
+  if (change.from_file) {
+    record.seed = change.refresh_token.Copy();
   } else {
     record.held_since.reset();
   }
@@ -165,18 +208,103 @@ absl::Status MemoryCredentialStore::ReplaceRefreshToken(std::string_view name,
   return absl::OkStatus();
 }
 
-absl::Status MemoryCredentialStore::SetStanding(std::string_view name, Standing standing) {
+// Works on a copy, which takes the place of the state when all went well.
+absl::Status MemoryCredentialStore::Apply(absl::Span<const broker::CredentialChange> changes,
+                                          absl::FunctionRef<void()> progress) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
-  Standing& stored = found->second.record.standing;
-  if (stored != Standing::kRefreshTokenRejected) stored = standing;
+  State changed = state_.Copy();
+  for (const broker::CredentialChange& change : changes) {
+    if (absl::Status status = changed.Apply(change, clock_.WallNow()); !status.ok()) return status;
+    progress();
+  }
+  state_ = std::move(changed);
   return absl::OkStatus();
+}
+
+absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange& change,
+                                                 absl::Time now) {
+  if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
+    const broker::CredentialRecord& record = created->record;
+    if (rows.contains(record.name)) return absl::AlreadyExistsError("the name is taken");
+    const std::string hash = HashOf(created->hash, record.refresh_token);
+    if (!hash.empty()) {
+      const auto known = Know(record.name, hash, created->from_file);
+      if (known.spent.has_value()) return SpentTokenError(*known.spent);
+    }
+    broker::CredentialRecord fresh;
+    fresh.name = record.name;
+    fresh.profile = record.profile.Copy();
+    fresh.refresh_token = record.refresh_token.Copy();
+    fresh.seed = record.seed.Copy();
+    fresh.create_time = record.create_time;
+    fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
+    Row& row = rows[record.name];
+    row.record = std::move(fresh);
+    row.held = hash;
+    return absl::OkStatus();
+  }
+  const auto found = rows.find(broker::NameOf(change));
+  if (found == rows.end()) return NoSuchCredential();
+  broker::CredentialRecord& record = found->second.record;
+  if (const auto* grant = std::get_if<broker::ReplaceGrant>(&change)) {
+    return Grant(*grant, found->second, now);
+  }
+  if (const auto* seed = std::get_if<broker::RecordSeed>(&change)) {
+    record.seed = seed->seed.Copy();
+  } else if (const auto* profile = std::get_if<broker::ChangeProfile>(&change)) {
+    record.profile = profile->profile.Copy();
+  } else if (const auto* standing = std::get_if<broker::ChangeStanding>(&change)) {
+    if (record.standing == Standing::kRefreshTokenRejected) return absl::OkStatus();
+    record.standing = standing->standing;
+    if (!standing->error_reason.empty()) record.last_error_reason = standing->error_reason;
+  }
+  return absl::OkStatus();
+}
+
+// Before anything else is begun; nullopt: nothing speaks against sending the refresh token.
+std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
+    const broker::BeginRequest& request, Row& row) {
+  broker::CredentialRecord& record = row.record;
+  if (record.generation != request.generation ||
+      record.standing == Standing::kRefreshTokenRejected || record.held_since.has_value()) {
+    return std::nullopt;
+  }
+  const std::string opened = request.hash.value_or("");
+  if (!opened.empty() && request.grant_serial == record.grant_serial && row.held != opened) {
+    row.held = opened;
+    row.kept = false;
+  }
+  if (row.held.empty()) return std::nullopt;
+  if (const auto found = spent.find(row.held); found != spent.end()) {
+    record.standing = Standing::kRefreshTokenRejected;
+    record.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
+    ++record.consecutive_failures;
+    return broker::FoundSpent{.since = found->second};
+  }
+  bool kept = row.kept;
+  std::optional<absl::Time> lease_end;
+  for (const auto& [name, other] : rows) {
+    if (name == request.name || other.held != row.held) continue;
+    kept = kept || other.kept;
+    const auto& attempt = other.record.attempt;
+    if (attempt.has_value() && attempt->lease_end > request.attempt.begun) {
+      lease_end = std::max(lease_end.value_or(attempt->lease_end), attempt->lease_end);
+    }
+  }
+  if (kept || !lease_end.has_value()) return std::nullopt;
+  return broker::HeldByOther{.lease_end = *lease_end};
+}
+
+absl::StatusOr<broker::TokenKnowledge> MemoryCredentialStore::LookUp(std::string_view name,
+                                                                     const Secret& refresh_token,
+                                                                     bool from_file) {
+  absl::MutexLock lock(&mutex_);
+  return state_.Know(name, std::string(refresh_token.Reveal()), from_file);
 }
 
 absl::Status MemoryCredentialStore::HoldAll(absl::Time since) {
   absl::MutexLock lock(&mutex_);
-  for (auto& [name, row] : rows_) {
+  for (auto& [name, row] : state_.rows) {
     if (!row.record.held_since.has_value()) row.record.held_since = since;
   }
   return absl::OkStatus();
@@ -184,24 +312,34 @@ absl::Status MemoryCredentialStore::HoldAll(absl::Time since) {
 
 absl::Status MemoryCredentialStore::Release(std::string_view name) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   found->second.record.held_since.reset();
   return absl::OkStatus();
 }
 
 absl::Status MemoryCredentialStore::Delete(std::string_view name) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
-  rows_.erase(found);
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  const Row& row = found->second;
+  const broker::CredentialRecord& record = row.record;
+  std::optional<absl::Time> consumed = record.doubt_since;
+  if (record.attempt.has_value()) {
+    consumed = std::min(consumed.value_or(record.attempt->begun), record.attempt->begun);
+  }
+  const bool harmless = row.kept && !record.rotates;
+  if (consumed.has_value() && !harmless && !state_.HeldByAnother(name, row.held)) {
+    state_.Spend(row.held, std::min(*consumed, clock_.WallNow()));
+  }
+  state_.rows.erase(found);
   return absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> MemoryCredentialStore::CountEvidence(std::string_view name) {
   absl::MutexLock lock(&mutex_);
-  const auto found = rows_.find(name);
-  if (found == rows_.end()) return NoSuchCredential();
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
   return static_cast<int64_t>(found->second.evidence.size());
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/clock.h"
 #include "server/broker/credential_store.h"
 
 namespace token_service::testing {
@@ -14,6 +16,8 @@ namespace token_service::testing {
 // it.
 class MemoryCredentialStore : public broker::CredentialStore {
  public:
+  explicit MemoryCredentialStore(const Clock& clock = SystemClock()) : clock_(clock) {}
+
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;
@@ -21,14 +25,10 @@ class MemoryCredentialStore : public broker::CredentialStore {
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
-  absl::Status Create(const broker::CredentialRecord& record) override;
-  absl::Status UpdateProfile(std::string_view name,
-                             const broker::CredentialProfile& profile) override;
-  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                   bool from_file) override;
-  absl::Status Move(std::string_view name, const broker::CredentialProfile& profile,
-                    const Secret& refresh_token) override;
-  absl::Status SetStanding(std::string_view name, broker::Standing standing) override;
+  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
+                     absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
+                                                bool from_file) override;
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
@@ -39,10 +39,30 @@ class MemoryCredentialStore : public broker::CredentialStore {
     broker::CredentialRecord record;
     std::string committed_attempt;  // Whose commit made the current generation.
     std::vector<Secret> evidence;
+    std::string held;   // The hash of the current refresh token; empty: none.
+    bool kept = false;  // The provider took it and left it in use.
   };
 
+  using Rows = std::map<std::string, Row, std::less<>>;
+  // By hash, since when.
+  using Spent = std::map<std::string, absl::Time, std::less<>>;
+  struct State {
+    Rows rows;
+    Spent spent;
+
+    State Copy() const;
+    broker::TokenKnowledge Know(std::string_view name, const std::string& hash,
+                                bool from_file) const;
+    bool HeldByAnother(std::string_view name, const std::string& hash) const;
+    void Spend(const std::string& hash, absl::Time since);
+    absl::Status Apply(const broker::CredentialChange& change, absl::Time now);
+    absl::Status Grant(const broker::ReplaceGrant& change, Row& row, absl::Time now);
+    std::optional<broker::BeginOutcome> Send(const broker::BeginRequest& request, Row& row);
+  };
+
+  const Clock& clock_;
   absl::Mutex mutex_;
-  std::map<std::string, Row, std::less<>> rows_ ABSL_GUARDED_BY(mutex_);
+  State state_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace token_service::testing

@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t kMaxToken = 16 * 1024;
 constexpr size_t kMaxFile = 64 * 1024;  // White space around the token included.
+constexpr absl::Duration kLately = absl::Seconds(2);
 constexpr std::string_view kSpace = " \t\r\n\v\f";
 
 absl::Status Invalid(const std::string& path, const char* what) {
@@ -46,6 +47,12 @@ absl::StatusOr<int> OpenRegular(const std::string& path) {
 }
 
 }  // namespace
+
+bool ChangedLately(const std::string& path, absl::Time now) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) != 0) return true;
+  return absl::TimeFromTimespec(facts.st_mtim) > now - kLately;
+}
 
 absl::Status CheckReadable(const std::string& path) {
   const absl::StatusOr<int> fd = OpenRegular(path);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/secret.h"
 
 namespace token_service::app {
@@ -17,6 +18,9 @@ absl::StatusOr<Secret> ReadTokenFile(const std::string& path);
 
 // The whole of a file of at most 64 KiB; otherwise as ReadTokenFile.
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
+
+// Somebody wrote to it a moment before `now`, and may not be done; or it cannot be told.
+bool ChangedLately(const std::string& path, absl::Time now);
 
 // OK when this is a regular file that this process may read; the errors of ReadTokenFile. Reads
 // nothing.

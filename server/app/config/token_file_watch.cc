@@ -22,7 +22,7 @@ absl::StatusOr<std::optional<Secret>> TokenFileWatch::Check() {
     if (!std::exchange(again_, false)) return std::nullopt;
     return current_.Copy();
   }
-  if (!current_.empty() && !(*read == candidate_)) {
+  if (!(*read == candidate_)) {
     candidate_ = *std::move(read);
     return std::nullopt;
   }

@@ -17,9 +17,9 @@ class TokenFileWatch {
  public:
   explicit TokenFileWatch(std::string path);
 
-  // The token, when it is another than the last one returned; the first look always returns one. A
-  // later change is returned by the second look that sees it, since the first may have met a
-  // half-written file: poll at twice the pace at which a change is to be noticed.
+  // The token, when it is another than the last one returned. It is returned by the second look
+  // that sees it, since the first may have met a half-written file: poll at twice the pace at which
+  // a change is to be noticed.
   //
   // The errors of ReadTokenFile, each once: while it lasts, nothing. The last token stays what it
   // was.

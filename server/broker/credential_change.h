@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "server/broker/credential_record.h"
+
+namespace token_service::broker {
+
+// What operators and the configuration do to a credential, as the store takes it.
+
+// The hash of a refresh token, by which a store remembers it: made by whoever seals the token for a
+// store that only sees it sealed. Absent: the store makes its own. Empty: there is no token.
+using TokenHash = std::optional<std::string>;
+
+// Takes name, profile, refresh_token, seed and create_time of the record.
+struct CreateCredential {
+  CredentialRecord record;
+  bool from_file = false;  // Nobody can be told to come again.
+  TokenHash hash = {};
+};
+
+// A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit),
+// doubt and errors. Keeps access token, generation and `rotates`. Does nothing when this is the
+// current refresh token and an exchange of it is on record.
+struct ReplaceGrant {
+  std::string name;
+  Secret refresh_token;
+  // Sets `seed` too, and leaves a hold as it is, since what a file says may be as old as the copy;
+  // otherwise that ends.
+  bool from_file = false;
+  TokenHash hash = {};
+};
+
+// The file's token is known and is not to be adopted.
+struct RecordSeed {
+  std::string name;
+  Secret seed;
+};
+
+struct ChangeProfile {
+  std::string name;
+  CredentialProfile profile;
+};
+
+// Disables (kDisabled), enables (kUsable) or gives up (kRefreshTokenRejected) what is not dead
+// otherwise.
+struct ChangeStanding {
+  std::string name;
+  Standing standing = Standing::kUsable;
+  std::string error_reason = {};  // Empty: stays.
+};
+
+using CredentialChange =
+    std::variant<CreateCredential, ReplaceGrant, RecordSeed, ChangeProfile, ChangeStanding>;
+
+// Whose change it is.
+const std::string& NameOf(const CredentialChange& change);
+
+}  // namespace token_service::broker

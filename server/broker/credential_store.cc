@@ -1,0 +1,39 @@
+#include "server/broker/credential_store.h"
+
+#include <array>
+#include <utility>
+
+namespace token_service::broker {
+
+absl::Status CredentialStore::ApplyOne(CredentialChange change) {
+  return Apply(absl::MakeConstSpan(&change, 1), [] {});
+}
+
+absl::Status CredentialStore::Create(const CredentialRecord& record) {
+  return ApplyOne(CreateCredential{.record = record.Copy(), .from_file = !record.seed.empty()});
+}
+
+absl::Status CredentialStore::UpdateProfile(std::string_view name,
+                                            const CredentialProfile& profile) {
+  return ApplyOne(ChangeProfile{.name = std::string(name), .profile = profile.Copy()});
+}
+
+absl::Status CredentialStore::ReplaceRefreshToken(std::string_view name,
+                                                  const Secret& refresh_token, bool from_file) {
+  return ApplyOne(ReplaceGrant{
+      .name = std::string(name), .refresh_token = refresh_token.Copy(), .from_file = from_file});
+}
+
+absl::Status CredentialStore::SetStanding(std::string_view name, Standing standing) {
+  return ApplyOne(ChangeStanding{.name = std::string(name), .standing = standing});
+}
+
+absl::Status CredentialStore::Move(std::string_view name, const CredentialProfile& profile,
+                                   const Secret& refresh_token) {
+  std::array<CredentialChange, 2> changes = {
+      ChangeProfile{.name = std::string(name), .profile = profile.Copy()},
+      ReplaceGrant{.name = std::string(name), .refresh_token = refresh_token.Copy()}};
+  return Apply(changes, [] {});
+}
+
+}  // namespace token_service::broker

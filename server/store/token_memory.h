@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/broker/credential_store.h"
+#include "server/store/sqlite_connection.h"
+#include "server/store/transitions.h"
+
+namespace token_service::store {
+
+// What a change makes of the memory of refresh tokens (docs/adr/0024-spent-tokens.md), in the
+// transaction that the change is made in. A hash that is absent is the stored value itself: a
+// database whose values nobody seals has no key either.
+
+// What a token given to this credential comes to. `row`: null where there is none of the name yet.
+absl::StatusOr<broker::TokenKnowledge> KnowToken(SqliteConnection& connection,
+                                                 std::string_view credential, const StoredRow* row,
+                                                 std::string_view hash, bool from_file);
+
+// After the row is in. SpentTokenError: it must not be.
+absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change);
+
+// Before the row is changed. SpentTokenError: it must not be. False: nor need it be.
+absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
+                                     const broker::ReplaceGrant& change, const StoredRow& row,
+                                     absl::Time now);
+
+// Before anything else is begun. Nullopt: nothing speaks against sending the refresh token.
+absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
+    SqliteConnection& connection, const broker::BeginRequest& request, StoredRow& row);
+
+// After a commit that was no repetition.
+absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation);
+
+// Before the row goes.
+absl::Status RememberDeleted(SqliteConnection& connection, const StoredRow& row, absl::Time now);
+
+}  // namespace token_service::store
