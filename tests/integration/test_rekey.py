@@ -87,7 +87,7 @@ def test_killed_anywhere_it_goes_on_where_it_was(start_sandbox, start_server, ke
             run.process.kill()
         done = rekey(server)
         assert done.code == 0, done.error
-        assert done.needs == {new: 4 * len(names), old: 0}
+        assert done.needs == {new: 4 * len(names) + 1, old: 0}  # And the key of the hashes.
 
     keyring.write("first")
     server.start()
@@ -124,7 +124,7 @@ def test_flags_name_the_data_directory_alone(start_sandbox, start_server):
     done = rekey(server, f"--data_dir={server.data_dir}")
 
     assert done.code == 0, done.error
-    assert done.needs == {"second": 4, old_line.split()[0]: 0}
+    assert done.needs == {"second": 5, old_line.split()[0]: 0}
 
 
 def test_evidence_is_sealed_anew_and_asks_for_its_key(start_sandbox, start_server, keyring):
