@@ -214,7 +214,8 @@ absl::Status TokenServer::WireBroker() {
       broker::Refresher::Options{
           .holder = HolderName(),
           .lease = limits.connect_timeout + limits.exchange_timeout + absl::Seconds(15),
-          .send_within = limits.connect_timeout + absl::Seconds(10)},
+          .send_within = limits.connect_timeout + absl::Seconds(10),
+          .longest_exchange = limits.exchange_timeout + absl::Seconds(5)},
       *store_, *endpoint_, cache_, clock);
   timers_ = std::make_unique<ThreadTimerQueue>(clock);
   workers_ = std::make_unique<broker::WorkerPool>(limits.refresh_workers, kRefreshNiceness);

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "absl/time/clock.h"
+#include "server/base/boot_id.h"
 
 namespace token_service {
 namespace {
@@ -16,6 +17,11 @@ class MachineClock final : public Clock {
   }
 
   absl::Time WallNow() const override { return absl::Now(); }
+
+  const std::string& BootId() const override { return boot_id_; }
+
+ private:
+  const std::string boot_id_ = ReadBootId();
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "server/base/moment.h"
 #include "server/base/secret.h"
 
 namespace token_service::broker {
@@ -13,7 +14,7 @@ namespace token_service::broker {
 struct Attempt {
   std::string id;      // Unique; the fence of its commit.
   std::string holder;  // The process.
-  absl::Time begun;
+  Moment begun;
   absl::Time lease_end;  // Another holder may take over after this. Later than the HTTP time-out.
 };
 
@@ -22,7 +23,7 @@ struct StoredToken {
   Secret value;
   std::string token_type;
   std::string scope;
-  absl::Time issued;  // When its request was sent.
+  Moment issued;  // When its request was sent.
   absl::Time expires;
 };
 
@@ -68,8 +69,9 @@ struct CredentialRecord {
   std::optional<StoredToken> token;
 
   std::optional<Attempt> attempt;
-  // When the earliest attempt began that may have consumed the refresh token unseen.
-  std::optional<absl::Time> doubt_since;
+  // Since when it is known that an attempt may have consumed the refresh token unseen, the earliest
+  // of them: when its loss was noticed, or where nobody noticed, when it began.
+  std::optional<Moment> doubt_since;
   // Since when nothing may be sent for it: the store is an old copy, and what it holds may have
   // been spent since. Until an operator releases it or replaces the refresh token.
   std::optional<absl::Time> held_since;

@@ -33,7 +33,8 @@ struct BeginRequest {
 
 // The attempt is durable. `record` is the credential as it now stands, attempt included;
 // `record.reserved_generation` is for this attempt's token alone. An attempt found on record and
-// taken over has moved into `record.doubt_since` (the earlier of the two).
+// taken over has moved into `record.doubt_since`, unless there is doubt already: that is the
+// earlier.
 struct Begun {
   CredentialRecord record;
 };
@@ -86,6 +87,9 @@ struct Conclusion {
   // The refresh token may have been consumed: the attempt moves into doubt_since. Otherwise the
   // attempt is cleared; an earlier doubt stays, unless `definite`.
   bool in_doubt = false;
+  // When it was noticed that the answer is lost: since then there is doubt. Absent: since the
+  // attempt began.
+  std::optional<Moment> lost = {};
   // The provider gave a definite answer: earlier doubt is settled.
   bool definite = false;
   std::string error_reason;

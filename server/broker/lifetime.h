@@ -14,13 +14,27 @@ namespace token_service::broker {
 // is less.
 absl::Duration PreferredValidity(absl::Duration lifetime);
 
-// When a moment of the wall clock was, on the clock of this process. Nullopt: it lies ahead, so the
-// wall clock was set back since, and nobody knows how long ago it was. (Replicas' clocks may differ
-// a little.)
-std::optional<MonotonicTime> FromWall(absl::Time time, const Clock& clock);
+// How much of a told lifetime is sure, from when the request was sent. A provider that counts whole
+// seconds counts from the one in which it answers, which may have begun up to a second before our
+// request was sent; one that rounds what it tells is off by no more. Of less than two seconds half
+// is left: none would be no token.
+absl::Duration SureLifetime(absl::Duration told);
 
-// The snapshot of a stored token, its wall times carried over to the monotonic clock. Wall clocks
-// jump: one that was set back says nothing of the token's age, so it counts as expired.
+// When a stored moment was, on the clock of this process, whatever the wall clock says. Nullopt: of
+// another boot of the machine, or of none that is known.
+std::optional<MonotonicTime> OnThisBoot(const Moment& moment, const Clock& clock);
+
+// Since when there is doubt: what is not of this boot, no replay window reaches.
+MonotonicTime DoubtSince(const Moment& moment, const Clock& clock);
+
+// When a credential was last refreshed, or made. Where only the wall clock can tell and it was set
+// back since, `keepalive` ago: it may be that long.
+MonotonicTime LastRefresh(const CredentialRecord& record, absl::Duration keepalive,
+                          const Clock& clock);
+
+// The snapshot of a stored token. One of another boot has nothing but the wall clock to tell its
+// age by; by that it counts as a minute older, as much as clocks may differ or be corrected, and if
+// that was set back by more, as expired. `expire_time` is by the wall clock of now.
 // `min_refresh_interval`: as configured.
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
                                const StoredToken& stored, absl::Duration min_refresh_interval,

@@ -18,7 +18,8 @@ struct RefreshFacts {
   Standing standing = Standing::kUsable;
   bool held = false;  // Nothing may be sent until an operator says so.
   bool rotates = false;
-  // When the earliest attempt began that may have consumed the refresh token unseen.
+  // Since when it is known that an attempt may have consumed the refresh token unseen
+  // (CredentialRecord::doubt_since): the replay window counts from here.
   std::optional<MonotonicTime> doubt_since;
   bool replayed = false;  // It has been tried again since.
   // After a failure: the end of its backoff, `not_before` at the earliest.

@@ -12,13 +12,6 @@ namespace token_service::broker {
 
 using Why = RefreshPlan::Why;
 
-namespace {
-
-// More than any replay window.
-constexpr absl::Duration kLongAgo = absl::Hours(24);
-
-}  // namespace
-
 RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenCache& cache,
                                    Executor& executor, TimerQueue& timers, const Clock& clock)
     : options_(std::move(options)),
@@ -36,20 +29,16 @@ RefreshScheduler::~RefreshScheduler() = default;
 
 void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecord& record) {
   const MonotonicTime now = clock_.Now();
-  // Under a wall clock that was set back, any replay window is over.
-  const auto from_wall = [&](absl::Time time) {
-    return FromWall(time, clock_).value_or(now - kLongAgo);
-  };
   auto entry = std::make_shared<Entry>(std::move(settings));
   RefreshFacts& facts = entry->facts;
   facts.standing = record.standing;
   facts.held = record.held_since.has_value();
   facts.rotates = record.rotates;
-  facts.last_refresh = from_wall(record.last_refresh_time.value_or(record.create_time));
-  if (record.doubt_since.has_value()) facts.doubt_since = from_wall(*record.doubt_since);
+  facts.last_refresh = LastRefresh(record, entry->settings->keepalive, clock_);
+  if (record.doubt_since.has_value()) facts.doubt_since = DoubtSince(*record.doubt_since, clock_);
   // With other holders about, a live attempt may be theirs: Begin finds out.
   if (record.attempt.has_value() && options_.sole_holder && !facts.doubt_since.has_value()) {
-    facts.doubt_since = from_wall(record.attempt->begun);
+    facts.doubt_since = DoubtSince(record.attempt->begun, clock_);
   }
   // Another configuration or another day: a client once rejected is worth one try.
   if (facts.standing == Standing::kClientRejected) facts.standing = Standing::kUsable;

@@ -19,6 +19,8 @@ struct Refresher::Flight {
   CredentialRecord record;  // As begun.
   MonotonicTime begun;
   MonotonicTime sent;
+  // When the exchange was over, so that a lost answer was noticed. Nullopt: nothing was sent.
+  std::optional<MonotonicTime> ended = std::nullopt;
   MonotonicTime lease_deadline;   // Past it another holder may have taken over.
   MonotonicTime replay_deadline;  // Past it a replay is held back.
 
@@ -90,7 +92,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                        .generation = order.generation,
                        .attempt = {.id = NewAttemptId(),
                                    .holder = options_.holder,
-                                   .begun = wall,
+                                   .begun = clock_.MomentAt(begun_at),
                                    .lease_end = wall + options_.lease},
                        .take_over = options_.sole_holder || order.take_over};
   TS_CRASH_POINT("before-begin", settings.name, order.generation);
@@ -141,6 +143,9 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   TS_CRASH_POINT("before-exchange", settings.name, order.generation);
   ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token, send_before);
   TS_CRASH_POINT("after-exchange", settings.name, outcome.index());
+  if (!std::holds_alternative<TooLate>(outcome)) {
+    flight.ended = std::min(clock_.Now(), flight.sent + options_.longest_exchange);
+  }
   return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
 }
 
@@ -155,8 +160,9 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
   // A server that hands the same refresh token out again does not rotate.
   const bool rotated =
       granted.refresh_token.has_value() && !(*granted.refresh_token == record.refresh_token);
-  const absl::Duration lifetime = granted.expires_in.value_or(flight.settings.assumed_lifetime);
-  const absl::Time sent = record.attempt->begun + (flight.sent - flight.begun);
+  const absl::Duration lifetime = granted.expires_in.has_value() ? SureLifetime(*granted.expires_in)
+                                                                 : flight.settings.assumed_lifetime;
+  const Moment sent = clock_.MomentAt(flight.sent);
   Rotation rotation{
       .name = record.name,
       .attempt_id = flight.attempt_id(),
@@ -168,7 +174,7 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
                 .token_type = std::move(granted.token_type),
                 .scope = granted.scope.value_or(flight.settings.scope),
                 .issued = sent,
-                .expires = sent + lifetime}};
+                .expires = sent.wall + lifetime}};
   AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, rotation.token,
                                          flight.settings.min_refresh_interval, flight.sent);
   return Commit({.write = std::move(rotation),
@@ -288,15 +294,19 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, KeptAnswer answer,
                                   const std::string& detail) const {
   Log(Level::kError, "unusable answer quarantined",
       {{"credential", flight.record.name}, {"detail", detail}});
-  const absl::Time doubt = std::min(flight.record.doubt_since.value_or(absl::InfiniteFuture()),
-                                    flight.record.attempt->begun);
   return {.write = Evidence{.name = flight.record.name,
                             .attempt_id = flight.attempt_id(),
                             .generation = flight.record.reserved_generation,
                             .time = clock_.WallNow(),
                             .body = std::move(answer.body)},
           .rotates = flight.record.rotates,
-          .doubt_since = DoubtSince(doubt)};
+          .doubt_since = Doubt(flight)};
+}
+
+MonotonicTime Refresher::Doubt(const Flight& flight) const {
+  const std::optional<Moment>& earlier = flight.record.doubt_since;
+  if (earlier.has_value()) return DoubtSince(*earlier, clock_);
+  return flight.ended.value_or(flight.begun);
 }
 
 std::optional<RefreshResult> Refresher::Keep(Unpersisted& pending) {
@@ -323,6 +333,7 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
       store_.Conclude({.name = evidence.name,
                        .attempt_id = evidence.attempt_id,
                        .in_doubt = true,
+                       .lost = clock_.MomentAt(pending.doubt_since.value_or(clock_.Now())),
                        .error_reason = std::string(ReasonName(Reason::kProviderMalformed))});
   if (!concluded.ok()) LogStoreError("end of attempt not recorded", evidence.name, concluded);
   return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kInDoubt,
@@ -338,9 +349,11 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   const CredentialRecord& record = flight.record;
   Conclusion conclusion{.name = record.name,
                         .attempt_id = flight.attempt_id(),
-                        .in_doubt = failed.kind == Kind::kInDoubt,
+                        // What was not sent adds no doubt to what there is.
+                        .in_doubt = failed.kind == Kind::kInDoubt && flight.ended.has_value(),
                         .definite = failed.kind == Kind::kDead,
                         .error_reason = std::string(ReasonName(failed.reason))};
+  if (flight.ended.has_value()) conclusion.lost = clock_.MomentAt(*flight.ended);
   if (failed.kind == Kind::kDead) conclusion.standing = Standing::kRefreshTokenRejected;
   if (failed.kind == Kind::kClientRejected) conclusion.standing = Standing::kClientRejected;
   TS_CRASH_POINT("before-conclude", record.name, static_cast<uint64_t>(failed.kind));
@@ -350,7 +363,7 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   Log(failed.kind == Kind::kDead ? Level::kError : Level::kWarning, "refresh failed",
       {{"credential", record.name},
        {"reason", ReasonName(failed.reason)},
-       {"in_doubt", conclusion.in_doubt},
+       {"in_doubt", failed.kind == Kind::kInDoubt},
        {"detail", failed.detail}});
 
   if (absl::IsUnavailable(concluded) && failed.kind == Kind::kDead) {
@@ -363,8 +376,7 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   }
   // Any other attempt that is left on record only reads as doubt: the careful side.
   RefreshResult result{.rotates = record.rotates};
-  if (record.doubt_since.has_value()) result.doubt_since = DoubtSince(*record.doubt_since);
-  if (conclusion.in_doubt && !result.doubt_since.has_value()) result.doubt_since = flight.begun;
+  if (record.doubt_since.has_value() || conclusion.in_doubt) result.doubt_since = Doubt(flight);
   if (conclusion.definite) result.doubt_since.reset();
   result.outcome = std::move(failed);
   return result;
@@ -399,7 +411,9 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});
   RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
-  if (record.doubt_since.has_value()) result.doubt_since = DoubtSince(*record.doubt_since);
+  if (record.doubt_since.has_value()) {
+    result.doubt_since = DoubtSince(*record.doubt_since, clock_);
+  }
   return result;
 }
 
@@ -413,11 +427,6 @@ std::string Refresher::NewAttemptId() {
   absl::MutexLock lock(&random_mutex_);
   return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16),
                       absl::Hex(absl::Uniform<uint64_t>(random_), absl::kZeroPad16));
-}
-
-MonotonicTime Refresher::DoubtSince(absl::Time time) const {
-  // Under a wall clock that was set back, any replay window is over.
-  return FromWall(time, clock_).value_or(clock_.Now() - absl::Hours(24));
 }
 
 }  // namespace token_service::broker

@@ -28,6 +28,9 @@ class Refresher {
     // an exchange's longest time less than the lease: past it another holder may have used the
     // refresh token.
     absl::Duration send_within = absl::Seconds(10);
+    // No exchange takes longer, unless this process was stopped or the machine slept meanwhile: a
+    // loss counts as noticed when it would have been then.
+    absl::Duration longest_exchange = absl::Seconds(35);
     // Nobody else uses the store: an attempt on record is our own, from before a crash.
     bool sole_holder = true;
   };
@@ -71,6 +74,8 @@ class Refresher {
 
   RefreshResult Commit(Unpersisted pending);
   Unpersisted EvidenceOf(const Flight& flight, KeptAnswer answer, const std::string& detail) const;
+  // Since when the refresh token is in doubt: by an earlier attempt, else by this one's loss.
+  MonotonicTime Doubt(const Flight& flight) const;
   // Stores evidence; a result when that cannot be done (now).
   std::optional<RefreshResult> Keep(Unpersisted& pending);
   RefreshResult Quarantine(Unpersisted pending);
@@ -84,7 +89,6 @@ class Refresher {
   // Pins what could not be stored.
   void Pin(Unpersisted& pending);
   std::string NewAttemptId();
-  MonotonicTime DoubtSince(absl::Time time) const;
 
   const Options options_;
   RotationStore& store_;

@@ -35,7 +35,8 @@ struct Granted {
   std::string token_type;
   std::optional<std::string> scope;     // Absent: as asked.
   std::optional<Secret> refresh_token;  // Absent: the old one goes on.
-  // Counts from when the request was sent. Absent: neither the answer nor the token told.
+  // As told: see SureLifetime. Counts from when the request was sent. Absent: neither the answer
+  // nor the token told.
   std::optional<absl::Duration> expires_in;
   // It brings no refresh token where one belongs, and something like another one elsewhere.
   KeptAnswer evidence = {};

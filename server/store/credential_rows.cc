@@ -16,16 +16,18 @@ using broker::Standing;
   " last_error_reason, consecutive_failures, committed_attempt, doubt_since, last_refresh_time," \
   " access_token, token_type, token_scope, token_issued, token_expires,"                         \
   " attempt_id, attempt_holder, attempt_begun, attempt_lease_end,"                               \
-  " reserved_generation, grant_serial, held_since"
+  " reserved_generation, grant_serial, held_since, token_boot_id, token_since_boot,"             \
+  " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot"
 
 constexpr char kSelectOne[] = "SELECT " TS_COLUMNS " FROM credentials WHERE name=?";
 constexpr char kSelectAll[] = "SELECT " TS_COLUMNS " FROM credentials ORDER BY name";
 constexpr char kInsert[] =
     "INSERT INTO credentials(" TS_COLUMNS
-    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-constexpr char kUpdate[] = "UPDATE credentials SET (" TS_COLUMNS
-                           ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-                           "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31) WHERE name=?1";
+    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+constexpr char kUpdate[] =
+    "UPDATE credentials SET (" TS_COLUMNS
+    ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
+    "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
@@ -77,6 +79,28 @@ std::optional<absl::Time> ToTime(std::optional<int64_t> nanoseconds) {
   return ToTime(*nanoseconds);
 }
 
+std::optional<int64_t> ToNumber(const std::optional<Moment>& moment) {
+  if (!moment.has_value()) return std::nullopt;
+  return absl::ToUnixNanos(moment->wall);
+}
+
+// A moment's other half, beside the wall clock's. What is bound is not copied: the moment outlives
+// the query. Null: there is none.
+void BindOnBoot(const Moment* moment, SqliteQuery& query) {
+  if (moment == nullptr) {
+    query.Bind(std::string_view()).Bind(int64_t{0});
+  } else {
+    query.Bind(moment->boot_id).Bind(absl::ToInt64Nanoseconds(moment->since_boot));
+  }
+}
+
+// Of what is not there, too.
+void TakeOnBoot(SqliteQuery& query, Moment* moment) {
+  const std::string boot_id(query.Text());
+  const absl::Duration since_boot = absl::Nanoseconds(query.Integer());
+  if (moment != nullptr) *moment = Moment(moment->wall, boot_id, since_boot);
+}
+
 // The order is TS_COLUMNS', below too.
 void BindRow(const StoredRow& row, SqliteQuery& query) {
   const CredentialRecord& record = row.record;
@@ -103,7 +127,7 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
     query.Bind(record.token->value)
         .Bind(record.token->token_type)
         .Bind(record.token->scope)
-        .Bind(absl::ToUnixNanos(record.token->issued))
+        .Bind(absl::ToUnixNanos(record.token->issued.wall))
         .Bind(absl::ToUnixNanos(record.token->expires));
   } else {
     query.BindNull().BindNull().BindNull().BindNull().BindNull();
@@ -111,7 +135,7 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   if (record.attempt.has_value()) {
     query.Bind(record.attempt->id)
         .Bind(record.attempt->holder)
-        .Bind(absl::ToUnixNanos(record.attempt->begun))
+        .Bind(absl::ToUnixNanos(record.attempt->begun.wall))
         .Bind(absl::ToUnixNanos(record.attempt->lease_end));
   } else {
     query.BindNull().BindNull().BindNull().BindNull();
@@ -119,6 +143,9 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   query.Bind(static_cast<int64_t>(record.reserved_generation))
       .Bind(static_cast<int64_t>(record.grant_serial))
       .Bind(ToNumber(record.held_since));
+  BindOnBoot(record.token.has_value() ? &record.token->issued : nullptr, query);
+  BindOnBoot(record.attempt.has_value() ? &record.attempt->begun : nullptr, query);
+  BindOnBoot(record.doubt_since.has_value() ? &*record.doubt_since : nullptr, query);
 }
 
 StoredRow TakeRow(SqliteQuery& query) {
@@ -165,6 +192,9 @@ StoredRow TakeRow(SqliteQuery& query) {
   record.reserved_generation = static_cast<uint64_t>(query.Integer());
   record.grant_serial = static_cast<uint64_t>(query.Integer());
   record.held_since = ToTime(query.OptionalInteger());
+  TakeOnBoot(query, record.token.has_value() ? &record.token->issued : nullptr);
+  TakeOnBoot(query, record.attempt.has_value() ? &record.attempt->begun : nullptr);
+  TakeOnBoot(query, record.doubt_since.has_value() ? &*record.doubt_since : nullptr);
   return row;
 }
 

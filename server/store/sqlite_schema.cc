@@ -90,6 +90,15 @@ constexpr const char* kMigrations[] = {
     "  since INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;"
     "PRAGMA user_version=5;",
+    // Moments on the clock that counts from the machine's start, in nanoseconds, and which start:
+    // not known of those from before this version.
+    "ALTER TABLE credentials ADD COLUMN token_boot_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN token_since_boot INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE credentials ADD COLUMN attempt_boot_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN attempt_since_boot INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE credentials ADD COLUMN doubt_boot_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN doubt_since_boot INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version=6;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -9,11 +9,10 @@ namespace {
 using broker::CredentialRecord;
 using broker::Standing;
 
-// The refresh token may have been spent by the attempt on record. The earliest such moment counts:
-// from then on the provider may be treating it as replaced.
-void MoveAttemptIntoDoubt(CredentialRecord& record) {
-  const absl::Time begun = record.attempt->begun;
-  record.doubt_since = std::min(record.doubt_since.value_or(begun), begun);
+// The refresh token may have been spent by the attempt on record. The earliest doubt counts, which
+// is the one that is there: attempts come one after the other, whatever their wall clocks say.
+void MoveAttemptIntoDoubt(CredentialRecord& record, const std::optional<Moment>& lost) {
+  if (!record.doubt_since.has_value()) record.doubt_since = lost.value_or(record.attempt->begun);
   record.attempt.reset();
 }
 
@@ -77,10 +76,10 @@ broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& 
     return broker::MovedOn{record.Copy()};
   }
   if (record.attempt.has_value()) {
-    const bool live = record.attempt->lease_end > request.attempt.begun;
+    const bool live = record.attempt->lease_end > request.attempt.begun.wall;
     const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
     if (live && !own) return broker::HeldByOther{record.attempt->lease_end};
-    MoveAttemptIntoDoubt(record);
+    MoveAttemptIntoDoubt(record, std::nullopt);
   }
   record.attempt = request.attempt;
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
@@ -106,7 +105,7 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& r
   record.generation = written.generation;
   record.refresh_token = std::move(written.refresh_token);
   record.rotates = record.rotates || written.rotated;
-  record.last_refresh_time = written.token.issued;
+  record.last_refresh_time = written.token.issued.wall;
   record.token = std::move(written.token);
   ForgetTroubles(record);
   row.committed_attempt = rotation.attempt_id;
@@ -118,7 +117,7 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
   if (record.reserved_generation > record.generation) --record.reserved_generation;
   if (conclusion.in_doubt) {
-    MoveAttemptIntoDoubt(record);
+    MoveAttemptIntoDoubt(record, conclusion.lost);
   } else {
     record.attempt.reset();
     if (conclusion.definite) record.doubt_since.reset();

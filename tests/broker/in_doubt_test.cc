@@ -56,6 +56,43 @@ TEST_F(CrashTest, OutsideItIsReplayedWhenTheTokenIsSpent) {
   EXPECT_EQ(Get().outcome(), "token 3");
 }
 
+class SetBackTest : public CrashTest, public ::testing::WithParamInterface<absl::Duration> {};
+
+TEST_P(SetBackTest, AWallClockSetBackOpensNoWindow) {
+  StartWithOldToken();
+  BeginOnRecord("us, before");
+  clock_.Advance(absl::Seconds(15));
+  clock_.JumpWall(-GetParam());
+  StartAndRun();
+  EXPECT_EQ(provider_.count(), 1);
+  EXPECT_EQ(State(), CredentialState::kInDoubt);
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
+INSTANTIATE_TEST_SUITE_P(By, SetBackTest,
+                         ::testing::Values(absl::Seconds(10), absl::Seconds(45), absl::Seconds(60),
+                                           absl::Hours(1)));
+
+TEST_F(CrashTest, AWallClockSetForwardClosesNone) {
+  StartWithOldToken();
+  BeginOnRecord("us, before");
+  clock_.JumpWall(absl::Hours(1));
+  clock_.Advance(absl::Seconds(5));
+  StartAndRun();
+  EXPECT_EQ(provider_.count(), 2);
+}
+
+TEST_F(CrashTest, AnotherBootOfTheMachineEndsTheWindow) {
+  StartWithOldToken();
+  BeginOnRecord("us, before");
+  clock_.Reboot();
+  clock_.Advance(absl::Seconds(1));
+  StartAndRun();
+  EXPECT_EQ(provider_.count(), 1);
+  EXPECT_EQ(State(), CredentialState::kInDoubt);
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
 TEST_F(CrashTest, WithoutATokenItIsTriedAgain) {
   BeginOnRecord("us, before");
   clock_.Advance(absl::Hours(1));
@@ -239,6 +276,65 @@ TEST_F(DoubtTest, AProviderNeverSeenToRotateIsJustTriedAgain) {
   EXPECT_EQ(caller.outcome(), "PROVIDER_UNAVAILABLE");
   EXPECT_EQ(caller.retry_after(), absl::Seconds(1));
   Elapse(absl::Seconds(1));
+  EXPECT_EQ(Get().outcome(), "token 2");
+}
+
+// The time-out is longer than the window, and a slow answer is not a lost one.
+TEST_F(DoubtTest, TheWindowCountsFromWhenTheLossIsNoticed) {
+  StartWithOldToken();
+  provider_.Next([this] {
+    clock_.Advance(absl::Seconds(30));
+    return Lost();
+  });
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(provider_.count(), 3);
+}
+
+// Stopped, or asleep, with the request out: a provider's grace does not wait for us.
+TEST_F(DoubtTest, ALossNoticedLongAfterItsTimeOutOpensNoWindow) {
+  StartWithOldToken();
+  const size_t before = provider_.count();
+  provider_.Next([this] {
+    clock_.Advance(absl::Minutes(2));
+    return Lost();
+  });
+  Caller& caller = GetFresher();
+  Run();
+  EXPECT_EQ(caller.outcome(), "REFRESH_IN_DOUBT");
+  EXPECT_EQ(provider_.count(), before + 1);
+}
+
+TEST_F(DoubtTest, AReplayThatTimesOutTooIsTheLast) {
+  StartWithOldToken();
+  const size_t before = provider_.count();
+  for (int i = 0; i < 3; ++i) {
+    provider_.Next([this] {
+      clock_.Advance(absl::Seconds(30));
+      return Lost();
+    });
+  }
+  GetFresher();
+  Run();
+  Elapse(absl::Minutes(5));
+  EXPECT_EQ(provider_.count(), before + 2);
+  EXPECT_EQ(State(), CredentialState::kInDoubt);
+}
+
+TEST_F(DoubtTest, TheWindowGoesOnOverARestart) {
+  StartWithOldToken();
+  provider_.Next([this] {
+    clock_.Advance(absl::Seconds(30));
+    return Lost();
+  });
+  GetFresher();
+  process_->executor.RunOne();  // The exchange; its replay waits, and the process is killed.
+  const size_t before = provider_.count();
+  clock_.Advance(absl::Seconds(9));
+  clock_.JumpWall(-absl::Seconds(45));
+  StartAndRun();
+  EXPECT_EQ(provider_.count(), before + 1);
   EXPECT_EQ(Get().outcome(), "token 2");
 }
 

@@ -32,7 +32,7 @@ class InterleavingTest : public BrokerTest {
                             .generation = Record().generation,
                             .attempt = {.id = "theirs",
                                         .holder = std::move(holder),
-                                        .begun = clock_.WallNow(),
+                                        .begun = clock_.MomentAt(clock_.Now()),
                                         .lease_end = clock_.WallNow() + absl::Seconds(60)}})
                     .ok());
   }
@@ -45,7 +45,7 @@ class InterleavingTest : public BrokerTest {
                               .rotated = true,
                               .token = {.value = Secret(std::string_view("their access token")),
                                         .token_type = "Bearer",
-                                        .issued = clock_.WallNow(),
+                                        .issued = clock_.MomentAt(clock_.Now()),
                                         .expires = clock_.WallNow() + absl::Hours(1)}};
     ASSERT_TRUE(memory_.Commit(rotation).ok());
   }

@@ -146,7 +146,7 @@ class BesideALumpTest : public LumpsTest {
       const broker::CredentialRecord record = Record(name);
       scheduler().Remove(name);
       scheduler().Add(settings, record);
-      const absl::Time usual = record.token->issued + 0.75 * kLifetime;
+      const absl::Time usual = record.token->issued.wall + 0.75 * kLifetime;
       early |= Status(name).next_refresh_time < usual - absl::Milliseconds(1);
     }
     return early;

@@ -55,7 +55,7 @@ class RefresherTest : public ::testing::Test {
   broker::Attempt TheirAttempt() {
     return {.id = "theirs",
             .holder = "them",
-            .begun = clock_.WallNow(),
+            .begun = clock_.MomentAt(clock_.Now()),
             .lease_end = clock_.WallNow() + absl::Seconds(60)};
   }
   void TheyBegin(uint64_t generation) {
@@ -70,7 +70,7 @@ class RefresherTest : public ::testing::Test {
             .rotated = true,
             .token = {.value = Secret(std::string_view("their access token")),
                       .token_type = "Bearer",
-                      .issued = clock_.WallNow(),
+                      .issued = clock_.MomentAt(clock_.Now()),
                       .expires = clock_.WallNow() + absl::Hours(1)}};
   }
 
@@ -104,7 +104,7 @@ TEST_F(RefresherTest, TheAttemptIsOnRecordWhileTheRequestIsOut) {
     const CredentialRecord record = Record();
     ASSERT_TRUE(record.attempt.has_value());
     EXPECT_EQ(record.attempt->holder, "us");
-    EXPECT_EQ(record.attempt->lease_end - record.attempt->begun, absl::Seconds(60));
+    EXPECT_EQ(record.attempt->lease_end - record.attempt->begun.wall, absl::Seconds(60));
     EXPECT_EQ(Published(), 0);
   });
   Refresh();
@@ -201,6 +201,19 @@ INSTANTIATE_TEST_SUITE_P(
                       Trouble{"Unusable", [] { return Unusable("x"); }, Kind::kInDoubt,
                               Reason::kProviderMalformed, false, true, Standing::kUsable}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(RefresherTest, DoubtCountsFromWhenTheLossWasNoticed) {
+  for (const bool unusable : {false, true}) {
+    provider_.Next([&]() -> broker::ExchangeOutcome {
+      clock_.Advance(absl::Seconds(30));
+      return unusable ? Unusable("x") : Lost();
+    });
+    const RefreshResult result = Refresh();
+    EXPECT_EQ(result.doubt_since, clock_.Now());
+    EXPECT_EQ(Record().doubt_since, clock_.MomentAt(clock_.Now()));
+    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+  }
+}
 
 TEST_F(RefresherTest, AFailureThatNeverLeftDoesNotSettleAnEarlierDoubt) {
   provider_.Next(Lost());
@@ -304,7 +317,7 @@ TEST_F(RefresherTest, TheNextSecretsAttemptHasAllItsTime) {
     clock_.Advance(absl::Seconds(29));  // Longer than an attempt may wait before it is sent.
     return broker::ClientRefused{"", /*another_secret=*/true};
   });
-  provider_.Meanwhile([&] { EXPECT_EQ(Record().attempt->begun, clock_.WallNow()); });
+  provider_.Meanwhile([&] { EXPECT_EQ(Record().attempt->begun, clock_.MomentAt(clock_.Now())); });
   As<Refreshed>(Refresh());
 }
 

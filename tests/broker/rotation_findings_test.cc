@@ -210,11 +210,12 @@ TEST_F(RotationFindingsTest, AReplayThatWaitedForAnotherReplicaIsWeighedAgain) {
       shared, cache_, executor_, timers_, clock_);
   // A lost answer, and now another holder replays.
   const absl::Time wall = clock_.WallNow();
-  broker::BeginRequest request{
-      .name = "alpha",
-      .generation = 1,
-      .attempt = {
-          .id = "lost", .holder = "them", .begun = wall, .lease_end = wall + absl::Seconds(60)}};
+  broker::BeginRequest request{.name = "alpha",
+                               .generation = 1,
+                               .attempt = {.id = "lost",
+                                           .holder = "them",
+                                           .begun = clock_.MomentAt(clock_.Now()),
+                                           .lease_end = wall + absl::Seconds(60)}};
   ASSERT_TRUE(memory_.Begin(request).ok());
   ASSERT_TRUE(memory_.Conclude({.name = "alpha", .attempt_id = "lost", .in_doubt = true}).ok());
   request.attempt.id = "theirs";

@@ -34,7 +34,7 @@ def outcome(server):
 
 def test_with_a_grace_period_the_credential_outlives_every_kill(start_sandbox, start_server):
     rng = seeded()
-    sandbox = start_sandbox(ttl="1s", grace="30s", latency="20ms")
+    sandbox = start_sandbox(ttl="2s", grace="30s", latency="20ms")
     server = start_server([sandbox.credential()])
     with Load(lambda: server.address, tolerate=lambda refused: down(refused) or refused.code in
               ("UNAVAILABLE", "DEADLINE_EXCEEDED")) as load:
@@ -50,7 +50,7 @@ def test_with_a_grace_period_the_credential_outlives_every_kill(start_sandbox, s
 
 def test_without_grace_only_a_lost_answer_ends_a_credential(start_sandbox, start_server):
     rng = seeded()
-    sandbox = start_sandbox(ttl="1s")
+    sandbox = start_sandbox(ttl="2s")
     server = start_server([sandbox.credential()])
     for _ in range(ROUNDS):
         with Load(server.address, threads=2, tolerate=lambda refused: True):

@@ -79,7 +79,7 @@ def run(example, environment) -> subprocess.CompletedProcess:
 
 
 def test_it_spends_a_token_replaces_a_refused_one_and_watches(example, start):
-    sandbox, environment = start(["inbox"], ttl="3s")
+    sandbox, environment = start(["inbox"], ttl="4s")
     api = Api(sandbox)
     done = run(example, {**environment, "API_URL": api.url})
     api.close()

@@ -80,7 +80,7 @@ def test_a_file_that_changed_while_the_server_was_down_is_exchanged_at_the_start
 
 
 def test_an_unchanged_file_never_overwrites_the_rotated_token(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="1s")
+    sandbox = start_sandbox(ttl="2s")
     server = start_server([sandbox.credential()])
     eventually(lambda: server.api.get().generation >= 2, 20, "rotated")
 

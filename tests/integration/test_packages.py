@@ -276,7 +276,7 @@ def test_the_unit_waits_longer_than_the_drain_and_is_fed_often_enough():
 
 def test_every_block_of_the_operations_page_works(root, packages, start_sandbox):
     """On an installed package, with a stand-in for systemctl and the sandbox for a provider that punishes reuse."""
-    sandbox = start_sandbox(ttl="4s")
+    sandbox = start_sandbox(ttl="5s")
     for name, tokens in (("refresh-token", sandbox.refresh_token_file), ("new-refresh-token", sandbox.mint("new")),
                          ("another-refresh-token", sandbox.mint("another"))):
         shutil.copy(tokens, root.path("/root") / name)

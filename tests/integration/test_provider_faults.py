@@ -46,7 +46,7 @@ def test_before_the_first_token_callers_learn_why_and_later_get_one(
 
 @pytest.mark.parametrize("fault, reason", UNSPENT)
 def test_a_live_token_outlives_the_providers_trouble(start_sandbox, start_server, fault, reason):
-    sandbox = start_sandbox(ttl="5s")
+    sandbox = start_sandbox(ttl="6s")
     server = start_server([sandbox.credential()], limits=QUICK)
     first = server.api.get()
     sandbox.fault(fault, -1, retry_after=1)
@@ -122,7 +122,7 @@ def test_a_client_that_the_provider_does_not_know(start_sandbox, start_server):
 
 
 def test_validity_that_a_failing_provider_cannot_give_is_unavailable(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="10s")
+    sandbox = start_sandbox(ttl="11s")
     server = start_server([sandbox.credential()])
     server.api.get()
     time.sleep(2.5)

@@ -42,7 +42,7 @@ def settled(server, names) -> dict:
 
 
 def test_a_key_is_replaced_while_the_server_rotates(start_sandbox, start_server, keyring):
-    sandbox = start_sandbox(ttl="2s", latency="5ms")
+    sandbox = start_sandbox(ttl="3s", latency="5ms")
     server = start_server([sandbox.credential()], sealing=keyring.config)
     names = ["default"] + add_credentials(server, sandbox, MANY)
     settled(server, names)
@@ -153,7 +153,7 @@ def test_evidence_is_sealed_anew_and_asks_for_its_key(start_sandbox, start_serve
 
 
 def test_a_needed_key_taken_out_is_named_at_reload_and_at_start(start_sandbox, start_server, keyring):
-    sandbox = start_sandbox(ttl="1s")
+    sandbox = start_sandbox(ttl="2s")
     server = start_server([sandbox.credential()], sealing=keyring.config)
     server.api.get()
     keyring.write("second")
@@ -170,7 +170,7 @@ def test_a_needed_key_taken_out_is_named_at_reload_and_at_start(start_sandbox, s
 
 
 def test_a_bad_keyring_at_reload_changes_nothing(start_sandbox, start_server, keyring):
-    sandbox = start_sandbox(ttl="1s")
+    sandbox = start_sandbox(ttl="2s")
     server = start_server([sandbox.credential()], sealing=keyring.config)
     generation = server.api.get().generation
     for text in ("", "first AAAA\n", "no-base64 !!!\n", "a\n", f"first {new_key()}\n"):

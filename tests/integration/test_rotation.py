@@ -6,7 +6,7 @@ from harness.load import Load
 
 
 def test_callers_notice_nothing_of_the_rotation_behind_them(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="2s")
+    sandbox = start_sandbox(ttl="3s")
     server = start_server([sandbox.credential()])
 
     with Load(server.address) as load:
@@ -21,7 +21,7 @@ def test_callers_notice_nothing_of_the_rotation_behind_them(start_sandbox, start
 
 
 def test_many_credentials_rotate_side_by_side(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="2s")
+    sandbox = start_sandbox(ttl="3s")
     names = [f"inbox-{number}" for number in range(20)]
     server = start_server([sandbox.credential(name, minted=name) for name in names])
 
@@ -36,7 +36,7 @@ def test_many_credentials_rotate_side_by_side(start_sandbox, start_server):
 
 
 def test_a_provider_that_does_not_rotate_is_served_as_well(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="2s", rotate="false", omit_refresh_token="true")
+    sandbox = start_sandbox(ttl="3s", rotate="false", omit_refresh_token="true")
     server = start_server([sandbox.credential()])
 
     with Load(server.address, threads=2) as load:

@@ -84,7 +84,7 @@ def test_a_malformed_duration_is_refused(start_sandbox, start_server):
 
 
 def test_min_validity_is_kept_by_a_refresh(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="10s")
+    sandbox = start_sandbox(ttl="11s")
     server = start_server([sandbox.credential()])
     first = server.api.get()
     time.sleep(2.5)  # Past min_refresh_interval, a tenth of the lifetime.

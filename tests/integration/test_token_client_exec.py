@@ -85,7 +85,7 @@ def test_no_token_is_in_the_clients_own_arguments_or_environment(start_sandbox, 
 
 
 def test_the_file_is_kept_fresh_for_its_owner_alone_and_removed(start_sandbox, start_server, tmp_path):
-    server = start_server([start_sandbox(ttl="2s").credential()])
+    server = start_server([start_sandbox(ttl="3s").credential()])
     directory = pathlib.Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else tmp_path
     path = directory / f"token-of-{os.getpid()}"
 
@@ -221,7 +221,7 @@ while True: signal.pause()
 
 
 def test_the_child_runs_on_while_the_server_restarts(start_sandbox, start_server, start, tmp_path):
-    sandbox = start_sandbox(ttl="3s")
+    sandbox = start_sandbox(ttl="4s")
     server = start_server([sandbox.credential()], listen=[f"unix:{tmp_path}/s"])
     path = tmp_path / "token"
     process = start(server, "exec", f"--token_file={path}", "--", "sleep", "600")
@@ -262,7 +262,7 @@ def test_wrong_usage_is_exit_2_and_one_line(start_sandbox, start_server, argumen
 
 
 def test_watch_prints_each_new_token_and_ends_with_the_status(start_sandbox, start_server, start):
-    server = start_server([start_sandbox(ttl="2s").credential()])
+    server = start_server([start_sandbox(ttl="3s").credential()])
     process = start(server, "watch", "--format=json")
     lines = eventually(lambda: len(found := process.stdout().splitlines()) >= 3 and found, 30, "three tokens came")
     assert [json.loads(line)["generation"] for line in lines[:3]] == ["1", "2", "3"]

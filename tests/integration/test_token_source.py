@@ -60,7 +60,7 @@ def follows(path: pathlib.Path, server) -> bool:
 
 def test_a_token_whose_server_was_killed_is_good_to_its_end_and_then_named_expired(
         start_sandbox, start_server, hold):
-    sandbox = start_sandbox(ttl="8s")
+    sandbox = start_sandbox(ttl="9s")
     server = start_server([sandbox.credential()])
     process, path = hold(server.address)
 
@@ -105,7 +105,7 @@ def test_a_caller_who_is_permitted_no_more_is_told(start_sandbox, start_server, 
 
 
 def test_through_a_proxy_that_breaks_streams_the_token_stays_fresh(start_sandbox, start_server, hold, tmp_path):
-    sandbox = start_sandbox(ttl="6s")
+    sandbox = start_sandbox(ttl="7s")
     server = start_server([sandbox.credential()])
     script = tmp_path / "proxy.py"
     script.write_text(CUTTING_PROXY)
@@ -125,7 +125,7 @@ def test_through_a_proxy_that_breaks_streams_the_token_stays_fresh(start_sandbox
 def test_a_renewed_certificate_is_used_for_the_next_connection(start_sandbox, start_server, hold, tmp_path):
     old, new = Authority(tmp_path / "old"), Authority(tmp_path / "new")
     pair = old.issue("client", san=["URI:spiffe://example.org/billing"])
-    sandbox = start_sandbox(ttl="3s")
+    sandbox = start_sandbox(ttl="4s")
     served = old.issue_server()
 
     def config(authority):

@@ -11,7 +11,7 @@ from harness.protos import message
 
 
 def test_the_current_token_comes_at_once_and_then_each_new_one(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="3s")
+    sandbox = start_sandbox(ttl="4s")
     server = start_server([sandbox.credential()])
 
     watch = server.api.watch()
@@ -45,7 +45,7 @@ def test_a_watcher_who_comes_cold_waits_for_the_first_token(start_sandbox, start
 
 
 def test_a_reader_that_is_slow_gets_the_newest(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="1s")
+    sandbox = start_sandbox(ttl="2s")
     server = start_server([sandbox.credential()])
     watch = server.api.watch()
     assert next(watch).generation >= 1
@@ -68,7 +68,7 @@ def test_an_unknown_credential_is_not_found(start_sandbox, start_server):
 
 
 def test_a_dead_grant_ends_the_watch_and_says_why(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="2s")
+    sandbox = start_sandbox(ttl="3s")
     server = start_server([sandbox.credential()])
     watch = server.api.watch()
     assert next(watch).generation == 1
@@ -83,7 +83,7 @@ def test_a_dead_grant_ends_the_watch_and_says_why(start_sandbox, start_server):
 
 
 def test_a_provider_that_is_down_does_not_end_the_watch(start_sandbox, start_server):
-    sandbox = start_sandbox(ttl="2s")
+    sandbox = start_sandbox(ttl="3s")
     server = start_server([sandbox.credential()])
     watch = server.api.watch()
     assert next(watch).generation == 1

@@ -341,7 +341,7 @@ TEST_P(CredentialConformance, EverythingIsThereAfterReopening) {
   EXPECT_EQ(record.token->scope, "tickets:read tickets:write");
   EXPECT_EQ(record.token->issued, At(101) + absl::Nanoseconds(3));
   EXPECT_EQ(record.token->expires, At(3701));
-  EXPECT_EQ(record.last_refresh_time, record.token->issued);
+  EXPECT_EQ(record.last_refresh_time, record.token->issued.wall);
   ASSERT_TRUE(record.attempt.has_value());
   EXPECT_EQ(record.attempt->id, "live");
   EXPECT_EQ(record.attempt->holder, "holder-1");
@@ -349,6 +349,32 @@ TEST_P(CredentialConformance, EverythingIsThereAfterReopening) {
   EXPECT_EQ(record.attempt->lease_end, At(360));
   EXPECT_EQ(record.doubt_since, At(200));
   EXPECT_EQ(*store_->CountEvidence(kName), 1);
+}
+
+TEST_P(CredentialConformance, MomentsKeepTheirBoot) {
+  if (!GetParam().durable) GTEST_SKIP() << "in memory";
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  const Moment issued(At(100), "boot-1", absl::Nanoseconds(1'000'000'007));
+  const Moment lost(At(230), "boot-1", absl::Seconds(131));
+  const Moment begun(At(90), "boot-2", absl::Seconds(9));
+  ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  broker::Rotation rotation = MakeRotation("a");
+  rotation.token.issued = issued;
+  ASSERT_TRUE(store_->Commit(rotation).ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("lost", 1, At(200))).ok());
+  ASSERT_TRUE(
+      store_
+          ->Conclude(
+              {.name = std::string(kName), .attempt_id = "lost", .in_doubt = true, .lost = lost})
+          .ok());
+  broker::BeginRequest request = MakeBegin("live", 1);
+  request.attempt.begun = begun;
+  ASSERT_TRUE(store_->Begin(request).ok());
+  Reopen();
+  const CredentialRecord record = Load();
+  EXPECT_EQ(record.token->issued, issued);
+  EXPECT_EQ(record.doubt_since, lost);
+  EXPECT_EQ(record.attempt->begun, begun);
 }
 
 }  // namespace

@@ -111,10 +111,10 @@ TEST_P(RotationConformance, TheEarliestDoubtIsKept) {
   EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(120))).record.doubt_since, At(100));
 }
 
-TEST_P(RotationConformance, AnAttemptFromBeforeTheDoubtMovesItBack) {
+TEST_P(RotationConformance, TheEarliestIsTheOneThatWasThereWhateverTheWallClockSaid) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  Begin<Begun>(MakeBegin("b", 0, At(50)));  // The wall clock was set back.
-  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(60))).record.doubt_since, At(50));
+  Begin<Begun>(MakeBegin("b", 0, At(50)));  // It was set back.
+  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(60))).record.doubt_since, At(100));
 }
 
 TEST_P(RotationConformance, BeginOnAnOldGenerationGivesWhatIsStored) {
@@ -292,6 +292,25 @@ TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {
   EXPECT_EQ(record.doubt_since, At(100));
   EXPECT_EQ(record.last_error_reason, "PROVIDER_UNAVAILABLE");
   EXPECT_EQ(record.consecutive_failures, 1u);
+}
+
+TEST_P(RotationConformance, DoubtCountsFromWhenTheLossWasNoticed) {
+  Begin<Begun>(MakeBegin("a", 0, At(100)));
+  const Moment lost(At(130), "boot", absl::Seconds(30));
+  ASSERT_TRUE(
+      store_
+          ->Conclude(
+              {.name = std::string(kName), .attempt_id = "a", .in_doubt = true, .lost = lost})
+          .ok());
+  EXPECT_EQ(Load().doubt_since, lost);
+  Begin<Begun>(MakeBegin("b", 0, At(140)));
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "b",
+                              .in_doubt = true,
+                              .lost = Moment(At(150))})
+                  .ok());
+  EXPECT_EQ(Load().doubt_since, lost) << "the earliest";
 }
 
 TEST_P(RotationConformance, ALaterDoubtKeepsTheEarlier) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -19,6 +21,9 @@ class FakeClock final : public Clock {
     return wall_;
   }
 
+  // Not while somebody may Reboot.
+  const std::string& BootId() const override ABSL_NO_THREAD_SAFETY_ANALYSIS { return boot_id_; }
+
   // Moves both. FakeTimerQueue::Advance moves them and runs what falls due.
   void Advance(absl::Duration by) {
     absl::MutexLock lock(&mutex_);
@@ -30,9 +35,16 @@ class FakeClock final : public Clock {
     absl::MutexLock lock(&mutex_);
     wall_ += by;
   }
+  // The machine starts anew: whatever process there was is gone.
+  void Reboot() {
+    absl::MutexLock lock(&mutex_);
+    boot_id_ += "'";
+    now_ = MonotonicTime(absl::Seconds(1000));
+  }
 
  private:
   mutable absl::Mutex mutex_;
+  std::string boot_id_ ABSL_GUARDED_BY(mutex_) = "boot";
   MonotonicTime now_ ABSL_GUARDED_BY(mutex_) = MonotonicTime(absl::Seconds(1000));
   absl::Time wall_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'700'000'000);
 };

@@ -17,10 +17,10 @@ std::string HashOf(const broker::TokenHash& given, const Secret& value) {
 
 absl::Status NoSuchCredential() { return absl::NotFoundError("no such credential"); }
 
-void MoveAttemptIntoDoubt(broker::CredentialRecord& record) {
-  const absl::Time begun = record.attempt->begun;
-  record.doubt_since =
-      record.doubt_since.has_value() ? std::min(*record.doubt_since, begun) : begun;
+void MoveAttemptIntoDoubt(broker::CredentialRecord& record, const std::optional<Moment>& lost) {
+  if (!record.doubt_since.has_value()) {
+    record.doubt_since = lost.has_value() ? *lost : record.attempt->begun;
+  }
   record.attempt.reset();
 }
 
@@ -38,10 +38,10 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   }
   if (record.attempt.has_value()) {
     const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
-    if (!own && record.attempt->lease_end > request.attempt.begun) {
+    if (!own && record.attempt->lease_end > request.attempt.begun.wall) {
       return broker::HeldByOther{record.attempt->lease_end};
     }
-    MoveAttemptIntoDoubt(record);
+    MoveAttemptIntoDoubt(record, std::nullopt);
   }
   record.attempt = request.attempt;
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
@@ -71,7 +71,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   record.generation = copy.generation;
   record.refresh_token = std::move(copy.refresh_token);
   record.rotates = record.rotates || copy.rotated;
-  record.last_refresh_time = copy.token.issued;
+  record.last_refresh_time = copy.token.issued.wall;
   record.token = std::move(copy.token);
   record.attempt.reset();
   record.doubt_since.reset();
@@ -92,7 +92,7 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
   }
   if (record.reserved_generation > record.generation) --record.reserved_generation;
   if (conclusion.in_doubt) {
-    MoveAttemptIntoDoubt(record);
+    MoveAttemptIntoDoubt(record, conclusion.lost);
   } else {
     record.attempt.reset();
     if (conclusion.definite) record.doubt_since.reset();

@@ -110,8 +110,11 @@ ExchangeOutcome ScriptedTokenEndpoint::Grant(const std::string& credential,
   }
   ++serial_;
   broker::Granted granted{.access_token = Secret(absl::StrCat("access-", serial_)),
-                          .token_type = "Bearer",
-                          .expires_in = lifetime_};
+                          .token_type = "Bearer"};
+  // A second more than they are sure to live; of less than a second, twice as much.
+  if (lifetime_.has_value()) {
+    granted.expires_in = *lifetime_ + std::min(absl::Seconds(1), *lifetime_);
+  }
   if (rotates_) {
     consumed_.insert(presented);
     granted.refresh_token = Secret(absl::StrCat(credential, "/", serial_));

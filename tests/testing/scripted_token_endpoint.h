@@ -45,7 +45,8 @@ class ScriptedTokenEndpoint final : public broker::TokenEndpoint {
   // The rule from now on; null: none.
   void SetRule(Rule rule);
 
-  // A good provider's ways: does it rotate, how long do its tokens live (nullopt: it does not say).
+  // A good provider's ways: does it rotate, how long are its tokens sure to live (what it tells is
+  // a second more: SureLifetime; nullopt: it does not say).
   void SetRotates(bool rotates);
   void SetLifetime(std::optional<absl::Duration> lifetime);
 

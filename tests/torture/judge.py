@@ -8,6 +8,7 @@ else is a violation.
 import bisect
 import collections
 import dataclasses
+import math
 
 from provider import Exchange, Provider
 from trace import Flight, Run, flights_of
@@ -116,12 +117,16 @@ class Judge:
                    flight.begun > (min(other.committed, other.pinned) if other.run is flight.run else other.committed)]
         if not granted:
             return "no access token, or never seen to rotate"
-        first_doubt = min((other.begun for other in self._flights[line.credential]
-                           if granted[-1].begun < other.begun <= loser.begun), default=loser.begun)
+        # From when the loss was noticed; where nobody noticed (a kill), from the attempt's beginning.
+        noticed = lambda other: (other.answered if other.answered < math.inf and
+                                 (other.concluded or other.run is flight.run) else other.begun)
+        first_doubt = min((noticed(other) for other in self._flights[line.credential]
+                           if granted[-1].begun < other.begun <= loser.begun), default=noticed(loser))
         if flight.begun <= first_doubt + grant.kind.replay_window + SLACK:
             return "inside the replay window"
         issued = granted[-1].sent
-        nearly_spent = issued + grant.lifetime - min(60, grant.lifetime / 10)
+        sure = grant.lifetime - min(1, grant.lifetime / 2)
+        nearly_spent = issued + sure - min(60, sure / 10)
         if flight.begun >= nearly_spent - SLACK:
             return "the access token was nearly spent"
         recent = lambda times: any(issued <= at <= flight.begun + SLACK for at in times.get(line.credential, ()))

@@ -5,7 +5,8 @@ import math
 import pathlib
 
 # ExchangeOutcome's alternatives, by index.
-OUTCOMES = ("granted", "unspent", "dead", "client refused", "in doubt", "malformed")
+OUTCOMES = ("granted", "unspent", "dead", "client refused", "in doubt", "malformed",
+            "too late")
 
 
 @dataclasses.dataclass

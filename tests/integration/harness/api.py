@@ -61,6 +61,7 @@ class Token:
     scope: str
     credential: str
     generation: int
+    expire_time: float = dataclasses.field(compare=False)  # By the server's wall clock.
 
 
 def seconds(duration) -> float:
@@ -69,7 +70,7 @@ def seconds(duration) -> float:
 
 def token_of(answer) -> Token:
     return Token(answer.access_token, answer.token_type, seconds(answer.expires_in), answer.scope,
-                 answer.credential, answer.generation)
+                 answer.credential, answer.generation, seconds(answer.expire_time))
 
 
 class Api:
