@@ -6,6 +6,7 @@
  * An atomic block is one step: a transaction of the store, the provider's handling of one request, or what the scheduler
  * does under its mutex. Between any two the process may be killed, be paused, or see time pass. Time is what it has
  * brought about (a window closed, a lease run out, a token nearly spent), so every timing is covered, the silly ones too.
+ * With PROMPT the grace of the provider and the replay window outlast a flight and the replay that follows it at once.
  */
 
 #ifndef REPLICAS
@@ -66,6 +67,7 @@ byte attempts;           /* Ids handed out. */
 /* ---- a process's memory: RefreshFacts and Entry */
 typedef Memory {
   byte generation; bool token; bool rotates; bool dead; bool doubt; bool window; bool replayed; bool needed;
+  bool over;             /* The replay window is, in truth: what no clock can hide. Kept over a kill. */
   bool retry; bool due; bool queued; bool running; bool held_elsewhere; bool replaced; bool late;
   mtype pinned; byte pinned_token; byte pinned_attempt; byte pinned_generation; byte pinned_serial; byte pinned_from;
   byte answer;           /* In the hands of the flight. */
@@ -118,9 +120,17 @@ inline SufferStore(fate) {
   fi
 }
 
-inline Doubt() {  /* Only the earliest counts. */
-  me.window = (me.doubt -> me.window : true);
-  me.doubt = true
+inline Doubt() {  /* Only the earliest counts, from when the loss is noticed. */
+  if
+  :: me.doubt
+  :: !me.doubt -> me.doubt = true; me.window = true; me.over = false;
+#ifdef MUTANT_WINDOW_FROM_BEGIN
+    if
+    :: me.window = false; me.over = true  /* The exchange took as long as its time-out. */
+    :: true
+    fi
+#endif
+  fi
 }
 
 /* The provider gets the request: what it makes of it, and the refresh token that its answer carries. */
@@ -139,7 +149,10 @@ inline Provide(presented, outcome, brought) {
     :: ROTATES && status[presented] == CONSUMED && grace[presented] && status[child[presented]] == CURRENT ->
       outcome = GRANTED; brought = child[presented]
     :: ROTATES && status[presented] == CONSUMED && !(grace[presented] && status[child[presented]] == CURRENT) ->
-      outcome = DEAD; revoked[grant_of[presented]] = REUSE
+      outcome = DEAD; revoked[grant_of[presented]] = REUSE;
+#ifdef PROMPT
+      assert(!revoked[0])  /* 5. A grace that lasts as long as we are prompt keeps the grant. */
+#endif
     fi
   fi
 }
@@ -175,20 +188,33 @@ inline PublishStored() {
 proctype Replica(byte i) {
   byte refresh_token, serial, attempt, generation, wire;
   mtype outcome, fate, result, kind;
-  bool doubt_weighed, by_the_rule, in_doubt;
+  bool doubt_weighed, by_the_rule, in_doubt, deadline, unsent;
 
 start:
   atomic {  /* RefreshScheduler::Add */
     killed[i] = false;
     me.generation = record.generation; me.token = record.token; me.rotates = record.rotates; me.dead = record.dead;
-    me.doubt = record.doubt || (SOLE && record.attempt != 0); me.window = me.doubt;
+    me.over = me.over && me.doubt && SOLE;
+    me.doubt = record.doubt || (SOLE && record.attempt != 0);
+    if  /* It was down for a while. */
+    :: me.doubt && SOLE -> me.over = true
+    :: true
+    fi;
+#ifdef MUTANT_WALL_CLOCK
+    me.window = me.doubt;  /* It was set back, and believed. */
+#else
+    if
+    :: me.window = me.doubt && !me.over
+    :: SOLE -> me.window = false  /* Another boot of the machine: nobody can tell. */
+    fi;
+#endif
     me.replayed = false; me.needed = false; me.retry = false; me.queued = false; me.running = false;
     me.held_elsewhere = false; me.replaced = false; me.late = false; me.due = false; me.waiting = false;
     me.pinned = NOTHING; me.pinned_token = 0; me.answer = 0; me.alarm = 0;
     me.pinned_attempt = 0; me.pinned_generation = 0; me.pinned_serial = 0; me.pinned_from = 0;
     PublishStored();
     refresh_token = 0; serial = 0; attempt = 0; generation = 0; wire = 0; outcome = 0; fate = 0; result = 0; kind = 0;
-    doubt_weighed = false; by_the_rule = false; in_doubt = false;
+    doubt_weighed = false; by_the_rule = false; in_doubt = false; deadline = false; unsent = false;
   }
 end_rest:
   {
@@ -200,6 +226,7 @@ end_rest:
 #else
          doubt_weighed = me.doubt && !HOLD;
 #endif
+         deadline = doubt_weighed && me.rotates && me.token && !me.needed;  /* ReplayDeadline */
          me.replayed = me.doubt;
          me.running = true; me.queued = false; me.held_elsewhere = false; me.due = false; me.retry = false;
          generation = me.generation; kind = NOTHING; in_doubt = false
@@ -254,7 +281,8 @@ begin:
       fi;
       if
       :: record.dead -> outcome = DEAD; goto conclude
-      :: !record.dead && record.doubt && KNOWN_TO_ROTATE && !doubt_weighed -> outcome = IN_DOUBT; goto conclude
+      :: !record.dead && record.doubt && KNOWN_TO_ROTATE && !doubt_weighed ->
+         outcome = IN_DOUBT; unsent = true; goto conclude
       :: else
       fi
     }
@@ -267,13 +295,20 @@ exchange:
       :: else
       fi;
 #endif
+#ifndef MUTANT_WEIGHED_WHEN_QUEUED
+      if
+      :: deadline && !me.window -> outcome = IN_DOUBT; unsent = true; goto conclude
+      :: else
+      fi;
+#endif
       wire = 0;
       if
       :: faults > 0 -> faults--; outcome = UNSPENT  /* Refused, or throttled. */
       :: faults > 0 -> faults--; outcome = IN_DOUBT  /* Lost on the way there. */
       :: true ->
         /* 2. What is consumed is not presented, but by the rule. */
-        assert(status[refresh_token] != CONSUMED || by_the_rule && (doubt_weighed || !me.rotates));
+        assert(status[refresh_token] != CONSUMED ||
+               by_the_rule && (doubt_weighed || !me.rotates) && !(deadline && me.over));
         Provide(refresh_token, outcome, wire);
         if
         :: true
@@ -375,7 +410,7 @@ conclude:
       :: fate != LOST_WRITE && record.attempt == attempt ->
         record.attempt = 0; record.lapsed = false;
         record.reserved--;  /* Nobody has seen a token of it. */
-        record.doubt = (outcome == IN_DOUBT || record.doubt) && outcome != DEAD;
+        record.doubt = (outcome == IN_DOUBT && !unsent || record.doubt) && outcome != DEAD;
         record.dead = (outcome == DEAD)
       :: else
       fi;
@@ -442,7 +477,7 @@ land:  /* RefreshScheduler::Land, ApplyLocked */
         fi
       fi;
       attempt = 0; refresh_token = 0; serial = 0; generation = 0; outcome = 0; fate = 0; result = 0; kind = 0; wire = 0;
-      doubt_weighed = false; by_the_rule = false; in_doubt = false
+      doubt_weighed = false; by_the_rule = false; in_doubt = false; deadline = false; unsent = false
     }
 #ifdef MUTANT_NO_POLL
     if
@@ -476,10 +511,16 @@ end:
   od
 }
 
+#ifdef PROMPT
+#define IN_TIME (memory[i].running || memory[i].doubt && memory[i].window && !memory[i].replayed)
+#else
+#define IN_TIME false
+#endif
+
 proctype Time(byte i) {
 end:
   do
-  :: atomic { memory[i].window -> memory[i].window = false }
+  :: atomic { memory[i].window && !IN_TIME -> memory[i].window = false; memory[i].over = SOLE }
   :: atomic { memory[i].doubt && memory[i].token && !memory[i].needed -> memory[i].needed = true }
   :: atomic { dues > 0 && !memory[i].due && memory[i].token -> dues--; memory[i].due = true }
 #if REPLICAS == 2
@@ -488,8 +529,8 @@ end:
        record.lapsed = true }
 #endif
 #if GRACE
-  :: atomic { grace[1] -> grace[1] = false }
-  :: atomic { grace[2] -> grace[2] = false }
+  :: atomic { grace[1] && !IN_TIME -> grace[1] = false }
+  :: atomic { grace[2] && !IN_TIME -> grace[2] = false }
 #endif
   od
 }
@@ -528,7 +569,7 @@ end:
        me.due = me.due || !me.running }
   od
 }
-/* 5. */
+/* 6. */
 ltl every_wait_ends { [] (memory[0].waiting -> <> !memory[0].waiting) }
 #endif
 
