@@ -11,6 +11,11 @@ namespace {
 // How soon a token that is held although there is a newer one is looked at again.
 constexpr absl::Duration kSweepInterval = absl::Seconds(5);
 
+// So often this thread looks around, to know by the clock whether the process stood still; and so
+// much later it may come for the machine's load alone.
+constexpr absl::Duration kLookInterval = absl::Seconds(2);
+constexpr absl::Duration kLoad = absl::Seconds(1);
+
 TokenError NoAnswerYet() {
   return {.code = grpc::StatusCode::UNAVAILABLE,
           .reason = ErrorReason::kNoAnswerYet,
@@ -114,12 +119,17 @@ void SourceCore::Post(Mail mail) {
 
 void SourceCore::Run() {
   transport_->Attach(*this);
-  while (ReadMail()) {
+  Moment here = clock_.Now();
+  while (true) {
+    const Moment now = clock_.Now();
+    if (now - here > kLookInterval + kLoad) keeper_.OnGap(here, now);
+    here = now;
+    if (!ReadMail()) break;
     const Moment wake = keeper_.Proceed(clock_.Now());
     TellNews();
     absl::Duration sleep = std::max(wake - clock_.Now(), absl::ZeroDuration());
     if (cell_.Sweep() > 0) sleep = std::min(sleep, kSweepInterval);
-    alarm_.Sleep(sleep);
+    alarm_.Sleep(std::min(sleep, kLookInterval));
   }
   transport_->Shutdown();
   // What came too late, but for those who wait.

@@ -67,7 +67,7 @@ void TokenKeeper::OnEnd(CallId call, TokenError error, Moment now) {
 void TokenKeeper::OnWatchToken(Up& up, TokenAnswer answer, Moment now) {
   up.overdue_at = absl::InfiniteDuration();
   if (answer.token != nullptr) up.seen = answer.token->generation();
-  Accept(std::move(answer), now);
+  Accept(std::move(answer), up.since, now);
 }
 
 void TokenKeeper::OnAskToken(const Ask& ask, TokenAnswer answer, Moment now) {
@@ -75,7 +75,7 @@ void TokenKeeper::OnAskToken(const Ask& ask, TokenAnswer answer, Moment now) {
   auto* const up = std::get_if<Up>(&watch_);
   // A push may have overtaken the answer.
   const bool old = up != nullptr && held_.has_value() && generation < up->seen;
-  if (!old && !Accept(std::move(answer), now)) {
+  if (!old && !Accept(std::move(answer), ask.since, now)) {
     return OnAskEnd(ask, UnusableToken(), now);
   }
   if (ask.rejected_generation != 0 && generation == ask.rejected_generation) {
@@ -119,22 +119,39 @@ void TokenKeeper::OnAskEnd(const Ask& ask, TokenError error, Moment now) {
   }
 }
 
-bool TokenKeeper::Accept(TokenAnswer answer, Moment now) {
+void TokenKeeper::OnGap(Moment from, Moment now) { gap_ = Gap{.from = from, .until = now}; }
+
+Moment TokenKeeper::SentAfter(Moment since, Moment now) const {
+  if (!gap_.has_value() || now > gap_->until + policy_.aftermath) return now;
+  // What was asked for after the gap was sent after it, and comes without delay.
+  return since >= gap_->until ? now : std::max(since, gap_->from);
+}
+
+bool TokenKeeper::Accept(TokenAnswer answer, Moment since, Moment now) {
   if (answer.token == nullptr || answer.expires_in <= absl::ZeroDuration()) {
     Fail(UnusableToken(), now);
     return false;
   }
   last_error_.reset();
-  const Moment expires_at = now + answer.expires_in;
+  const Moment sent_after = SentAfter(since, now);
+  const Moment expires_at = sent_after + answer.expires_in;
+  const bool doubtful = sent_after < now;
+  if (doubtful) next_ask_ = now;
+  if (doubtful && held_.has_value()) held_->ask_at = now;
+  // It may be over.
+  if (expires_at <= now) return true;
   if (held_.has_value() && held_->token->generation() == answer.token->generation() &&
       held_->token->Reveal() == answer.token->Reveal()) {
-    held_->expires_at = expires_at;
+    // What was known before is not in doubt.
+    if (!doubtful) held_->expires_at = expires_at;
     return true;
   }
   const absl::Duration ahead =
       std::min(policy_.ahead, answer.expires_in / 10) *
       absl::Uniform(random_, 1.0 - policy_.ahead_jitter, 1.0 + policy_.ahead_jitter);
-  held_ = Held{.token = answer.token, .expires_at = expires_at, .ask_at = expires_at - ahead};
+  held_ = Held{.token = answer.token,
+               .expires_at = expires_at,
+               .ask_at = doubtful ? now : expires_at - ahead};
   if (rejection_.has_value() && rejection_->generation != answer.token->generation()) {
     rejection_.reset();
   }
@@ -225,7 +242,7 @@ void TokenKeeper::DriveAsk(Moment now) {
 }
 
 void TokenKeeper::StartAsk(uint64_t rejected_generation, Moment now) {
-  ask_ = Ask{.call = ++last_call_, .rejected_generation = rejected_generation};
+  ask_ = Ask{.call = ++last_call_, .rejected_generation = rejected_generation, .since = now};
   absl::Duration timeout = policy_.call_timeout;
   // Time for another try, should this one be lost.
   if (held_.has_value() && rejected_generation == 0) {

@@ -31,6 +31,8 @@ struct KeeperPolicy {
   // credential have all got it at the same moment.
   absl::Duration ahead = absl::Seconds(60);
   double ahead_jitter = 0.25;
+  // What is heard so soon after this process stood still may have waited for it.
+  absl::Duration aftermath = absl::Seconds(5);
 };
 
 // Decides: when to watch, when to ask, what is served, who has waited long enough. Knows neither
@@ -55,6 +57,10 @@ class TokenKeeper {
   void OnEnd(CallId call, TokenError error, Moment now);
   void Reject(uint64_t generation, Moment now);
   void Wait(Waiter waiter);
+  // This process stood still from `from` to `now` (SIGSTOP, a debugger, a machine that slept). An
+  // answer that waited meanwhile says what was left of its token when it was sent, so that is
+  // counted from the earliest moment it can have been sent at; and the token is asked for anew.
+  void OnGap(Moment from, Moment now);
 
   // Does what is due, and returns when to call again at the latest.
   Moment Proceed(Moment now);
@@ -77,6 +83,11 @@ class TokenKeeper {
   struct Ask {
     CallId call;
     uint64_t rejected_generation;
+    Moment since;
+  };
+  struct Gap {
+    Moment from;
+    Moment until;
   };
   struct Held {
     std::shared_ptr<const AccessToken> token;
@@ -102,7 +113,10 @@ class TokenKeeper {
   void OnWatchEnd(TokenError error, Moment now);
   void OnAskEnd(const Ask& ask, TokenError error, Moment now);
 
-  bool Accept(TokenAnswer answer, Moment now);
+  bool Accept(TokenAnswer answer, Moment since, Moment now);
+  // The earliest moment at which what comes now can have been sent, to a call that began at
+  // `since`.
+  Moment SentAfter(Moment since, Moment now) const;
   void Fail(TokenError error, Moment now);
   void Drop();
   void PublishError(const TokenError& error);
@@ -123,6 +137,7 @@ class TokenKeeper {
   int ask_failures_ = 0;
   Moment next_ask_ = absl::ZeroDuration();
   std::optional<Held> held_;
+  std::optional<Gap> gap_;                // The last.
   std::optional<TokenError> last_error_;  // Of the server or the way to it; none since a token.
   std::optional<TokenError> published_error_;  // What readers see instead of a token.
   std::optional<Rejection> rejection_;

@@ -108,11 +108,16 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
               [address](posix::UnixSocket::Place found, const absl::Status& outcome) {
                 TellOfSocket(address, found, outcome);
               }});
+  listener->acceptor_->Start();
   listener->SetServing(false);
   return listener;
 }
 
 void GrpcListener::SetServing(bool serving) {
+  // gRPC sends to those who watch each time it is told, changed or not.
+  absl::MutexLock lock(&health_mutex_);
+  if (serving_ == serving) return;
+  serving_ = serving;
   grpc::HealthCheckServiceInterface* const health = server_->GetHealthCheckService();
   health->SetServingStatus(serving);
   health->SetServingStatus(kTokenService, serving);

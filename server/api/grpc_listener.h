@@ -9,7 +9,9 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/api/credential_service.h"
 #include "server/api/listener_info.h"
@@ -50,12 +52,12 @@ class GrpcListener {
 
   // Serves from now on, those who have waited first. Health is NOT_SERVING until SetServing(true).
   // Once, after Publish.
-  void Serve() { acceptor_->Start(); }
+  void Serve() { acceptor_->Accept(); }
 
   // Of a unix socket.
   void SetSocketMode(mode_t mode) { acceptor_->SetMode(mode); }
 
-  // The health of `""` and of every service here.
+  // The health of `""` and of every service here. Who watches it hears of changes alone.
   void SetServing(bool serving);
 
   // No new calls; returns when the last has ended or at `deadline`, when what is left is cancelled.
@@ -68,6 +70,8 @@ class GrpcListener {
       : service_(std::move(service)), credentials_(std::move(credentials)) {}
 
   std::string address_;
+  absl::Mutex health_mutex_;
+  std::optional<bool> serving_ ABSL_GUARDED_BY(health_mutex_);  // As last told.
   std::unique_ptr<TokenServiceImpl> service_;
   std::unique_ptr<CredentialServiceImpl> credentials_;
   std::unique_ptr<HandshakeCertificate> certificate_;  // Null: plaintext.

@@ -106,7 +106,13 @@ absl::StatusOr<std::unique_ptr<TokenServer>> TokenServer::Start(
   if (!bound.ok()) return bound;
   // What is made here is gone again if any of it fails.
   store::NewFiles made;
-  if (absl::Status status = server->Prepare(*std::move(declared), made, progress); !status.ok()) {
+  absl::Status status;
+  try {
+    status = server->Prepare(*std::move(declared), made, progress);
+  } catch (const std::system_error& error) {
+    status = absl::UnavailableError(absl::StrCat("cannot start a thread: ", error.what()));
+  }
+  if (!status.ok()) {
     server->CloseSockets();  // One may be in a directory that is to go.
     made.Remove();           // While the store is open, and the directory ours.
     return status;
@@ -389,6 +395,7 @@ void TokenServer::MakeMetricsPage() {
                                                   &exchange_metrics_, &store_metrics_,
                                                   process_metrics_.get()}},
       SystemClock());
+  metrics_page_->Start();
 }
 
 void TokenServer::WatchTokenFiles() {

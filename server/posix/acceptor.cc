@@ -26,6 +26,11 @@ void Acceptor::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
+void Acceptor::Accept() {
+  accepting_.store(true);
+  Wake();
+}
+
 void Acceptor::Stop() {
   if (thread_.joinable()) {
     stopping_.store(true);
@@ -49,12 +54,14 @@ void Acceptor::Run() {
   int pause_ms = 0;
   while (!stopping_.load()) {
     std::vector<pollfd> polled = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
-    if (pause_ms == 0) {
+    const bool accepting = accepting_.load();
+    if (accepting && pause_ms == 0) {
       for (const int fd : sockets_.descriptors()) {
         polled.push_back({.fd = fd, .events = POLLIN, .revents = 0});
       }
     }
-    const int timeout = pause_ms > 0 ? pause_ms : sockets_.unix_socket() == nullptr ? -1 : kLookMs;
+    const bool is_unix = accepting && sockets_.unix_socket() != nullptr;
+    const int timeout = pause_ms > 0 ? pause_ms : is_unix ? kLookMs : -1;
     pause_ms = 0;
     poll(polled.data(), polled.size(), timeout);
     uint64_t woken = 0;
@@ -62,7 +69,7 @@ void Acceptor::Run() {
     for (size_t i = 1; i < polled.size(); ++i) {
       if (polled[i].revents != 0 && !AcceptAll(polled[i].fd)) pause_ms = kPauseMs;
     }
-    if (sockets_.unix_socket() != nullptr) LookAfter();
+    if (is_unix) LookAfter();
   }
 }
 

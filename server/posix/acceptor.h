@@ -41,8 +41,11 @@ class Acceptor {
   // Before Start.
   absl::Status Publish() { return sockets_.Publish(); }
 
-  // From now on. Once.
+  // Has its thread from now on: what that takes can fail, with std::system_error. Once.
   void Start();
+
+  // Accepts from now on. Once, after Start.
+  void Accept();
 
   // No events any more, and nobody listens: who connects is refused. Waits for an event under way.
   void Stop();
@@ -65,6 +68,7 @@ class Acceptor {
   absl::Status last_error_;
   static constexpr int kNoMode = -1;
   std::atomic<int> mode_ = kNoMode;
+  std::atomic<bool> accepting_ = false;
   std::atomic<bool> stopping_ = false;
   FileDescriptor wake_;
   std::thread thread_;

@@ -64,7 +64,7 @@ MetricsPage::MetricsPage(posix::ListeningSockets sockets, Options options, const
                   Enqueue(std::move(connection));
                 }}) {}
 
-void MetricsPage::Serve() {
+void MetricsPage::Start() {
   stop_ = posix::FileDescriptor(eventfd(0, EFD_CLOEXEC));
   for (int i = 0; i < kThreads; ++i) workers_.emplace_back([this] { Run(); });
   acceptor_.Start();

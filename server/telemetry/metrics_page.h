@@ -32,8 +32,11 @@ class MetricsPage {
   // As bound, with the real port.
   const std::string& address() const { return address_; }
 
-  // From now on. Once.
-  void Serve();
+  // Has its threads from now on: what that takes can fail, with std::system_error. Once.
+  void Start();
+
+  // From now on. Once, after Start.
+  void Serve() { acceptor_.Accept(); }
 
  private:
   void Enqueue(posix::FileDescriptor connection);

@@ -5,6 +5,7 @@ import json
 import stat
 import time
 
+import grpc
 import pytest
 
 from harness.api import Refused
@@ -45,6 +46,21 @@ def test_a_draining_server_takes_no_new_calls(start_sandbox, start_server):
     assert refusal.reason in ("SHUTTING_DOWN", None), "None: the connection is closed already"
     assert waiting.result().generation == 1
     assert server.stop() == 0
+
+
+def test_who_watches_the_health_hears_of_changes_alone(start_sandbox, start_server):
+    server = start_server([start_sandbox().credential()])
+    for service in ("", "token.v1.TokenService"):
+        heard = server.api.watch_health(service)
+        assert next(heard).status == 1
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            second = pool.submit(next, heard)
+            # Longer than the server takes between two looks at itself.
+            with pytest.raises(concurrent.futures.TimeoutError):
+                second.result(2.5)
+            heard.cancel()
+            with pytest.raises(grpc.RpcError):
+                second.result(30)
 
 
 def test_a_changed_refresh_token_file_is_adopted_while_running(start_sandbox, start_server):

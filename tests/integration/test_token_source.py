@@ -145,3 +145,20 @@ def test_a_renewed_certificate_is_used_for_the_next_connection(start_sandbox, st
 
     eventually(lambda: path.read_text() != first, 60, "a token came over a new connection")
     assert process.running()
+
+
+def test_a_token_that_came_while_the_client_stood_still_is_no_longer_good_for_that(start_sandbox, start_server, hold):
+    sandbox = start_sandbox(ttl="8s")
+    server = start_server([sandbox.credential()])
+    process, path = hold(server.address)
+    process.signal(signal.SIGSTOP)
+    try:
+        eventually(lambda: server.api.get().generation == 2, 30, "the next token is pushed")
+        sandbox.fault("refuse_5xx_before", -1)  # And no third.
+        token = server.api.get().access_token
+        eventually(lambda: sandbox.buy_tickets(token)[0] == 401, 30, "it is at its end", interval=0.2)
+    finally:
+        process.signal(signal.SIGCONT)
+
+    eventually(lambda: "stale" in process.stderr(), 30, "that there is no token is told")
+    assert path.read_text() != token

@@ -1,6 +1,8 @@
 #include "tests/sandbox/http_server.h"
 
-#include <sys/socket.h>
+#include <fcntl.h>
+
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -11,20 +13,12 @@ namespace {
 
 // Hanging requests each hold a thread.
 constexpr size_t kThreads = 64;
-constexpr int kBacklog = 512;
 constexpr size_t kMaxBody = 64 * 1024;
 
 }  // namespace
 
 HttpServer::HttpServer() {
-  new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   set_payload_max_length(kMaxBody);
-  set_tcp_nodelay(true);
-  // The library's default shares the port with any other process that asks for it.
-  set_socket_options([](socket_t fd) {
-    const int on = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  });
   // Its default puts the exception's text into a header.
   set_exception_handler([](const httplib::Request&, httplib::Response& response,
                            std::exception_ptr) { response.status = 500; });
@@ -43,15 +37,32 @@ absl::StatusOr<int> HttpServer::Bind(const std::string& address) {
     host = host.substr(1, host.size() - 2);
   }
   if (host.empty()) return absl::InvalidArgumentError("--listen wants HOST:PORT");
-  if (port == 0) {
-    port = bind_to_any_port(host);
-  } else if (!bind_to_port(host, port)) {
-    port = -1;
-  }
-  if (port < 0) return absl::UnavailableError(absl::StrCat("cannot listen on ", address));
-  ::listen(svr_sock_,
-           kBacklog);  // The library's own backlog is 5: bursts would wait for SYN retries.
-  return port;
+  absl::StatusOr<posix::ListeningSockets> sockets = posix::ListeningSockets::OnTcp(host, port);
+  if (!sockets.ok()) return sockets.status();
+  const std::string bound = sockets->address();
+  listening_ = sockets->descriptors().front();
+  acceptor_ = std::make_unique<posix::Acceptor>(
+      posix::Acceptor::Whose::kOperators, *std::move(sockets),
+      posix::Acceptor::Events{.on_connection = [this](posix::FileDescriptor connection, int) {
+        const int fd = connection.Release();
+        ::fcntl(fd, F_SETFL, 0);  // The library writes all at once.
+        workers_->enqueue([this, fd] { process_and_close_socket(fd); });
+      }});
+  return std::stoi(bound.substr(bound.rfind(':') + 1));
+}
+
+void HttpServer::Serve() {
+  workers_ = std::make_unique<httplib::ThreadPool>(kThreads);
+  svr_sock_ = listening_;  // The library takes a server without one for one that is ending.
+  acceptor_->Start();
+  acceptor_->Accept();
+}
+
+void HttpServer::Stop() {
+  svr_sock_ = INVALID_SOCKET;
+  if (acceptor_ != nullptr) acceptor_->Stop();
+  if (workers_ != nullptr) workers_->shutdown();
+  workers_.reset();
 }
 
 bool HttpServer::process_and_close_socket(socket_t fd) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,8 @@ int Run(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  ::signal(SIGPIPE, SIG_IGN);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   absl::StatusOr<std::unique_ptr<SandboxServer>> server = SandboxServer::Create(line.options);
@@ -56,8 +59,12 @@ int Run(int argc, char** argv) {
     std::printf("refresh_token_file %s\n", line.refresh_token_file.c_str());
   }
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&signals, &signal);
+  siginfo_t why{};
+  while (sigwaitinfo(&signals, &why) < 0) {
+  }
+  // Whoever finds it gone wants to know that nothing broke.
+  std::fprintf(stderr, "ticket-api-sandbox: ended by SIG%s of process %d\n",
+               sigabbrev_np(why.si_signo), static_cast<int>(why.si_pid));
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -93,10 +94,12 @@ TEST(ProgramTest, PrintsWhereItListensAndAWorkingCredential) {
 }
 
 TEST(ProgramTest, ATerminatingSignalEndsItWithZero) {
-  for (const int number : {SIGTERM, SIGINT}) {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
     Program program({"--listen=127.0.0.1:0"});
     program.ReadLine();
     program.Signal(number);
+    EXPECT_THAT(program.ReadAll(), HasSubstr("ended by SIG" + std::string(sigabbrev_np(number)) +
+                                             " of process " + std::to_string(::getpid())));
     EXPECT_EQ(program.Wait(), 0) << number;
   }
 }

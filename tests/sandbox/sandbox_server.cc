@@ -57,8 +57,7 @@ SandboxServer::SandboxServer(Options options, const Clock& clock)
 
 SandboxServer::~SandboxServer() {
   stopping_.Notify();
-  http_.stop();
-  if (thread_.joinable()) thread_.join();
+  http_.Stop();
 }
 
 void SandboxServer::AddRoutes() {
@@ -100,9 +99,7 @@ absl::Status SandboxServer::Start(const std::string& listen) {
   const absl::StatusOr<int> port = http_.Bind(listen);
   if (!port.ok()) return port.status();
   port_ = *port;
-  thread_ = std::thread([this] { http_.listen_after_bind(); });
-  // The library's stop() does nothing before that.
-  while (!http_.is_running()) std::this_thread::yield();
+  http_.Serve();
   return absl::OkStatus();
 }
 

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
@@ -52,7 +51,6 @@ class SandboxServer {
   ControlRoutes control_routes_;
   HttpServer http_;
   int port_ = 0;
-  std::thread thread_;
 };
 
 }  // namespace token_service::sandbox

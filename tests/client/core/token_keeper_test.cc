@@ -56,6 +56,65 @@ TEST_F(KeeperTest, ServesTheTokenToItsEndWhileTheServerIsAwayAndThenSaysSo) {
   EXPECT_NE(error().message.find("connection refused"), std::string::npos);
 }
 
+// SIGSTOP, and a token comes meanwhile: nobody knows how long it lay there.
+TEST_F(KeeperTest, CountsWhatMayHaveWaitedFromWhenItCanHaveBeenSent) {
+  Pass(absl::ZeroDuration());
+  WatchBrings(Token(1, absl::Hours(1)));
+  const client::Moment stopped = now_;
+  now_ += absl::Minutes(50);
+  keeper_.OnGap(stopped, now_);
+  WatchBrings(Token(2, absl::Hours(1)));
+  EXPECT_EQ(served(), 2u);
+  EXPECT_EQ(gets(), 1u) << "how long it really has is asked for at once";
+  GetEnds(Unreachable());
+  Pass(absl::Minutes(10) - absl::Milliseconds(1));
+  EXPECT_EQ(served(), 2u);
+  Pass(absl::Milliseconds(1));
+  EXPECT_EQ(served(), 0u);
+}
+
+TEST_F(KeeperTest, ATokenThatMayBeOverIsNotServedButAskedFor) {
+  Pass(absl::ZeroDuration());
+  WatchBrings(Token(1, absl::Hours(1)));
+  const client::Moment stopped = now_;
+  now_ += absl::Hours(3);
+  keeper_.OnGap(stopped, now_);
+  WatchBrings(Token(2, absl::Hours(1)));
+  EXPECT_EQ(served(), 0u);
+  ASSERT_EQ(gets(), 1u);
+  GetBrings(Token(2, absl::Minutes(20)));
+  EXPECT_EQ(served(), 2u);
+  EXPECT_EQ(gets(), 1u);
+  Pass(absl::Minutes(20) - absl::Milliseconds(1));
+  EXPECT_EQ(served(), 2u);
+}
+
+TEST_F(KeeperTest, AnAnswerToACallThatWasUnderWayCountsFromTheCall) {
+  Pass(absl::ZeroDuration());
+  WatchEnds({.code = grpc::StatusCode::UNIMPLEMENTED, .message = "unknown method"});
+  ASSERT_EQ(gets(), 1u);
+  const client::Moment asked = now_;
+  Pass(absl::Seconds(1));
+  now_ += absl::Minutes(30);
+  keeper_.OnGap(asked, now_);
+  GetBrings(Token(1, absl::Hours(1)));
+  EXPECT_EQ(served(), 1u);
+  Pass(absl::Minutes(30) - absl::Seconds(2));
+  EXPECT_EQ(served(), 1u);
+  Pass(absl::Seconds(1));
+  EXPECT_EQ(served(), 0u);
+}
+
+TEST_F(KeeperTest, WhatComesLongAfterAGapCountsAsEver) {
+  Pass(absl::ZeroDuration());
+  keeper_.OnGap(now_ - absl::Hours(3), now_);
+  Pass(policy_.aftermath + absl::Milliseconds(1));
+  WatchBrings(Token(1, absl::Hours(1)));
+  EXPECT_EQ(served(), 1u);
+  Pass(absl::Hours(1) - absl::Milliseconds(1));
+  EXPECT_EQ(served(), 1u);
+}
+
 TEST_F(KeeperTest, ComesBackWithGrowingDelaysAndThenWatchesAgain) {
   Pass(absl::ZeroDuration());
   WatchBrings(Token(1, absl::Hours(10)));

@@ -136,5 +136,12 @@ class Api:
         request = message("grpc.health.v1.HealthCheckRequest")(service=service)
         return self._health(request, timeout=30).status
 
+    def watch_health(self, service: str = ""):
+        """The call: iterate for messages with a `status`."""
+        request = message("grpc.health.v1.HealthCheckRequest")(service=service)
+        return self.channel.unary_stream(
+            "/grpc.health.v1.Health/Watch", request_serializer=lambda each: each.SerializeToString(),
+            response_deserializer=message("grpc.health.v1.HealthCheckResponse").FromString)(request, timeout=60)
+
     def close(self) -> None:
         self.channel.close()
