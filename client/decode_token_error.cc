@@ -38,6 +38,8 @@ constexpr std::array kReasons = {
     Named{ErrorReason::kStoreUnavailable, "STORE_UNAVAILABLE"},
     Named{ErrorReason::kCredentialDisabled, "CREDENTIAL_DISABLED"},
     Named{ErrorReason::kCredentialHeld, "CREDENTIAL_HELD"},
+    Named{ErrorReason::kCallerExpired, "CALLER_EXPIRED"},
+    Named{ErrorReason::kSecretRequired, "SECRET_REQUIRED"},
 };
 
 ErrorReason ReasonFromName(std::string_view name) {

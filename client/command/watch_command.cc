@@ -24,16 +24,27 @@ int WatchCommand::Run(const ConnectionFlags& connection, std::ostream& out, std:
   token::v1::WatchAccessTokenRequest request;
   request.set_credential(connection.credential);
   const char* why = nullptr;
-  const TokenError end = TokenClient(*channel).WatchAccessToken(
-      request, connection.timeout, [&](const token::v1::GetAccessTokenResponse& token) {
-        if (!IsPrintable(token)) {
-          why = "the server sent a token that is not printable";
-          return false;
-        }
-        out << FormatToken(token, format_) << std::endl;
-        if (!out.good()) why = "cannot write the token";
-        return why == nullptr;
-      });
+  TokenClient client(*channel);
+  uint64_t printed = 0;
+  bool heard = false;
+  const auto print = [&](const token::v1::GetAccessTokenResponse& token) {
+    heard = true;
+    if (token.generation() == printed && printed != 0) return true;
+    if (!IsPrintable(token)) {
+      why = "the server sent a token that is not printable";
+      return false;
+    }
+    printed = token.generation();
+    out << FormatToken(token, format_) << std::endl;
+    if (!out.good()) why = "cannot write the token";
+    return why == nullptr;
+  };
+  TokenError end;
+  // OK: the connection has served its age. The next stream begins with what is current.
+  do {
+    heard = false;
+    end = client.WatchAccessToken(request, connection.timeout, print);
+  } while (end.code == grpc::StatusCode::OK && heard && why == nullptr);
   if (why != nullptr) {
     err << "token-client: " << why << "\n";
   } else {

@@ -95,6 +95,16 @@ void TokenKeeper::OnAskToken(const Ask& ask, TokenAnswer answer, Moment now) {
 
 void TokenKeeper::OnWatchEnd(TokenError error, Moment now) {
   const Up up = std::get<Up>(watch_);
+  if (error.code == grpc::StatusCode::OK) {
+    // Its connection has served its age: another stream, on another connection.
+    if (up.seen != 0) {
+      // At once, but for a server that says so all the time.
+      const bool lasted = now - up.since >= policy_.backoff.initial;
+      watch_ = Down{.retry_at = lasted ? now : now + policy_.backoff.initial, .refused = false};
+      return;
+    }
+    error = {.code = grpc::StatusCode::UNAVAILABLE, .message = "the stream ended without a word"};
+  }
   if (up.seen != 0 && now - up.since >= policy_.steady) watch_failures_ = 0;
   absl::Duration delay = Delay(++watch_failures_, error);
   if (error.code == grpc::StatusCode::UNIMPLEMENTED) delay = policy_.unimplemented;

@@ -14,6 +14,7 @@ std::variant<Admission::Admitted, ApiError> Admission::Admit(
   if (request_bytes > kMaxRequestBytes) return RequestTooLarge(kMaxRequestBytes);
   Caller caller(context, listener_);
   if (!caller.identity().has_value()) return CallerUnknown();
+  if (!caller.proven()) return CallerExpired();
   const authz::Rights* const rights = policy_.Look().RightsOf(*caller.identity());
   if (rights == nullptr) return CredentialNotPermitted(requested.value_or(""));
   if (rights->limiter != nullptr) {

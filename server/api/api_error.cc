@@ -80,6 +80,14 @@ ApiError CallerUnknown() {
           .message = "the connection shows no acceptable identity"};
 }
 
+ApiError CallerExpired() {
+  return {.code = grpc::UNAUTHENTICATED,
+          .reason = "CALLER_EXPIRED",
+          .message =
+              "the client certificate of this connection has ended, or is vouched for no more; "
+              "connect again with another"};
+}
+
 ApiError CredentialNotPermitted(std::string_view credential) {
   return {.code = grpc::PERMISSION_DENIED,
           .reason = "CREDENTIAL_NOT_PERMITTED",
@@ -119,9 +127,9 @@ ApiError CalledTooOften(absl::Duration retry_after, std::string_view credential)
 
 std::span<const std::string_view> AllOutcomes() {
   static const std::vector<std::string_view>* const outcomes = [] {
-    auto* all =
-        new std::vector<std::string_view>{"CALLER_UNKNOWN", "CREDENTIAL_NOT_PERMITTED",
-                                          "OPERATOR_REQUIRED", "CREDENTIAL_REQUIRED", "CANCELLED"};
+    auto* all = new std::vector<std::string_view>{"CALLER_UNKNOWN",           "CALLER_EXPIRED",
+                                                  "CREDENTIAL_NOT_PERMITTED", "OPERATOR_REQUIRED",
+                                                  "CREDENTIAL_REQUIRED",      "CANCELLED"};
     for (int i = 0; i <= static_cast<int>(Reason::kSecretRequired); ++i) {
       all->push_back(ReasonName(static_cast<Reason>(i)));
     }

@@ -31,6 +31,8 @@ ApiError InvalidField(std::string_view field, std::string_view message);
 ApiError RequestTooLarge(size_t most_bytes);
 ApiError MalformedRequest();
 ApiError CallerUnknown();
+// It was known, and its certificate proves it no more.
+ApiError CallerExpired();
 // Also for what does not exist, to callers who may not know: both look the same.
 ApiError CredentialNotPermitted(std::string_view credential);
 ApiError OperatorRequired(std::string_view credential);

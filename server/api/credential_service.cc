@@ -1,6 +1,7 @@
 #include "server/api/credential_service.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -52,7 +53,10 @@ broker::CredentialRegistry::Done FinishWith(ServerUnaryReactor* reactor, Operato
                                             std::string name, Credential* response) {
   return [reactor, call = std::move(call), name = std::move(name),
           response](const broker::CredentialRegistry::Outcome& outcome) {
-    reactor->Finish(call.End(Answer(outcome, name, *response)));
+    const auto* const status = std::get_if<CredentialStatus>(&outcome);
+    reactor->Finish(
+        call.End(Answer(outcome, name, *response),
+                 status != nullptr ? status->changes : std::vector<broker::FieldChange>()));
   };
 }
 
@@ -93,16 +97,21 @@ std::optional<ApiError> CredentialServiceImpl::Forbids(CallbackServerContext* co
                                                        const std::string& credential) const {
   if (parts_.draining.load(std::memory_order_relaxed)) return ShuttingDown();
   const Caller caller(*context, listener_);
-  if (!caller.identity().has_value()) return CallerUnknown();
+  const auto deny = [&](ApiError error) {
+    if (parts_.denials == nullptr) return error;
+    return parts_.denials->Judge(std::move(error), *context, caller);
+  };
+  if (!caller.identity().has_value()) return deny(CallerUnknown());
+  if (!caller.proven()) return deny(CallerExpired());
   const authz::Rights* const rights = parts_.policy.Look().RightsOf(*caller.identity());
   if (rights == nullptr || rights->operating == Operating::kNothing) {
-    return OperatorRequired(credential);
+    return deny(OperatorRequired(credential));
   }
   if (rights->limiter != nullptr) {
     const auto wait = rights->limiter->Take(*caller.identity(), parts_.clock.Now());
     if (wait.has_value()) return CalledTooOften(*wait, credential);
   }
-  if (rights->operating < what) return ReadOnlyOperator(credential);
+  if (rights->operating < what) return deny(ReadOnlyOperator(credential));
   return std::nullopt;
 }
 
@@ -110,10 +119,12 @@ std::optional<ApiError> CredentialServiceImpl::ForbidsOf(CallbackServerContext* 
                                                          Operating what,
                                                          const std::string& credential) const {
   if (auto error = Forbids(context, what, credential); error.has_value()) return error;
-  if (PermissionOf(parts_.policy, Caller(*context, listener_), credential).may_use) {
-    return std::nullopt;
-  }
-  return CredentialNotPermitted(credential);
+  const Caller caller(*context, listener_);
+  const Permission permission = PermissionOf(parts_.policy, caller, credential);
+  if (permission.may_use) return std::nullopt;
+  ApiError denial = DenialOf(permission, credential);
+  if (parts_.denials == nullptr) return denial;
+  return parts_.denials->Judge(std::move(denial), *context, caller);
 }
 
 ServerUnaryReactor* CredentialServiceImpl::CreateCredential(

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/api/api_error.h"
+#include "server/api/denial_limit.h"
 #include "server/api/listener_info.h"
 #include "server/authz/policy_in_force.h"
 #include "server/base/clock.h"
@@ -25,6 +26,7 @@ struct CredentialServiceParts {
   const Clock& clock;
   const std::atomic<bool>& draining;
   telemetry::CallObserver& observer;
+  const DenialLimit* denials = nullptr;  // Null: whoever is denied may ask as often as it likes.
 };
 
 // token.v1.CredentialService on gRPC's callback API, for the operators among the callers of one

@@ -6,6 +6,8 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -20,6 +22,9 @@ using telemetry::Log;
 
 constexpr char kTokenService[] = "token.v1.TokenService";
 
+// Streams end within the age: see WatchAge. Milliseconds, for slow readers.
+constexpr int kLastStreams = 5000;
+
 void EnablePlugins() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -30,6 +35,12 @@ void EnablePlugins() {
 
 void SetLimits(const GrpcListener::Options& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(options.max_request_bytes);
+  if (options.connection_age != absl::InfiniteDuration()) {
+    const auto age = static_cast<int>(std::min<int64_t>(
+        absl::ToInt64Milliseconds(options.connection_age), std::numeric_limits<int>::max() / 2));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, age);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, age + kLastStreams);
+  }
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   // Nothing here is worth compressing, and nobody is shown channelz: 2 % of a cached call. What
   // callers compress is refused: gRPC inflates a message whole before it looks at its size.
@@ -72,7 +83,11 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
     const CredentialServiceParts& operators) {
   EnablePlugins();
   const std::string address = sockets.address();
-  const ListenerInfo info{.address = address, .identity = options.identity, .kind = options.kind};
+  const ListenerInfo info{.address = address,
+                          .identity = options.identity,
+                          .kind = options.kind,
+                          .policy = &parts.policy,
+                          .proof = options.proof};
   auto listener = std::unique_ptr<GrpcListener>(
       new GrpcListener(std::make_unique<TokenServiceImpl>(info, parts),
                        std::make_unique<CredentialServiceImpl>(info, operators)));

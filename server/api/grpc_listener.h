@@ -37,6 +37,11 @@ class GrpcListener {
     // Enough for a refresh token and a client secret of 16 KiB each.
     int max_request_bytes = 64 * 1024;
     int max_concurrent_streams = 1000;  // Per connection.
+    // Of the certificates; null: plaintext. Outlives the listener.
+    const CertificateProof* proof = nullptr;
+    // A connection takes no new calls after this, give or take a tenth, and is closed after as much
+    // again, should there be calls left.
+    absl::Duration connection_age = absl::InfiniteDuration();
   };
 
   // Serves nobody yet.

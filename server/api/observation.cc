@@ -20,7 +20,7 @@ void ObserveToken(const TokenServiceParts& parts, const grpc::CallbackServerCont
   telemetry::CredentialCalls* const calls = token.calls.get();
   if (calls == nullptr) return;  // Of no cache.
   parts.observer.Issued(caller.handle(), source, *calls, token.credential, token.generation,
-                        [&context] { return std::string(context.peer()); });
+                        [&] { return caller.PeerOf(context); });
 }
 
 void ObserveRefusal(const TokenServiceParts& parts, const grpc::CallbackServerContext& context,
@@ -30,13 +30,19 @@ void ObserveRefusal(const TokenServiceParts& parts, const grpc::CallbackServerCo
   const bool denied = error.code == grpc::PERMISSION_DENIED || error.code == grpc::UNAUTHENTICATED;
   parts.observer.Ended(method, caller.handle(), credential,
                        denied ? nullptr : CallsOf(parts, credential), CodeName(error.code),
-                       error.reason, [&context] { return std::string(context.peer()); });
+                       error.reason, [&] { return caller.PeerOf(context); });
+}
+
+void ObserveEnd(const TokenServiceParts& parts, const grpc::CallbackServerContext& context,
+                telemetry::Method method, const Caller& caller, std::string_view credential) {
+  parts.observer.Ended(method, caller.handle(), credential, nullptr, "OK", "OK",
+                       [&] { return caller.PeerOf(context); });
 }
 
 void ObserveLeft(const TokenServiceParts& parts, const grpc::CallbackServerContext& context,
                  telemetry::Method method, const Caller& caller, std::string_view credential) {
   parts.observer.Ended(method, caller.handle(), credential, nullptr, "CANCELLED", "CANCELLED",
-                       [&context] { return std::string(context.peer()); });
+                       [&] { return caller.PeerOf(context); });
 }
 
 }  // namespace token_service::api

@@ -25,6 +25,10 @@ void ObserveRefusal(const TokenServiceParts& parts, const grpc::CallbackServerCo
                     telemetry::Method method, const Caller& caller, std::string_view credential,
                     const ApiError& error);
 
+// The stream has come to its end, and its caller is to begin another.
+void ObserveEnd(const TokenServiceParts& parts, const grpc::CallbackServerContext& context,
+                telemetry::Method method, const Caller& caller, std::string_view credential);
+
 // The caller has left, or its deadline has passed.
 void ObserveLeft(const TokenServiceParts& parts, const grpc::CallbackServerContext& context,
                  telemetry::Method method, const Caller& caller, std::string_view credential);

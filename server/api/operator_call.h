@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/api/api_error.h"
 #include "server/api/listener_info.h"
+#include "server/broker/credential_status.h"
 #include "server/telemetry/call_observer.h"
 
 namespace token_service::api {
@@ -19,13 +21,14 @@ class OperatorCall {
                grpc::CallbackServerContext& context, telemetry::Method method,
                std::string credential);
 
-  // The status it ends with, once it is observed. Nullopt: OK.
-  grpc::Status End(const std::optional<ApiError>& error) const;
+  // The status it ends with, once it is observed. Nullopt: OK, and this is what it changed.
+  grpc::Status End(const std::optional<ApiError>& error,
+                   const std::vector<broker::FieldChange>& changes = {}) const;
   // The caller has left, or its deadline has passed.
   grpc::Status EndLeft() const;
 
  private:
-  void Observe(std::string_view code, std::string_view reason) const;
+  void Observe(std::string_view code, std::string_view reason, std::string_view changes) const;
 
   telemetry::CallObserver& observer_;
   telemetry::Method method_;

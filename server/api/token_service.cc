@@ -34,6 +34,8 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
   // gRPC delivers no OnCancel and no OnDone before the method has returned this reactor.
   void Start(const broker::TokenRequest& request) { parts_.issuer.Wait(request, this); }
 
+  bool MayWait() override { return PermissionOf(parts_.policy, caller_, credential_).may_use; }
+
   void OnAnswer(broker::TokenAnswer answer) override {
     // The policy may have been replaced meanwhile.
     const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
@@ -41,7 +43,7 @@ class WaitingCall final : public grpc::ServerUnaryReactor, public broker::TokenI
     if (token == nullptr) {
       return Refuse(RefusalFor(permission, std::get<Refusal>(answer), credential_));
     }
-    if (!permission.may_use) return Refuse(CredentialNotPermitted(credential_));
+    if (!permission.may_use) return Refuse(DenialOf(permission, credential_));
     PreparedToken::Of(**token).Response(parts_.clock.Now()).Swap(response_);
     ObserveToken(parts_, context_, caller_, telemetry::TokenSource::kRefresh, **token);
     Finish(grpc::Status::OK);
@@ -80,8 +82,12 @@ class RefusedWatch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
 grpc::Status TokenServiceImpl::Refuse(telemetry::Method method,
                                       grpc::CallbackServerContext& context,
-                                      std::string_view requested, const ApiError& error) const {
-  ObserveRefusal(parts_, context, method, Caller(context, admission_.listener()), requested, error);
+                                      std::string_view requested, ApiError error) const {
+  const Caller caller(context, admission_.listener());
+  if (parts_.denials != nullptr) {
+    error = parts_.denials->Judge(std::move(error), context, caller);
+  }
+  ObserveRefusal(parts_, context, method, caller, requested, error);
   return ToGrpcStatus(error);
 }
 
@@ -102,7 +108,7 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
   auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
   auto parsed = ToTokenRequest(*received.fields(), std::move(credential));
   if (const auto* error = std::get_if<ApiError>(&parsed)) return refuse(*error);
-  const auto& wanted = std::get<broker::TokenRequest>(parsed);
+  auto& wanted = std::get<broker::TokenRequest>(parsed);
 
   if (const auto answer = parts_.issuer.TryGet(wanted); answer.has_value()) {
     if (const auto* token = std::get_if<AccessTokenPtr>(&*answer)) {
@@ -116,9 +122,12 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
     return finish(Refuse(kMethod, *context, wanted.credential,
                          RefusalFor(permission, std::get<Refusal>(*answer), wanted.credential)));
   }
+  wanted.caller = caller.holder(parts_.policy);
+  const Caller waiting(*context, admission_.listener());
   auto* const call =
       new WaitingCall(parts_, *context, std::move(caller), wanted.credential, response);
   call->Start(wanted);
+  waiting.NoteEnd();
   return call;
 }
 

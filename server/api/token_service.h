@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "server/api/admission.h"
+#include "server/api/denial_limit.h"
 #include "server/api/listener_info.h"
+#include "server/api/watch_age.h"
 #include "server/authz/policy_in_force.h"
 #include "server/base/clock.h"
 #include "server/broker/token_cache.h"
@@ -25,6 +27,8 @@ struct TokenServiceParts {
   const Clock& clock;
   const std::atomic<bool>& draining;
   telemetry::CallObserver& observer;
+  const DenialLimit* denials = nullptr;  // Null: whoever is denied may ask as often as it likes.
+  const WatchAge* watch_age = nullptr;   // Null: a stream may become as old as it likes.
 };
 
 // token.v1.TokenService on gRPC's callback API, for the callers of one listener. No method blocks:
@@ -53,7 +57,7 @@ class TokenServiceImpl final : public token::v1::TokenService::WithRawCallbackMe
  private:
   // The status of a call that ends with an error, once it is observed.
   grpc::Status Refuse(telemetry::Method method, grpc::CallbackServerContext& context,
-                      std::string_view requested, const ApiError& error) const;
+                      std::string_view requested, ApiError error) const;
 
   const bool on_unix_socket_;
   const Admission admission_;

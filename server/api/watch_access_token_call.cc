@@ -34,13 +34,19 @@ void WatchAccessTokenCall::Begin() {
   if (const auto refusal = parts_.watchers.Add(credential_, self_); refusal.has_value()) {
     return End(FromRefusal(*refusal, credential_));
   }
-  // A policy that came between the admission and this: nobody reviewed us.
+  // A policy that came between the admission and this, or other authorities: nobody reviewed us.
   if (!MayUse()) return OnReview();
+  caller_.NoteEnd();
+  if (parts_.watch_age != nullptr) {
+    aging_ = parts_.watch_age->EndLater([weak = std::weak_ptr<WatchAccessTokenCall>(self_)] {
+      if (const auto self = weak.lock()) self->OnAged(self);
+    });
+  }
   {
     absl::MutexLock lock(&mutex_);
     waiting_ = true;
   }
-  const broker::TokenRequest request{.credential = credential_};
+  const broker::TokenRequest request{.credential = credential_, .caller = holder_};
   if (auto answer = parts_.issuer.TryGet(request); answer.has_value()) {
     OnAnswer(*std::move(answer));
   } else {
@@ -74,9 +80,17 @@ void WatchAccessTokenCall::OnEnd(const Refusal& refusal) {
 }
 
 void WatchAccessTokenCall::OnReview() {
-  if (MayUse()) return;
+  const Permission permission = PermissionOf(parts_.policy, caller_, credential_);
+  if (permission.may_use) return caller_.NoteEnd();
   Leave();
-  End(CredentialNotPermitted(credential_));
+  End(DenialOf(permission, credential_));
+}
+
+void WatchAccessTokenCall::OnAged(const std::shared_ptr<WatchAccessTokenCall>& self) {
+  // Whoever removes the watcher ends the stream.
+  if (!parts_.watchers.Remove(credential_, self)) return;
+  LeaveIssuer();
+  End({.code = grpc::OK});
 }
 
 bool WatchAccessTokenCall::MayUse() const {
@@ -116,6 +130,9 @@ void WatchAccessTokenCall::Proceed() {
   if (!end.has_value()) {
     ObserveToken(parts_, context_, caller_, telemetry::TokenSource::kWatch, *token);
     StartWrite(&response_);
+  } else if (end->code == grpc::OK) {
+    ObserveEnd(parts_, context_, kMethod, caller_, credential_);
+    Finish(grpc::Status::OK);
   } else if (end->code == grpc::CANCELLED) {
     ObserveLeft(parts_, context_, kMethod, caller_, credential_);
     Finish(grpc::Status::CANCELLED);
@@ -143,12 +160,19 @@ void WatchAccessTokenCall::OnCancel() {
 
 void WatchAccessTokenCall::Leave() {
   parts_.watchers.Remove(credential_, self_);
+  LeaveIssuer();
+}
+
+void WatchAccessTokenCall::LeaveIssuer() {
   if (parts_.issuer.Leave(credential_, this)) {
     absl::MutexLock lock(&mutex_);
     waiting_ = false;
   }
 }
 
-void WatchAccessTokenCall::OnDone() { self_.reset(); }
+void WatchAccessTokenCall::OnDone() {
+  if (parts_.watch_age != nullptr) parts_.watch_age->Cancel(aging_);
+  self_.reset();
+}
 
 }  // namespace token_service::api

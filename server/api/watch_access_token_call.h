@@ -32,6 +32,7 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
   void OnToken(const broker::AccessTokenPtr& token) override;
   void OnEnd(const broker::Refusal& refusal) override;
   void OnReview() override;
+  broker::SharedPlaces::Holder holder() const override { return holder_; }
 
   // broker::TokenIssuer::Waiter: the first token.
   void OnAnswer(broker::TokenAnswer answer) override;
@@ -47,13 +48,17 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
       : parts_(parts),
         context_(context),
         caller_(std::move(caller)),
-        credential_(std::move(credential)) {}
+        credential_(std::move(credential)),
+        holder_(caller_.holder(parts.policy)) {}
 
   void Begin();
   bool MayUse() const;
   // Takes it out wherever it waits for tokens.
   void Leave();
+  void LeaveIssuer();
   void End(ApiError why);
+  // Has been there for as long as it may.
+  void OnAged(const std::shared_ptr<WatchAccessTokenCall>& self);
   // Writes the newest token or finishes, if it is time for either. At most one write is out;
   // nothing follows Finish.
   void Proceed();
@@ -62,8 +67,10 @@ class WatchAccessTokenCall final : public grpc::ServerWriteReactor<grpc::ByteBuf
   grpc::CallbackServerContext& context_;  // Until Finish.
   const Caller caller_;
   const std::string credential_;
+  const broker::SharedPlaces::Holder holder_;
   std::shared_ptr<WatchAccessTokenCall> self_;  // Until OnDone.
   grpc::ByteBuffer response_;                   // While it is out.
+  TimerQueue::TimerId aging_ = 0;               // From Begin to OnDone.
 
   absl::Mutex mutex_;
   broker::AccessTokenPtr next_ ABSL_GUARDED_BY(mutex_);

@@ -3,12 +3,15 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "server/app/site_limiter.h"
 #include "server/base/clock.h"
+#include "server/net/last_heard.h"
 #include "server/telemetry/log.h"
+#include "server/tls/refused_certificate.h"
 
 namespace token_service::app {
 namespace {
@@ -19,6 +22,10 @@ using telemetry::Log;
 // A chain of gRPC's errors can be pages long; what happened is at its beginning.
 constexpr size_t kLongestText = 1000;
 
+// Where gRPC 1.51 says it, and how it begins.
+constexpr std::string_view kHandshakes = "ssl_transport_security.cc";
+constexpr std::string_view kHandshakeFailed = "Handshake failed with ";
+
 std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // Whoever sends nonsense makes gRPC speak each time. Never destroyed: its threads go on to the end.
@@ -27,12 +34,33 @@ SiteLimiter& Limiter() {
   return *limiter;
 }
 
+// On the thread that has read the client's bytes and found them wrong.
+void TellOfHandshake(std::string_view text) {
+  const std::string peer = net::PeerHeardLast();
+  const std::optional<tls::RefusedCertificate> certificate = tls::TakeRefusedCertificate();
+  const auto cause =
+      HandshakeFailures::CauseOf(text, certificate.has_value() ? certificate->code : 0);
+  TlsHandshakeFailures().Count(cause);
+  const std::string_view name = HandshakeFailures::NameOf(cause);
+  // Each cause is a place of its own, so that a scanner does not hide an expired certificate.
+  if (!Limiter().Admit(name, 0)) return;
+  Log(Level::kWarning, "tls handshake failed",
+      {{"peer", peer},
+       {"cause", name},
+       {"subject", certificate.has_value() ? certificate->subject : std::string()},
+       {"error", certificate.has_value() ? std::string_view(certificate->why)
+                                         : text.substr(0, kLongestText)}});
+}
+
 void FromGrpc(gpr_log_func_args* line) {
   if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
   const std::string_view text = line->message;
   // Its assertions abort at once: nothing written later would be seen.
   const bool last_words = text.starts_with("assertion failed");
   const std::string_view file = BaseName(line->file);
+  if (file == kHandshakes && text.starts_with(kHandshakeFailed)) {
+    return TellOfHandshake(text.substr(kHandshakeFailed.size()));
+  }
   if (!last_words && !Limiter().Admit(file, line->line)) return;
   Log(last_words ? Level::kError : Level::kWarning, "grpc",
       {{"text", text.substr(0, kLongestText)}, {"file", file}, {"line", line->line}});
@@ -48,6 +76,11 @@ void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
 }
 
 }  // namespace
+
+HandshakeFailures& TlsHandshakeFailures() {
+  static auto* const failures = new HandshakeFailures();
+  return *failures;
+}
 
 void TellOfSuppressedLibraryLogs() {
   for (const SiteLimiter::Suppressed& site : Limiter().Take()) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "server/app/handshake_failures.h"
+
 namespace token_service::app {
 
 // What gRPC and Protobuf have to say goes into our log, each as one line of its form, and no longer
@@ -13,5 +15,8 @@ void TakeOverLibraryLogs();
 
 // Logs how many lines there would have been besides. To be called now and then.
 void TellOfSuppressedLibraryLogs();
+
+// Of callers, as gRPC has told them.
+HandshakeFailures& TlsHandshakeFailures();
 
 }  // namespace token_service::app

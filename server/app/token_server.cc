@@ -330,15 +330,25 @@ absl::Status TokenServer::BindUnix(bool in_missing_directories) {
 
 absl::Status TokenServer::MakeListeners() {
   LimitConnections();
+  denials_ = std::make_unique<api::DenialLimit>(SystemClock());
+  if (certificate_ != nullptr) {
+    proof_ = std::make_unique<api::CertificateProof>(*certificate_, SystemClock());
+  }
+  if (config_.limits.connection_age != absl::InfiniteDuration()) {
+    watch_age_ =
+        std::make_unique<api::WatchAge>(*timers_, SystemClock(), config_.limits.connection_age);
+  }
   for (auto& [i, sockets] : bound_) {
     const Address& address = config_.listen[i];
     const bool is_unix = std::holds_alternative<UnixAddress>(address);
     const bool tls = certificate_ != nullptr && !is_unix;
     api::GrpcListener::Options options{
         .max_request_bytes = config_.limits.request_bytes,
-        .max_concurrent_streams = config_.limits.calls_per_connection};
+        .max_concurrent_streams = config_.limits.calls_per_connection,
+        .connection_age = config_.limits.connection_age};
     if (tls) {
       options.certificate = certificate_.get();
+      options.proof = proof_.get();
       options.kind = telemetry::CallerKind::kTls;
     } else {
       options.identity = PlaintextIdentity(address);
@@ -351,13 +361,16 @@ absl::Status TokenServer::MakeListeners() {
                                                .policy = *policy_,
                                                .clock = SystemClock(),
                                                .draining = draining_,
-                                               .observer = *observer_},
+                                               .observer = *observer_,
+                                               .denials = denials_.get(),
+                                               .watch_age = watch_age_.get()},
                                               {.registry = *registry_,
                                                .issuer = *issuer_,
                                                .policy = *policy_,
                                                .clock = SystemClock(),
                                                .draining = draining_,
-                                               .observer = *observer_});
+                                               .observer = *observer_,
+                                               .denials = denials_.get()});
     if (!listener.ok()) return listener.status();
     listeners_.push_back(*std::move(listener));
   }
@@ -389,12 +402,16 @@ void TokenServer::MakeMetricsPage() {
   server_metrics_ = std::make_unique<telemetry::ServerMetrics>(
       *observer_, *audit_, reloads_, net::RefusedConnections, CutOffConnections);
   process_metrics_ = std::make_unique<telemetry::ProcessMetrics>(std::string(kVersion));
+  std::vector<const telemetry::MetricsSource*> sources = {broker_metrics_.get(),
+                                                          server_metrics_.get(), &exchange_metrics_,
+                                                          &store_metrics_, process_metrics_.get()};
+  if (certificate_ != nullptr) {
+    tls_metrics_ = std::make_unique<TlsMetrics>(*certificate_, TlsHandshakeFailures());
+    sources.push_back(tls_metrics_.get());
+  }
   metrics_page_ = std::make_unique<telemetry::MetricsPage>(
       *std::exchange(bound_for_metrics_, std::nullopt),
-      telemetry::MetricsPage::Options{.sources = {broker_metrics_.get(), server_metrics_.get(),
-                                                  &exchange_metrics_, &store_metrics_,
-                                                  process_metrics_.get()}},
-      SystemClock());
+      telemetry::MetricsPage::Options{.sources = std::move(sources)}, SystemClock());
   metrics_page_->Start();
 }
 
@@ -431,10 +448,19 @@ bool TokenServer::Adopt(const std::string& credential, const Secret& refresh_tok
 void TokenServer::WatchHealth() {
   const bool serving = !draining_.load() && scheduler_->unpersisted() == 0;
   for (const auto& listener : listeners_) listener->SetServing(serving);
+  ReviewCallers();
+  observer_->WriteRepeatedDenials(/*all=*/false);
   TellOfUnlockedSecrets();
   TellOfRefusedConnections();
   TellOfSuppressedLibraryLogs();
   timers_->At(SystemClock().Now() + kHealthInterval, [this] { WatchHealth(); });
+}
+
+// Those whose certificate has ended while they waited, or whom no authority vouches for any more.
+void TokenServer::ReviewCallers() {
+  if (proof_ == nullptr || !proof_->TakeReview()) return;
+  watchers_->ReviewAll();
+  issuer_->ReviewAll();
 }
 
 void TokenServer::WatchConnections() {
@@ -473,6 +499,7 @@ bool TokenServer::Drain() {
     Log(Level::kError, "stopping with answers of providers not stored", {{"count", lost}});
   }
   Log(Level::kInfo, "drained", {{"complete", done}});
+  observer_->WriteRepeatedDenials(/*all=*/true);
   audit_->Write("stop", {{"complete", done}});
   return done;
 }

@@ -14,6 +14,7 @@
 #include "server/app/broker_metrics.h"
 #include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
+#include "server/app/tls_metrics.h"
 #include "server/app/token_file_poller.h"
 #include "server/authz/policy_in_force.h"
 #include "server/base/thread_timer_queue.h"
@@ -100,6 +101,7 @@ class TokenServer {
   absl::Status ReloadCredentials(const ServerConfig& next, absl::FunctionRef<void()> progress);
   void SetSocketModes();
   void WatchHealth();
+  void ReviewCallers();
   void WatchConnections();
   void BeatAfter(absl::Duration interval);
 
@@ -136,10 +138,14 @@ class TokenServer {
   std::optional<posix::ListeningSockets> bound_for_metrics_;
   std::vector<broker::CredentialRecord> stored_;  // From PutInForce to Begin, and what follows.
   std::vector<std::string> adopted_;
+  std::unique_ptr<api::CertificateProof> proof_;  // Null: no TLS.
+  std::unique_ptr<api::DenialLimit> denials_;
+  std::unique_ptr<api::WatchAge> watch_age_;  // Null: any.
   std::unique_ptr<authz::PolicyInForce> policy_;
   std::vector<std::unique_ptr<api::GrpcListener>> listeners_;
   std::unique_ptr<net::ConnectionGuard> guard_;  // Looks on the timer thread.
   std::unique_ptr<BrokerMetrics> broker_metrics_;
+  std::unique_ptr<TlsMetrics> tls_metrics_;  // Null: no TLS.
   std::unique_ptr<telemetry::ServerMetrics> server_metrics_;
   std::unique_ptr<telemetry::ProcessMetrics> process_metrics_;
   std::unique_ptr<telemetry::MetricsPage> metrics_page_;  // Null: not wanted.

@@ -60,6 +60,7 @@ absl::Status TokenServer::TryReload(ServerConfig wanted, absl::FunctionRef<void(
   // From here on nothing fails.
   policy_->Replace(*std::move(policy));
   watchers_->ReviewAll();
+  issuer_->ReviewAll();
   if (certificate_ != nullptr) certificate_->Replace(*next.tls, std::move(certificate));
   telemetry::ConfigureLog(next.log.level, next.log.format);
   issuer_->SetMaxWaiting(static_cast<size_t>(next.limits.waiting_calls));

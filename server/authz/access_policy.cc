@@ -63,6 +63,8 @@ absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
     if (absl::Status status = CheckEntryIdentity(identity); !status.ok()) return status;
     const bool below = identity.ends_with("/*");
     if (below) identity.pop_back();
+    const std::optional<SocketIdentity> socket = ParseSocketIdentity(identity);
+    policy.names_users_ |= socket.has_value() && socket->uid.has_value();
     auto& kind = below ? policy.below_ : policy.exact_;
     if (!kind.emplace(identity, std::move(entry.rights)).second) {
       return absl::InvalidArgumentError(absl::StrCat("the identity ", identity, " is named twice"));
@@ -71,10 +73,19 @@ absl::StatusOr<AccessPolicy> AccessPolicy::Create(std::vector<Entry> entries) {
   return policy;
 }
 
+bool AccessPolicy::Names(std::string_view identity) const {
+  return exact_.contains(AbslView(identity));
+}
+
 const Rights* AccessPolicy::RightsOf(std::string_view identity) const {
   if (without_tls_.has_value()) return IsWithoutTls(identity) ? &*without_tls_ : nullptr;
   if (const auto exact = exact_.find(AbslView(identity)); exact != exact_.end())
     return &exact->second;
+  if (identity.starts_with(kUnixPrefix)) {
+    // A user that no entry names is anybody on its socket.
+    const size_t user = identity.rfind(kUidSuffix);
+    if (user != std::string_view::npos) return RightsOf(identity.substr(0, user));
+  }
   for (size_t slash = identity.rfind('/'); slash != std::string_view::npos && slash > 0;
        slash = identity.rfind('/', slash - 1)) {
     const auto below = below_.find(AbslView(identity.substr(0, slash + 1)));

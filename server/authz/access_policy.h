@@ -53,14 +53,23 @@ class AccessPolicy {
   // `*` elsewhere.
   static absl::StatusOr<AccessPolicy> Create(std::vector<Entry> entries);
 
+  // Without `callers` everybody is the same to it.
+  bool tells_callers_apart() const { return !without_tls_.has_value(); }
+
+  // Whether an entry names a user of a unix socket, and whether one names just this caller.
+  bool names_users() const { return names_users_; }
+  bool Names(std::string_view identity) const;
+
   // Null: no entry names this caller. An exact entry goes before a wildcard, a longer wildcard
-  // before a shorter. Allocates nothing: a hash look-up, and one for each `/` of the identity.
+  // before a shorter; a user of a socket has what the socket has, unless an entry names it.
+  // Allocates nothing: a hash look-up, and one for each `/` of the identity.
   const Rights* RightsOf(std::string_view identity) const;
 
  private:
   AccessPolicy() = default;
 
   std::optional<Rights> without_tls_;
+  bool names_users_ = false;
   absl::flat_hash_map<std::string, Rights> exact_;
   absl::flat_hash_map<std::string, Rights> below_;  // Keyed by the path with its last slash.
 };

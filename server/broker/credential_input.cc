@@ -68,6 +68,23 @@ void ProfileChange::ApplyTo(CredentialProfile& profile) const {
   if (client_secret.has_value()) profile.client_secret = client_secret->Copy();
 }
 
+std::vector<FieldChange> ChangesBetween(const CredentialProfile& before,
+                                        const CredentialProfile& after, bool refresh_token) {
+  std::vector<FieldChange> changes;
+  const auto compare = [&changes](const char* field, const std::string& was,
+                                  const std::string& is) {
+    if (was != is) changes.push_back({.field = field, .values = {{.before = was, .after = is}}});
+  };
+  compare("purpose", before.purpose, after.purpose);
+  compare("client_id", before.client_id, after.client_id);
+  compare("token_endpoint", before.token_endpoint, after.token_endpoint);
+  compare("scope", before.scope, after.scope);
+  compare("client_auth", before.client_auth, after.client_auth);
+  if (!(before.client_secret == after.client_secret)) changes.push_back({"client_secret", {}});
+  if (refresh_token) changes.push_back({"refresh_token", {}});
+  return changes;
+}
+
 std::optional<Refusal> CheckName(const std::string& name) {
   if (IsCredentialName(name)) return std::nullopt;
   return InvalidField("name", "not a name: [a-z0-9]([a-z0-9._-]{0,62})");

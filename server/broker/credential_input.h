@@ -2,9 +2,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/base/secret.h"
 #include "server/broker/credential_record.h"
+#include "server/broker/credential_status.h"
 #include "server/broker/reason.h"
 
 namespace token_service::broker {
@@ -29,6 +31,11 @@ struct ProfileChange {
 
   void ApplyTo(CredentialProfile& profile) const;
 };
+
+// What is different, in the order of the fields; secrets by name alone. `refresh_token`: there is
+// another.
+std::vector<FieldChange> ChangesBetween(const CredentialProfile& before,
+                                        const CredentialProfile& after, bool refresh_token);
 
 // The first field that is wrong, as a refusal that names it (Refusal::field) and quotes nothing.
 std::optional<Refusal> CheckName(const std::string& name);

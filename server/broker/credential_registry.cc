@@ -112,7 +112,7 @@ CredentialRegistry::Outcome CredentialRegistry::Store(NewCredential wanted) {
   scheduler_.Add(settings_.SettingsOf(record), record);
   // Also with `refresh: on_demand`: whether the grant works is what its giver wants to know.
   scheduler_.Demand(record.name, RefreshScheduler::Need::kNow, 0);
-  return StatusOf(record.name);
+  return StatusOf(record.name, ChangesBetween({}, record.profile, /*refresh_token=*/true));
 }
 
 void CredentialRegistry::WarnIfShared(const std::string& name, const Secret& refresh_token) {
@@ -154,7 +154,7 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
     LogChange("refresh token replaced", name);
     scheduler_.OnGrantReplaced(name, RefreshScheduler::Hold::kEnds);
   }
-  return StatusOf(name);
+  return StatusOf(name, ChangesBetween(before, record->profile, change.refresh_token.has_value()));
 }
 
 std::optional<Refusal> CredentialRegistry::CheckChange(const CredentialProfile& before,
@@ -191,7 +191,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
   if (!stored.ok()) return FromStore(stored, name);
   LogChange("refresh token replaced", name);
   scheduler_.OnGrantReplaced(name, RefreshScheduler::Hold::kEnds);
-  return StatusOf(name);
+  return StatusOf(name, {{"refresh_token", {}}});
 }
 
 void CredentialRegistry::Release(std::string name, Done done) {
@@ -208,7 +208,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReleaseNow(const std::string& na
   }
   LogChange("credential released", name);
   scheduler_.OnReleased(name);
-  return StatusOf(name);
+  return StatusOf(name, {});
 }
 
 // ---- delete
@@ -297,9 +297,11 @@ bool CredentialRegistry::Usable(const CredentialRecord& record) const {
 
 // ---- look
 
-CredentialRegistry::Outcome CredentialRegistry::StatusOf(const std::string& name) const {
+CredentialRegistry::Outcome CredentialRegistry::StatusOf(const std::string& name,
+                                                         std::vector<FieldChange> changes) const {
   std::optional<CredentialStatus> status = scheduler_.Status(name);
   if (!status.has_value()) return MakeRefusal(Reason::kCredentialNotFound);
+  status->changes = std::move(changes);
   return *std::move(status);
 }
 

@@ -81,7 +81,7 @@ class CredentialRegistry {
   void TakeUpOne(const CredentialRecord& record);
   bool Usable(const CredentialRecord& record) const;
   // As it is now, after a change.
-  Outcome StatusOf(const std::string& name) const;
+  Outcome StatusOf(const std::string& name, std::vector<FieldChange> changes) const;
   // What is wrong with it, by itself or in this configuration.
   std::optional<Refusal> Check(const CredentialProfile& profile) const;
   // Whether secrets may be sent there.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "server/broker/access_token.h"
@@ -21,6 +22,17 @@ enum class CredentialState {
   kHeld,
 };
 
+// What an operator's change made of one field.
+struct FieldChange {
+  std::string field;
+  // Nullopt: a secret, of which only that it changed is ever said.
+  struct Values {
+    std::string before;
+    std::string after;
+  };
+  std::optional<Values> values;
+};
+
 // How a credential is doing, for operators. Holds no secret but the token's snapshot.
 struct CredentialStatus {
   CredentialSettingsPtr settings;
@@ -33,6 +45,7 @@ struct CredentialStatus {
   std::string last_error_reason;
   uint32_t consecutive_failures = 0;
   bool unpersisted = false;
+  std::vector<FieldChange> changes = {};  // Of the outcome of an operator's change; else empty.
 };
 
 }  // namespace token_service::broker

@@ -23,7 +23,7 @@ TokenIssuer::TokenIssuer(Options options, TokenCache& cache, RefreshScheduler& s
       scheduler_(scheduler),
       timers_(timers),
       clock_(clock),
-      max_waiting_(options_.max_waiting) {}
+      places_(options_.max_waiting) {}
 
 TokenIssuer::Verdict TokenIssuer::Judge(const TokenCache::Found& found, const TokenRequest& request,
                                         MonotonicTime now) {
@@ -127,11 +127,10 @@ void TokenIssuer::Seek(Parked parked) {
 std::optional<Refusal> TokenIssuer::Park(const Parked& parked) {
   absl::MutexLock lock(&mutex_);
   if (shutting_down_) return MakeRefusal(Reason::kShuttingDown);
-  if (waiting_ >= max_waiting_) {
+  if (!places_.Take(parked.request.caller)) {
     return MakeRefusal(Reason::kOverloaded, absl::Seconds(1));
   }
   parked_[parked.request.credential].emplace(parked.waiter, parked);
-  ++waiting_;
   return std::nullopt;
 }
 
@@ -169,9 +168,12 @@ void TokenIssuer::OnPreferenceTimeout(const std::string& credential, Waiter* wai
 bool TokenIssuer::Leave(std::string_view credential, Waiter* waiter) {
   absl::MutexLock lock(&mutex_);
   const auto group = parked_.find(AbslView(credential));
-  if (group == parked_.end() || group->second.erase(waiter) == 0) return false;
+  if (group == parked_.end()) return false;
+  const auto found = group->second.find(waiter);
+  if (found == group->second.end()) return false;
+  places_.Give(found->second.request.caller);
+  group->second.erase(found);
   if (group->second.empty()) parked_.erase(group);
-  --waiting_;
   return true;
 }
 
@@ -186,7 +188,7 @@ std::optional<TokenIssuer::Parked> TokenIssuer::Take(std::string_view credential
   Parked parked = std::move(found->second);
   group->second.erase(found);
   if (group->second.empty()) parked_.erase(group);
-  --waiting_;
+  places_.Give(parked.request.caller);
   return parked;
 }
 
@@ -196,8 +198,10 @@ std::vector<TokenIssuer::Parked> TokenIssuer::TakeAll(std::string_view credentia
   const auto group = parked_.find(AbslView(credential));
   if (group == parked_.end()) return all;
   all.reserve(group->second.size());
-  for (auto& [waiter, parked] : group->second) all.push_back(std::move(parked));
-  waiting_ -= all.size();
+  for (auto& [waiter, parked] : group->second) {
+    places_.Give(parked.request.caller);
+    all.push_back(std::move(parked));
+  }
   parked_.erase(group);
   return all;
 }
@@ -228,13 +232,28 @@ void TokenIssuer::Shutdown() {
   shutting_down_ = true;
 }
 
-void TokenIssuer::RefuseWaiting() {
+std::vector<std::string> TokenIssuer::AwaitedCredentials() const {
   std::vector<std::string> names;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [name, group] : parked_) names.push_back(name);
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [name, group] : parked_) names.push_back(name);
+  return names;
+}
+
+void TokenIssuer::ReviewAll() {
+  for (const std::string& name : AwaitedCredentials()) {
+    // Whoever takes it out answers it, and so it stays while it is asked.
+    for (Parked& parked : TakeAll(name)) {
+      if (parked.waiter->MayWait()) {
+        Seek(std::move(parked));
+      } else {
+        parked.waiter->OnAnswer(MakeRefusal(Reason::kCredentialNotFound));
+      }
+    }
   }
-  for (const std::string& name : names) {
+}
+
+void TokenIssuer::RefuseWaiting() {
+  for (const std::string& name : AwaitedCredentials()) {
     for (const Parked& parked : TakeAll(name)) {
       AnswerOr(parked, MakeRefusal(Reason::kShuttingDown));
     }
@@ -243,12 +262,12 @@ void TokenIssuer::RefuseWaiting() {
 
 void TokenIssuer::SetMaxWaiting(size_t most) {
   absl::MutexLock lock(&mutex_);
-  max_waiting_ = most;
+  places_.SetMost(most);
 }
 
 size_t TokenIssuer::waiting() const {
   absl::MutexLock lock(&mutex_);
-  return waiting_;
+  return places_.taken();
 }
 
 uint64_t TokenIssuer::NewTicket() {

@@ -15,6 +15,7 @@
 #include "server/base/timer_queue.h"
 #include "server/broker/access_token.h"
 #include "server/broker/refresh_scheduler.h"
+#include "server/broker/shared_places.h"
 #include "server/broker/token_cache.h"
 
 namespace token_service::broker {
@@ -23,6 +24,7 @@ struct TokenRequest {
   std::string credential;
   std::optional<absl::Duration> min_validity;  // Not negative.
   uint64_t rejected_generation = 0;
+  SharedPlaces::Holder caller = SharedPlaces::kNobody;  // Should it have to wait.
 };
 
 using TokenAnswer = std::variant<AccessTokenPtr, Refusal>;
@@ -44,6 +46,8 @@ class TokenIssuer final : public RefreshListener {
     // Once, on any thread, without locks held; perhaps before Wait returns. The waiter may be
     // deleted within.
     virtual void OnAnswer(TokenAnswer answer) = 0;
+    // Whether it may still wait: see ReviewAll. As OnAnswer, and before it.
+    virtual bool MayWait() { return true; }
   };
 
   TokenIssuer(Options options, TokenCache& cache, RefreshScheduler& scheduler, TimerQueue& timers,
@@ -67,6 +71,9 @@ class TokenIssuer final : public RefreshListener {
   void Shutdown();
   // Refuses all who still wait.
   void RefuseWaiting();
+
+  // Asks each who waits whether it still may, and refuses those who may not.
+  void ReviewAll();
 
   // From now on; whoever waits already goes on waiting.
   void SetMaxWaiting(size_t most);
@@ -103,6 +110,7 @@ class TokenIssuer final : public RefreshListener {
   // Answers with the current token if that will do at all, else with `refusal`.
   void AnswerOr(const Parked& parked, const Refusal& refusal);
   void OnPreferenceTimeout(const std::string& credential, Waiter* waiter, uint64_t ticket);
+  std::vector<std::string> AwaitedCredentials() const;
   std::optional<Parked> Take(std::string_view credential, Waiter* waiter, uint64_t ticket);
   std::vector<Parked> TakeAll(std::string_view credential);
   uint64_t NewTicket();
@@ -114,10 +122,9 @@ class TokenIssuer final : public RefreshListener {
   const Clock& clock_;
 
   mutable absl::Mutex mutex_;
-  size_t max_waiting_ ABSL_GUARDED_BY(mutex_);
+  SharedPlaces places_ ABSL_GUARDED_BY(mutex_);
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, Group> parked_ ABSL_GUARDED_BY(mutex_);
 };
 

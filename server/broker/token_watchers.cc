@@ -7,19 +7,18 @@
 namespace token_service::broker {
 
 TokenWatchers::TokenWatchers(Options options, TokenCache& cache, const Clock& clock)
-    : cache_(cache), clock_(clock), max_watchers_(options.max_watchers) {}
+    : cache_(cache), clock_(clock), places_(options.max_watchers) {}
 
 std::optional<Refusal> TokenWatchers::Add(std::string_view credential,
                                           std::shared_ptr<Watcher> watcher) {
   absl::MutexLock lock(&mutex_);
   if (shutting_down_) return MakeRefusal(Reason::kShuttingDown);
-  if (count_ >= max_watchers_) {
+  if (!places_.Take(watcher->holder())) {
     return Refusal{.reason = Reason::kOverloaded,
                    .message = "too many calls watch already",
                    .retry_after = absl::Seconds(1)};
   }
   watchers_[AbslView(credential)].insert(std::move(watcher));
-  ++count_;
   return std::nullopt;
 }
 
@@ -28,7 +27,7 @@ bool TokenWatchers::Remove(std::string_view credential, const std::shared_ptr<Wa
   const auto group = watchers_.find(AbslView(credential));
   if (group == watchers_.end() || group->second.erase(watcher) == 0) return false;
   if (group->second.empty()) watchers_.erase(group);
-  --count_;
+  places_.Give(watcher->holder());
   return true;
 }
 
@@ -57,7 +56,7 @@ void TokenWatchers::ReviewAll() {
   std::vector<std::shared_ptr<Watcher>> all;
   {
     absl::MutexLock lock(&mutex_);
-    all.reserve(count_);
+    all.reserve(places_.taken());
     for (const auto& [credential, group] : watchers_) {
       all.insert(all.end(), group.begin(), group.end());
     }
@@ -85,7 +84,7 @@ void TokenWatchers::EndAll(const std::string& credential, const Refusal& refusal
     if (group == watchers_.end()) return;
     ended = std::move(group->second);
     watchers_.erase(group);
-    count_ -= ended.size();
+    for (const std::shared_ptr<Watcher>& watcher : ended) places_.Give(watcher->holder());
   }
   for (const std::shared_ptr<Watcher>& watcher : ended) watcher->OnEnd(refusal);
 }
@@ -100,12 +99,12 @@ std::vector<std::shared_ptr<TokenWatchers::Watcher>> TokenWatchers::Of(
 
 void TokenWatchers::SetMaxWatchers(size_t most) {
   absl::MutexLock lock(&mutex_);
-  max_watchers_ = most;
+  places_.SetMost(most);
 }
 
 size_t TokenWatchers::count() const {
   absl::MutexLock lock(&mutex_);
-  return count_;
+  return places_.taken();
 }
 
 }  // namespace token_service::broker

@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/broker/access_token.h"
 #include "server/broker/refresh_scheduler.h"
+#include "server/broker/shared_places.h"
 #include "server/broker/token_cache.h"
 
 namespace token_service::broker {
@@ -35,6 +36,8 @@ class TokenWatchers final : public RefreshListener {
     virtual void OnEnd(const Refusal& refusal) = 0;
     // Who may watch what has changed: whoever may not any more removes itself.
     virtual void OnReview() {}
+    // Whose place it takes. Always the same; called under a lock.
+    virtual SharedPlaces::Holder holder() const { return SharedPlaces::kNobody; }
   };
 
   TokenWatchers(Options options, TokenCache& cache, const Clock& clock);
@@ -70,9 +73,8 @@ class TokenWatchers final : public RefreshListener {
   const Clock& clock_;
 
   mutable absl::Mutex mutex_;
-  size_t max_watchers_ ABSL_GUARDED_BY(mutex_);
+  SharedPlaces places_ ABSL_GUARDED_BY(mutex_);
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
-  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<std::string, Group> watchers_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -150,7 +152,8 @@ Connection::Standing Connection::Look(MonotonicTime now) {
 std::string PeerOf(int fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "unknown";
+  // The kernel's word, not this program's own getpeername: see peer_user.h.
+  if (syscall(SYS_getpeername, fd, &address, &size) != 0) return "unknown";
   if (address.ss_family == AF_INET) {
     return Text(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr);
   }

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "server/net/last_heard.h"
+
 namespace token_service::net {
 namespace {
 
@@ -79,6 +81,7 @@ std::vector<std::shared_ptr<Connection>> OpenConnections::All() {
 
 extern "C" ssize_t recvmsg(int fd, msghdr* message, int flags) {
   using namespace token_service::net;  // NOLINT(google-build-using-namespace)
+  NoteHeard(fd);
   const ssize_t size = syscall(SYS_recvmsg, fd, message, flags);
   if ((flags & (MSG_PEEK | MSG_ERRQUEUE)) != 0) return size;
   Connection* const connection = OpenConnections::At(fd);

@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "server/base/clock.h"
 #include "server/telemetry/call_labels.h"
 #include "server/telemetry/call_metrics.h"
 #include "server/telemetry/credential_calls.h"
+#include "server/telemetry/denial_fold.h"
 #include "server/telemetry/first_issues.h"
 
 namespace token_service::telemetry {
@@ -33,8 +35,9 @@ class CallObserver {
   using Peer = absl::FunctionRef<std::string()>;
 
   // `outcomes`: see CallMetrics. `audit` outlives this object; null: none.
-  CallObserver(std::span<const std::string_view> outcomes, AuditLog* audit)
-      : calls_(outcomes), audit_(audit) {}
+  CallObserver(std::span<const std::string_view> outcomes, AuditLog* audit,
+               const Clock& clock = SystemClock())
+      : calls_(outcomes), denials_({}, clock), audit_(audit) {}
 
   // A token is about to be handed out: the hot path. `credential` is the name of what `of` counts.
   void Issued(const CallerHandle& caller, TokenSource source, CredentialCalls& of,
@@ -51,9 +54,15 @@ class CallObserver {
   void Ended(Method method, const CallerHandle& caller, std::string_view credential,
              CredentialCalls* of, std::string_view code, std::string_view reason, Peer peer);
 
-  // A call of CredentialService has ended. `peer` as above, taken when it came in.
+  // A call of CredentialService has ended. `changes`: what it changed, for people. `peer` as above,
+  // taken when it came in.
   void OperatorCall(Method method, const CallerHandle& caller, std::string_view credential,
-                    std::string_view code, std::string_view reason, std::string_view peer);
+                    std::string_view code, std::string_view reason, std::string_view changes,
+                    std::string_view peer);
+
+  // Has the audit write down how often denials were repeated: each second or so, and, `all`, at the
+  // end.
+  void WriteRepeatedDenials(bool all);
 
   const CallMetrics& calls() const { return calls_; }
 
@@ -61,8 +70,12 @@ class CallObserver {
   void AuditFirst(const CallerHandle& caller, TokenSource source, std::string_view credential,
                   uint64_t generation, Peer peer);
 
+  void AuditDenial(Method method, const CallerHandle& caller, std::string_view credential,
+                   std::string_view code, std::string_view reason, std::string_view peer);
+
   CallMetrics calls_;
   FirstIssues first_issues_;
+  DenialFold denials_;
   AuditLog* const audit_;
 };
 

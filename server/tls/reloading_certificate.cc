@@ -36,8 +36,26 @@ ReloadingCertificate::ReloadingCertificate(CertificateFiles files, absl::Duratio
                                            ServerCertificate first)
     : interval_(interval),
       files_(std::move(files)),
-      current_(std::make_shared<const ServerCertificate>(std::move(first))),
-      thread_([this] { Run(); }) {}
+      current_(std::make_shared<const ServerCertificate>(std::move(first))) {
+  {
+    absl::MutexLock lock(&mutex_);
+    TakeAuthoritiesLocked();
+  }
+  thread_ = std::thread([this] { Run(); });
+}
+
+// What is parsed here is a few files' worth, and rarely.
+void ReloadingCertificate::TakeAuthoritiesLocked() {
+  static std::atomic<uint64_t> last = 0;
+  authorities_ = {.version = last.fetch_add(1, std::memory_order_relaxed) + 1,
+                  .who = ClientAuthorities::Create(current_->client_roots)};
+  authorities_version_.store(authorities_.version, std::memory_order_release);
+}
+
+ReloadingCertificate::Authorities ReloadingCertificate::GetAuthorities() const {
+  absl::MutexLock lock(&mutex_);
+  return authorities_;
+}
 
 ReloadingCertificate::~ReloadingCertificate() {
   {
@@ -132,7 +150,9 @@ void ReloadingCertificate::Swap(const CertificateFiles& files,
   {
     absl::MutexLock lock(&mutex_);
     if (files != files_) return;
+    const bool others = next->client_roots != current_->client_roots;
     current_ = std::move(next);
+    if (others) TakeAuthoritiesLocked();
   }
   Log(Level::kInfo, "certificate replaced",
       {{"file", files.certificate_file}, {"expire_time", expire_time}});

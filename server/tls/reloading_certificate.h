@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <thread>
 
@@ -8,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/base/alarm.h"
+#include "server/tls/client_authorities.h"
 #include "server/tls/server_certificate.h"
 
 namespace token_service::tls {
@@ -29,6 +32,19 @@ class ReloadingCertificate {
   // Never null. Another pointer, another certificate. Any thread; does not block.
   std::shared_ptr<const ServerCertificate> Current() const;
 
+  // Who vouches for clients by now. A number comes once in a process, 0 never; null: nobody is
+  // asked for a certificate.
+  struct Authorities {
+    uint64_t version = 0;
+    std::shared_ptr<const ClientAuthorities> who;
+  };
+  // One acquire load. Another number, other authorities.
+  uint64_t authorities_version() const {
+    return authorities_version_.load(std::memory_order_acquire);
+  }
+  // Takes a lock.
+  Authorities GetAuthorities() const;
+
   // Looks at once, twice. Any thread.
   void Poke();
 
@@ -44,6 +60,7 @@ class ReloadingCertificate {
 
   void Run();
   void Look();
+  void TakeAuthoritiesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   CertificateFiles files() const;
   // Not when other files are to be looked at by now.
   void Swap(const CertificateFiles& files, std::unique_ptr<ServerCertificate> next);
@@ -54,6 +71,8 @@ class ReloadingCertificate {
   mutable absl::Mutex mutex_;
   CertificateFiles files_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ServerCertificate> current_ ABSL_GUARDED_BY(mutex_);
+  Authorities authorities_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> authorities_version_ = 0;  // Of authorities_.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool poked_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

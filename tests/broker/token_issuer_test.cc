@@ -263,6 +263,57 @@ TEST_F(TokenIssuerTest, TooManyWaitingCallersAreRefusedAndNoneLeaks) {
   EXPECT_EQ(issuer().waiting(), 0);
 }
 
+// Somebody whose permission may be withdrawn.
+class Reviewed final : public broker::TokenIssuer::Waiter {
+ public:
+  void OnAnswer(broker::TokenAnswer answer) override {
+    ++answers;
+    served = std::holds_alternative<broker::AccessTokenPtr>(answer);
+  }
+  bool MayWait() override { return may_wait; }
+
+  bool may_wait = true;
+  bool served = false;
+  int answers = 0;
+};
+
+TEST_F(TokenIssuerTest, AReviewRefusesThoseWhoMayWaitNoMoreAndNobodyElse) {
+  Start();
+  Reviewed goes, stays;
+  issuer().Wait({.credential = "alpha", .caller = 1}, &goes);
+  issuer().Wait({.credential = "alpha", .caller = 2}, &stays);
+  goes.may_wait = false;
+  issuer().ReviewAll();
+  EXPECT_EQ(goes.answers, 1);
+  EXPECT_FALSE(goes.served);
+  EXPECT_EQ(stays.answers, 0);
+  EXPECT_EQ(issuer().waiting(), 1);
+  Run();
+  EXPECT_EQ(stays.answers, 1);
+  EXPECT_TRUE(stays.served);
+  EXPECT_EQ(goes.answers, 1);
+  EXPECT_EQ(provider_.count(), 1);
+}
+
+TEST_F(TokenIssuerTest, OneWhoHasManyWaitingLeavesRoomForOthers) {
+  options_.issuer.max_waiting = 8;
+  Start();
+  std::vector<std::unique_ptr<Reviewed>> greedy;
+  for (int i = 0; i < 8; ++i) {
+    greedy.push_back(std::make_unique<Reviewed>());
+    issuer().Wait({.credential = "alpha", .caller = 1}, greedy.back().get());
+  }
+  EXPECT_EQ(issuer().waiting(), 6);
+  EXPECT_EQ(greedy[6]->answers + greedy[7]->answers, 2);
+  Reviewed modest;
+  issuer().Wait({.credential = "alpha", .caller = 2}, &modest);
+  EXPECT_EQ(modest.answers, 0);
+  EXPECT_TRUE(issuer().Leave("alpha", greedy[0].get()));
+  Run();
+  EXPECT_TRUE(modest.served);
+  EXPECT_EQ(issuer().waiting(), 0);
+}
+
 TEST_F(TokenIssuerTest, OverloadDoesNotConcernWhoCanDoWithTheLiveToken) {
   options_.issuer.max_waiting = 0;
   StartWithTokenOfAge(absl::Minutes(59.5));

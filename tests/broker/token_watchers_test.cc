@@ -77,6 +77,35 @@ TEST_F(TokenWatchersTest, AReviewReachesEveryWatcherWhoMayLeaveMeanwhile) {
   EXPECT_EQ(watchers_.count(), 1u);
 }
 
+class Holding final : public TokenWatchers::Watcher {
+ public:
+  explicit Holding(SharedPlaces::Holder holder) : holder_(holder) {}
+  void OnToken(const AccessTokenPtr& /*token*/) override {}
+  void OnEnd(const Refusal& /*refusal*/) override {}
+  SharedPlaces::Holder holder() const override { return holder_; }
+
+ private:
+  const SharedPlaces::Holder holder_;
+};
+
+TEST_F(TokenWatchersTest, OneWhoHasManyLeavesRoomForOthers) {
+  watchers_.SetMaxWatchers(8);
+  std::vector<std::shared_ptr<Holding>> greedy;
+  for (int i = 0; i < 6; ++i) {
+    greedy.push_back(std::make_shared<Holding>(1));
+    ASSERT_FALSE(watchers_.Add("inbox", greedy.back()).has_value());
+  }
+  const auto refusal = watchers_.Add("inbox", std::make_shared<Holding>(1));
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->reason, Reason::kOverloaded);
+  EXPECT_FALSE(watchers_.Add("inbox", std::make_shared<Holding>(2)).has_value());
+  // What ends gives its place back, however it ends.
+  EXPECT_TRUE(watchers_.Remove("inbox", greedy[0]));
+  watchers_.OnRemoved("inbox");
+  EXPECT_EQ(watchers_.count(), 0u);
+  EXPECT_FALSE(watchers_.Add("inbox", std::make_shared<Holding>(1)).has_value());
+}
+
 TEST_F(TokenWatchersTest, OtherCredentialsAreNoNews) {
   const auto watcher = Watch();
   Publish(1, absl::Hours(1));

@@ -36,6 +36,8 @@ TEST(TokenErrorTest, KnowsEveryReasonOfTheApi) {
       {"STORE_UNAVAILABLE", ErrorReason::kStoreUnavailable},
       {"CREDENTIAL_DISABLED", ErrorReason::kCredentialDisabled},
       {"CREDENTIAL_HELD", ErrorReason::kCredentialHeld},
+      {"CALLER_EXPIRED", ErrorReason::kCallerExpired},
+      {"SECRET_REQUIRED", ErrorReason::kSecretRequired},
       {"INVENTED_TOMORROW", ErrorReason::kOther},
   };
   for (const auto& [name, reason] : cases) {

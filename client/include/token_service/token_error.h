@@ -37,6 +37,8 @@ enum class ErrorReason {
   kStoreUnavailable,
   kCredentialDisabled,
   kCredentialHeld,
+  kCallerExpired,  // The certificate that this process connected with has ended.
+  kSecretRequired,
 
   // Of TokenSource's own making; never sent by a server.
   kNoAnswerYet,    // Just opened.

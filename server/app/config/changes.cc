@@ -50,6 +50,7 @@ absl::StatusOr<Reconfiguration> Reconfigure(const ServerConfig& running, ServerC
   Keep("limits.exchange_timeout", was.exchange_timeout, limits.exchange_timeout, to.at_next_start);
   Keep("limits.calls_per_connection", was.calls_per_connection, limits.calls_per_connection,
        to.at_next_start);
+  Keep("limits.connection_age", was.connection_age, limits.connection_age, to.at_next_start);
   Keep("limits.request_bytes", was.request_bytes, limits.request_bytes, to.at_next_start);
   return to;
 }

@@ -69,8 +69,9 @@ struct Limits {
   int connections = 0;              // 0: as many as there may be open files.
   int calls_per_connection = 1000;  // At once.
   int request_bytes = 64 * 1024;
-  int caller_rate = 0;   // Calls a second of each caller. 0: any.
-  int caller_burst = 0;  // 0: as many as caller_rate.
+  int caller_rate = 0;                             // Calls a second of each caller. 0: any.
+  int caller_burst = 0;                            // 0: as many as caller_rate.
+  absl::Duration connection_age = absl::Hours(1);  // Infinite: any.
   absl::Duration connect_timeout = absl::Seconds(5);
   absl::Duration exchange_timeout = absl::Seconds(30);
   absl::Duration drain_timeout = absl::Seconds(45);  // 0: none.

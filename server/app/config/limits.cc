@@ -92,6 +92,16 @@ absl::Status ReadLimits(const token::config::ConfigFile& file, const ConfigSourc
     if (!duration.ok()) return duration.status();
     d.out = *duration;
   }
+  if (from.has_connection_age()) {
+    // 0: connections may become as old as they like.
+    const auto age = ReadDuration(from.connection_age(), "limits.connection_age",
+                                  absl::ZeroDuration(), absl::Hours(24 * 20), source);
+    if (!age.ok()) return age.status();
+    if (*age != absl::ZeroDuration() && *age < absl::Seconds(1)) {
+      return source.Error("limits.connection_age", "expected 0s (none) or 1s at least");
+    }
+    to.connection_age = *age == absl::ZeroDuration() ? absl::InfiniteDuration() : *age;
+  }
   if (to.caller_burst > 0 && to.caller_rate == 0) {
     return source.Error("limits.caller_burst", "means nothing without limits.caller_rate");
   }

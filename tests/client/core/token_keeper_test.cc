@@ -147,6 +147,27 @@ TEST_F(KeeperTest, AStreamThatLastedIsMadeAnewSoon) {
   }
 }
 
+TEST_F(KeeperTest, AStreamThatIsOldEnoughIsMadeAnewAndNobodyHears) {
+  Pass(absl::ZeroDuration());
+  WatchBrings(Token(1, absl::Hours(10)));
+  const size_t published = published_.size();
+  for (size_t i = 1; i <= 10; ++i) {
+    Pass(absl::Minutes(50));
+    WatchEnds({.code = grpc::StatusCode::OK});
+    ASSERT_EQ(watches(), i + 1);
+    WatchBrings(Token(1, absl::Hours(10)));
+  }
+  EXPECT_EQ(published_.size(), published);
+  // It is not asked without end, should it say so all the time.
+  WatchEnds({.code = grpc::StatusCode::OK});
+  EXPECT_EQ(watches(), 11u);
+  // And one that brought nothing has failed.
+  Pass(absl::Minutes(1));
+  WatchEnds({.code = grpc::StatusCode::OK});
+  EXPECT_EQ(watches(), 12u);
+  EXPECT_EQ(served(), 1u);
+}
+
 TEST_F(KeeperTest, WaitsAsLongAsTheServerWishes) {
   Pass(absl::ZeroDuration());
   TokenError overloaded = Refused(grpc::StatusCode::RESOURCE_EXHAUSTED, ErrorReason::kOverloaded);

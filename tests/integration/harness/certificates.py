@@ -1,6 +1,7 @@
 """Certificate authorities of one test's own, by the openssl program."""
 
 import dataclasses
+import datetime
 import pathlib
 import subprocess
 
@@ -54,6 +55,22 @@ class Authority:
                  str(self._key), "-set_serial", str(abs(hash(name)) + 1), "-days", str(days),
                  "-extfile", str(extensions), "-out", str(pair.certificate_file))
         return pair
+
+    def issue_briefly(self, name: str, seconds: float, *, san: list[str] = ()) -> Pair:
+        """One whose end is near. `x509` counts in days, `ca` does not, and wants to keep books."""
+        long = self.issue(name, san=san)
+        books = self._directory / f"{name}.books"
+        books.mkdir()
+        (books / "index").touch()
+        (books / "config").write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={books}/index\nnew_certs_dir={books}\n"
+            f"certificate={self.file}\nprivate_key={self._key}\nrand_serial=yes\ndefault_md=sha256\n"
+            "policy=any\nunique_subject=no\n[any]\norganizationName=optional\ncommonName=optional\n")
+        end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+        _openssl("ca", "-batch", "-notext", "-config", str(books / "config"), "-in", str(self._directory / f"{name}.csr"),
+                 "-extfile", str(self._directory / f"{name}.ext"), "-enddate", end.strftime("%Y%m%d%H%M%SZ"),
+                 "-out", str(long.certificate_file))
+        return long
 
     def issue_server(self, name: str = "server") -> Pair:
         return self.issue(name, san=["DNS:localhost", "IP:127.0.0.1", f"DNS:{name}.example.org"])
