@@ -61,6 +61,23 @@ CredentialClient::Answer CredentialClient::Release(
   return Call(*stub_, &Stub::ReleaseCredential, request, timeout_);
 }
 
+std::variant<token::v1::ListEvidenceResponse, TokenError> CredentialClient::ListEvidence(
+    const token::v1::ListEvidenceRequest& request) {
+  return Call(*stub_, &Stub::ListEvidence, request, timeout_);
+}
+
+CredentialClient::Answer CredentialClient::AdoptEvidence(
+    const token::v1::AdoptEvidenceRequest& request) {
+  return Call(*stub_, &Stub::AdoptEvidence, request, timeout_);
+}
+
+std::optional<TokenError> CredentialClient::DiscardEvidence(
+    const token::v1::DiscardEvidenceRequest& request) {
+  auto answer = Call(*stub_, &Stub::DiscardEvidence, request, timeout_);
+  if (auto* error = std::get_if<TokenError>(&answer)) return std::move(*error);
+  return std::nullopt;
+}
+
 std::optional<TokenError> CredentialClient::Delete(
     const token::v1::DeleteCredentialRequest& request) {
   auto answer = Call(*stub_, &Stub::DeleteCredential, request, timeout_);

@@ -26,6 +26,7 @@ constexpr std::array kReasons = {
     Named{ErrorReason::kProviderUnavailable, "PROVIDER_UNAVAILABLE"},
     Named{ErrorReason::kProviderThrottled, "PROVIDER_THROTTLED"},
     Named{ErrorReason::kProviderMalformed, "PROVIDER_MALFORMED"},
+    Named{ErrorReason::kAnswerUnreadable, "ANSWER_UNREADABLE"},
     Named{ErrorReason::kValidityUnavailable, "VALIDITY_UNAVAILABLE"},
     Named{ErrorReason::kInvalidRequest, "INVALID_REQUEST"},
     Named{ErrorReason::kCredentialRequired, "CREDENTIAL_REQUIRED"},

@@ -7,6 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/ascii.h"
 #include "client/command/command.h"
+#include "client/command/evidence_command.h"
 #include "client/command/exec_command.h"
 #include "client/command/exit_code.h"
 #include "client/command/get_command.h"
@@ -94,6 +95,10 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
   CLI::App& credential = *app.add_subcommand("credential", "Keep the credentials, as an operator");
   credential.require_subcommand(1);
   add(credential, std::make_unique<Write>(Write::Action::kCreate));
+  for (const auto action : {EvidenceCommand::Action::kList, EvidenceCommand::Action::kAdopt,
+                            EvidenceCommand::Action::kDiscard}) {
+    add(credential, std::make_unique<EvidenceCommand>(action));
+  }
   add(credential, std::make_unique<ListCredentialsCommand>());
   add(credential, std::make_unique<Named>(Named::Action::kShow));
   add(credential, std::make_unique<Write>(Write::Action::kUpdate));

@@ -99,4 +99,24 @@ std::string FormatCredentials(const token::v1::ListCredentialsResponse& credenti
   return absl::StrJoin(lines, "\n");
 }
 
+std::string FormatEvidence(const token::v1::ListEvidenceResponse& evidence,
+                           CredentialFormat format) {
+  if (format == CredentialFormat::kJson) return Json(evidence);
+  if (evidence.evidence().empty()) return "nothing is kept";
+  std::string text;
+  for (const token::v1::Evidence& kept : evidence.evidence()) {
+    if (!text.empty()) text += "\n";
+    absl::StrAppend(&text, kept.id(), "  ", TimeText(kept.has_receive_time(), kept.receive_time()),
+                    "  HTTP ", kept.http_status(), "  ", kept.size(), " bytes",
+                    kept.stands() ? "  stands" : "", kept.tried() ? "  tried" : "");
+    for (const token::v1::EvidenceMember& member : kept.members()) {
+      absl::StrAppend(&text, "\n  ", member.path(), "  ", member.type(),
+                      member.may_be_refresh_token() ? "  may be a refresh token"
+                      : member.may_be_token()       ? "  may be a token"
+                                                    : "");
+    }
+  }
+  return text;
+}
+
 }  // namespace token_service::client

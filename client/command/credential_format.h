@@ -15,4 +15,8 @@ std::string FormatCredential(const token::v1::Credential& credential, Credential
 std::string FormatCredentials(const token::v1::ListCredentialsResponse& credentials,
                               CredentialFormat format);
 
+// What is kept of a credential's answers, and what is in it; never its values.
+std::string FormatEvidence(const token::v1::ListEvidenceResponse& evidence,
+                           CredentialFormat format);
+
 }  // namespace token_service::client

@@ -12,6 +12,10 @@ CLI::App* NamedCredentialCommand::AddTo(CLI::App& app) {
       break;
     case Action::kRefresh:
       command = app.add_subcommand("refresh", "Get a new access token now, whatever holds it back");
+      command->add_flag(
+          "--even_if_rejected", even_if_rejected_,
+          "also when the grant is dead, or an unreadable answer is kept: where reuse is "
+          "detected, that may end the grant");
       break;
     case Action::kRelease:
       command = app.add_subcommand(
@@ -35,6 +39,7 @@ int NamedCredentialCommand::RunWith(Session& session) {
   if (action_ == Action::kRefresh) {
     token::v1::RefreshCredentialRequest request;
     request.set_name(name_);
+    request.set_even_if_rejected(even_if_rejected_);
     return Print(session.client.Refresh(request), session);
   }
   if (action_ == Action::kRelease) {

@@ -17,6 +17,7 @@ class NamedCredentialCommand final : public CredentialCommand {
   int RunWith(Session& session) override;
 
   const Action action_;
+  bool even_if_rejected_ = false;
 };
 
 }  // namespace token_service::client

@@ -30,6 +30,7 @@ grpc::StatusCode CodeOf(Reason reason) {
     case Reason::kProviderUnavailable:
     case Reason::kProviderThrottled:
     case Reason::kProviderMalformed:
+    case Reason::kAnswerUnreadable:
     case Reason::kRefreshedRecently:
     case Reason::kShuttingDown:
     case Reason::kCredentialHeld:

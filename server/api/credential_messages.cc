@@ -90,6 +90,22 @@ void ToProto(const broker::CredentialStatus& status, Credential& credential) {
   credential.set_client_auth(std::string(ClientAuthName(settings.client_auth)));
 }
 
+void ToProto(const broker::CredentialRegistry::EvidenceView& view, token::v1::Evidence& evidence) {
+  evidence.set_id(view.evidence.id);
+  *evidence.mutable_receive_time() = ToProto(view.evidence.time);
+  evidence.set_http_status(view.evidence.http_status);
+  evidence.set_size(static_cast<int64_t>(view.size));
+  evidence.set_stands(view.evidence.stands);
+  evidence.set_tried(view.evidence.tried);
+  for (const broker::EvidenceMember& member : view.members) {
+    token::v1::EvidenceMember& shown = *evidence.add_members();
+    shown.set_path(member.path);
+    shown.set_type(member.type);
+    shown.set_may_be_token(member.may_be_token);
+    shown.set_may_be_refresh_token(member.may_be_refresh_token);
+  }
+}
+
 broker::NewCredential FromProto(const Credential& credential) {
   return {.name = credential.name(),
           .profile = {.purpose = credential.purpose(),

@@ -9,6 +9,7 @@
 
 #include "server/api/api_error.h"
 #include "server/broker/credential_input.h"
+#include "server/broker/credential_registry.h"
 #include "server/broker/credential_status.h"
 
 namespace token_service::api {
@@ -17,6 +18,9 @@ namespace token_service::api {
 
 // No secret is in it.
 void ToProto(const broker::CredentialStatus& status, token::v1::Credential& credential);
+
+// Neither is there here.
+void ToProto(const broker::CredentialRegistry::EvidenceView& view, token::v1::Evidence& evidence);
 
 // Not checked; output-only fields are passed over.
 broker::NewCredential FromProto(const token::v1::Credential& credential);

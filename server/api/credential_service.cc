@@ -64,11 +64,15 @@ broker::CredentialRegistry::Done FinishWith(ServerUnaryReactor* reactor, Operato
 class RefreshCall final : public ServerUnaryReactor, public broker::TokenIssuer::Waiter {
  public:
   RefreshCall(const CredentialServiceParts& parts, OperatorCall call, std::string name,
-              Credential* response)
-      : parts_(parts), call_(std::move(call)), name_(std::move(name)), response_(response) {}
+              bool even_if_rejected, Credential* response)
+      : parts_(parts),
+        call_(std::move(call)),
+        name_(std::move(name)),
+        even_if_rejected_(even_if_rejected),
+        response_(response) {}
 
   // gRPC delivers no OnCancel and no OnDone before the method has returned this reactor.
-  void Start() { parts_.issuer.Refresh(name_, this); }
+  void Start() { parts_.issuer.Refresh(name_, this, even_if_rejected_); }
 
   void OnAnswer(broker::TokenAnswer answer) override {
     const auto* const refusal = std::get_if<Refusal>(&answer);
@@ -87,6 +91,7 @@ class RefreshCall final : public ServerUnaryReactor, public broker::TokenIssuer:
   const CredentialServiceParts& parts_;
   const OperatorCall call_;
   const std::string name_;
+  const bool even_if_rejected_;
   Credential* const response_;
 };
 
@@ -233,7 +238,7 @@ ServerUnaryReactor* CredentialServiceImpl::RefreshCredential(
   if (const auto wrong = broker::CheckName(name)) {
     return FinishNow(context, call.End(FromRefusal(*wrong, "")));
   }
-  auto* const waiting = new RefreshCall(parts_, call, name, response);
+  auto* const waiting = new RefreshCall(parts_, call, name, request->even_if_rejected(), response);
   waiting->Start();
   return waiting;
 }
@@ -264,6 +269,65 @@ ServerUnaryReactor* CredentialServiceImpl::DeleteCredential(
     reactor->Finish(
         call.End(refusal.has_value() ? std::optional(FromRefusal(*refusal, name)) : std::nullopt));
   });
+  return reactor;
+}
+
+// ---- kept answers
+
+ServerUnaryReactor* CredentialServiceImpl::ListEvidence(
+    CallbackServerContext* context, const token::v1::ListEvidenceRequest* request,
+    token::v1::ListEvidenceResponse* response) {
+  const std::string& name = request->name();
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kListEvidence, name);
+  if (const auto error = ForbidsOf(context, Operating::kReading, name)) {
+    return FinishNow(context, call.End(*error));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.ListEvidence(
+      name,
+      [reactor, call, name, response](const broker::CredentialRegistry::EvidenceOutcome& outcome) {
+        const auto* const refusal = std::get_if<Refusal>(&outcome);
+        if (refusal != nullptr) return reactor->Finish(call.End(FromRefusal(*refusal, name)));
+        for (const auto& view :
+             std::get<std::vector<broker::CredentialRegistry::EvidenceView>>(outcome)) {
+          ToProto(view, *response->add_evidence());
+        }
+        reactor->Finish(call.End(std::nullopt));
+      });
+  return reactor;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::AdoptEvidence(
+    CallbackServerContext* context, const token::v1::AdoptEvidenceRequest* request,
+    Credential* response) {
+  const std::string& name = request->name();
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kAdoptEvidence, name);
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.AdoptEvidence({.name = name,
+                                 .evidence_id = request->evidence_id(),
+                                 .refresh_token_path = request->refresh_token_path(),
+                                 .access_token_path = request->access_token_path()},
+                                FinishWith(reactor, call, name, response));
+  return reactor;
+}
+
+ServerUnaryReactor* CredentialServiceImpl::DiscardEvidence(
+    CallbackServerContext* context, const token::v1::DiscardEvidenceRequest* request,
+    google::protobuf::Empty* /*response*/) {
+  const std::string& name = request->name();
+  const OperatorCall call(parts_.observer, listener_, *context, Method::kDiscardEvidence, name);
+  if (const auto error = ForbidsOf(context, Operating::kChanging, name)) {
+    return FinishNow(context, call.End(*error));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  parts_.registry.DiscardEvidence(
+      name, request->evidence_id(), [reactor, call, name](const std::optional<Refusal>& refusal) {
+        reactor->Finish(call.End(refusal.has_value() ? std::optional(FromRefusal(*refusal, name))
+                                                     : std::nullopt));
+      });
   return reactor;
 }
 

@@ -61,6 +61,15 @@ class CredentialServiceImpl final : public token::v1::CredentialService::Callbac
   grpc::ServerUnaryReactor* DeleteCredential(grpc::CallbackServerContext* context,
                                              const token::v1::DeleteCredentialRequest* request,
                                              google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* ListEvidence(grpc::CallbackServerContext* context,
+                                         const token::v1::ListEvidenceRequest* request,
+                                         token::v1::ListEvidenceResponse* response) override;
+  grpc::ServerUnaryReactor* AdoptEvidence(grpc::CallbackServerContext* context,
+                                          const token::v1::AdoptEvidenceRequest* request,
+                                          token::v1::Credential* response) override;
+  grpc::ServerUnaryReactor* DiscardEvidence(grpc::CallbackServerContext* context,
+                                            const token::v1::DiscardEvidenceRequest* request,
+                                            google::protobuf::Empty* response) override;
 
  private:
   // Why this caller may not operate that much, on whatever credential; nullopt: it may.

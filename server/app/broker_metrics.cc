@@ -60,6 +60,7 @@ void BrokerMetrics::CollectEndpoints(MetricsSink& sink) const {
 void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
   std::array<size_t, kStates.size()> counts{};
   std::vector<std::pair<std::string, std::string_view>> not_active;
+  std::vector<std::string> unreadable;
   sink.Family(MetricType::kGauge, "token_service_credential_token_remaining_seconds",
               "How long the current access token lives; 0: expired.");
   std::string after;
@@ -71,6 +72,7 @@ void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
       const auto state = static_cast<size_t>(status.state);
       ++counts[state];
       if (status.state != CredentialState::kActive) not_active.emplace_back(name, kStates[state]);
+      if (status.evidence != broker::StandingEvidence::kNone) unreadable.push_back(name);
       if (status.token == nullptr) continue;
       const absl::Duration left = std::max(status.token->expires - now, absl::ZeroDuration());
       sink.Sample({{"credential", name}},
@@ -83,6 +85,11 @@ void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
   for (size_t state = 0; state < kStates.size(); ++state) {
     sink.Sample({{"state", kStates[state]}}, static_cast<double>(counts[state]));
   }
+  sink.Family(
+      MetricType::kGauge, "token_service_unreadable_answers",
+      "1 for each credential of which an answer is kept that may hold its next refresh token: "
+      "nothing is refreshed until that is settled. Page somebody.");
+  for (const std::string& name : unreadable) sink.Sample({{"credential", name}}, 1);
   sink.Family(MetricType::kGauge, "token_service_credential_state",
               "1 for the state of each credential that is not ACTIVE.");
   for (const auto& [name, state] : not_active) {

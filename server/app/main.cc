@@ -25,6 +25,7 @@
 #include "server/app/watchdog.h"
 #include "server/base/clock.h"
 #include "server/telemetry/log.h"
+#include "server/tls/openssl_memory.h"
 
 namespace token_service::app {
 namespace {
@@ -59,6 +60,12 @@ void KeepMemoryPrivate() {
   prctl(PR_SET_DUMPABLE, 0);
   umask(0077);
 }
+
+// What was found at the very beginning, before anything could be logged.
+struct Surroundings {
+  absl::Status openssl;  // Whether it wipes what it frees.
+  bool key_log_asked = false;
+};
 
 // libcurl would write the keys of its TLS connections there, and with them what it sends. True: it
 // was asked to. Before any library is set up.
@@ -103,11 +110,14 @@ void ServeUntilSignal(const sigset_t& signals, const CommandLine& line, TokenSer
 }
 
 int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& notifier,
-          const sigset_t& signals, bool key_log_asked) {
+          const sigset_t& signals, const Surroundings& surroundings) {
   // Beyond the drain itself, for what comes before and after it.
   const absl::Duration stop_time = config.limits.drain_timeout + absl::Seconds(30);
   telemetry::ConfigureLog(config.log.level, config.log.format);
-  if (key_log_asked) {
+  if (!surroundings.openssl.ok()) {
+    telemetry::Log(telemetry::Level::kWarning, std::string(surroundings.openssl.message()));
+  }
+  if (surroundings.key_log_asked) {
     telemetry::Log(telemetry::Level::kWarning,
                    "SSLKEYLOGFILE is ignored: it would give away what is said to the provider");
   }
@@ -136,7 +146,7 @@ int Serve(const CommandLine& line, ServerConfig config, const ServiceNotifier& n
   return (*server)->Drain() ? 0 : kRuntimeError;
 }
 
-int Main(const std::vector<std::string>& arguments, bool key_log_asked) {
+int Main(const std::vector<std::string>& arguments, const Surroundings& surroundings) {
   const absl::StatusOr<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
   if (!notifier.ok()) return Fail(notifier.status(), kUsageError);
   const absl::StatusOr<CommandLine> line = ParseFlags(arguments);
@@ -164,7 +174,7 @@ int Main(const std::vector<std::string>& arguments, bool key_log_asked) {
     const absl::Status checked = CheckConfigFiles(*config);
     return checked.ok() ? 0 : Fail(checked, kUsageError);
   }
-  return Serve(*line, *std::move(config), *notifier, signals, key_log_asked);
+  return Serve(*line, *std::move(config), *notifier, signals, surroundings);
 }
 
 }  // namespace
@@ -175,8 +185,10 @@ int main(int argc, char** argv) {
   // Debian compiles the detection in; it takes a global lock at every Lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
-  const bool key_log_asked = token_service::app::ForbidKeyLog();
+  const token_service::app::Surroundings surroundings = {
+      .openssl = token_service::tls::WipeOpenSslMemory(),
+      .key_log_asked = token_service::app::ForbidKeyLog()};
   token_service::app::KeepMemoryPrivate();
   token_service::app::TakeOverLibraryLogs();
-  return token_service::app::Main({argv + 1, argv + argc}, key_log_asked);
+  return token_service::app::Main({argv + 1, argv + argc}, surroundings);
 }

@@ -221,7 +221,8 @@ absl::Status TokenServer::WireBroker() {
           .holder = HolderName(),
           .lease = limits.connect_timeout + limits.exchange_timeout + absl::Seconds(15),
           .send_within = limits.connect_timeout + absl::Seconds(10),
-          .longest_exchange = limits.exchange_timeout + absl::Seconds(5)},
+          .longest_exchange = limits.exchange_timeout + absl::Seconds(5),
+          .reader = &evidence_reader_},
       *store_, *endpoint_, cache_, clock);
   timers_ = std::make_unique<ThreadTimerQueue>(clock);
   workers_ = std::make_unique<broker::WorkerPool>(limits.refresh_workers, kRefreshNiceness);
@@ -240,6 +241,7 @@ absl::Status TokenServer::WireBroker() {
   registrar_ = std::make_unique<broker::WorkerPool>(1);
   registry_ = std::make_unique<broker::CredentialRegistry>(*store_, *scheduler_, *catalog_,
                                                            *registrar_, clock);
+  registry_->ReadEvidenceWith(&evidence_reader_);
   return absl::OkStatus();
 }
 

@@ -102,6 +102,8 @@ absl::Status TokenServer::ReloadCredentials(const ServerConfig& next,
     registry_->TakeUp(taken->stored, progress);
     for (const std::string& name : taken->adopted)
       scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
+    // By the rules that are in force from now on.
+    scheduler_->OnEvidenceChanged("");
   });
   return status;
 }

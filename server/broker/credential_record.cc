@@ -44,6 +44,7 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.last_refresh_time = last_refresh_time;
   copy.last_error_reason = last_error_reason;
   copy.consecutive_failures = consecutive_failures;
+  copy.standing_evidence = standing_evidence;
   return copy;
 }
 
@@ -56,6 +57,19 @@ Rotation Rotation::Copy() const {
           .rotated = rotated,
           .token = CopyToken(token),
           .hash = hash};
+}
+
+Evidence Evidence::Copy() const {
+  return {.name = name,
+          .attempt_id = attempt_id,
+          .generation = generation,
+          .time = time,
+          .body = body.Copy(),
+          .http_status = http_status,
+          .grant_serial = grant_serial,
+          .stands = stands,
+          .tried = tried,
+          .id = id};
 }
 
 }  // namespace token_service::broker

@@ -81,6 +81,8 @@ struct CredentialRecord {
   std::string last_error_reason;  // ReasonName of the last failure; empty after a success.
   uint32_t consecutive_failures = 0;
 
+  int64_t standing_evidence = 0;  // How many answers stand: see Evidence. Only ever read.
+
   CredentialRecord Copy() const;
 };
 

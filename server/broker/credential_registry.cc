@@ -4,6 +4,7 @@
 
 #include "server/base/absl_view.h"
 #include "server/broker/client_auth.h"
+#include "server/broker/from_store.h"
 #include "server/broker/token_endpoint_url.h"
 #include "server/telemetry/log.h"
 
@@ -12,28 +13,6 @@ namespace {
 
 using telemetry::Level;
 using telemetry::Log;
-
-Refusal FromStore(const absl::Status& status, std::string_view credential) {
-  if (const auto spent = SpentTokenOf(status); spent.has_value()) {
-    Log(Level::kWarning, "a spent refresh token was given, and not taken",
-        {{"credential", credential}, {"since", SinceText(*spent)}});
-    Refusal refusal = MakeRefusal(Reason::kRefreshTokenSpent);
-    refusal.message = Describe(*spent);
-    return refusal;
-  }
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return MakeRefusal(Reason::kCredentialNotFound);
-    case absl::StatusCode::kAlreadyExists:
-      return MakeRefusal(Reason::kCredentialExists);
-    case absl::StatusCode::kFailedPrecondition:
-      return MakeRefusal(Reason::kCredentialDisabled);
-    default:
-      Log(Level::kError, "operator's change not stored",
-          {{"credential", credential}, {"error", std::string(status.message())}});
-      return MakeRefusal(Reason::kStoreUnavailable, absl::Seconds(1));
-  }
-}
 
 void LogChange(std::string_view event, std::string_view credential) {
   Log(Level::kInfo, event, {{"credential", credential}});

@@ -13,6 +13,7 @@
 #include "server/broker/credential_input.h"
 #include "server/broker/credential_status.h"
 #include "server/broker/credential_store.h"
+#include "server/broker/evidence_reader.h"
 #include "server/broker/executor.h"
 #include "server/broker/reason.h"
 #include "server/broker/refresh_scheduler.h"
@@ -28,6 +29,14 @@ class CredentialRegistry {
   using Outcome = std::variant<CredentialStatus, Refusal>;
   using Done = absl::AnyInvocable<void(Outcome)>;
   using Deleted = absl::AnyInvocable<void(std::optional<Refusal>)>;
+  // A kept answer, as operators see it: never its body.
+  struct EvidenceView {
+    Evidence evidence;  // Its body is left out,
+    size_t size = 0;    // and was so long.
+    std::vector<EvidenceMember> members;
+  };
+  using EvidenceOutcome = std::variant<std::vector<EvidenceView>, Refusal>;
+  using EvidenceDone = absl::AnyInvocable<void(EvidenceOutcome)>;
 
   // `executor` runs one task at a time, in order, and may block: that is what keeps the changes of
   // one credential in the same order in the store and in the scheduler.
@@ -45,6 +54,22 @@ class CredentialRegistry {
   void Release(std::string name, Done done);
   // kManagedByConfig for a declared credential.
   void Delete(std::string name, Deleted done);
+
+  // Before the first call about evidence; outlives this.
+  void ReadEvidenceWith(const EvidenceReader* reader) { reader_ = reader; }
+  // What is kept, the oldest first.
+  void ListEvidence(std::string name, EvidenceDone done);
+  // The refresh token at a place in a kept answer is the grant from now on: as ReplaceRefreshToken.
+  // `access_token_path`, if not empty, has to be the place of a token too: whoever names both has
+  // looked twice.
+  struct Adoption {
+    std::string name;
+    std::string evidence_id;
+    std::string refresh_token_path;
+    std::string access_token_path;
+  };
+  void AdoptEvidence(Adoption adoption, Done done);
+  void DiscardEvidence(std::string name, std::string evidence_id, Deleted done);
 
   std::optional<CredentialStatus> Get(std::string_view name) const;
   // As RefreshScheduler::List.
@@ -75,6 +100,9 @@ class CredentialRegistry {
   Outcome UpdateNow(const std::string& name, const ProfileChange& change);
   Outcome ReplaceNow(const std::string& name, const Secret& refresh_token);
   Outcome ReleaseNow(const std::string& name);
+  EvidenceOutcome ListEvidenceNow(const std::string& name);
+  Outcome AdoptNow(const Adoption& adoption);
+  std::optional<Refusal> DiscardNow(const std::string& name, const std::string& evidence_id);
   std::optional<Refusal> DeleteNow(const std::string& name);
   void WarnIfShared(const std::string& name, const Secret& refresh_token);
   void OnLanded(const std::string& name);
@@ -98,6 +126,7 @@ class CredentialRegistry {
   const SettingsSource& settings_;
   Executor& executor_;
   const Clock& clock_;
+  const EvidenceReader* reader_ = nullptr;
 
   // Deleted while in flight, with the creations that wait for the name. Touched on the executor
   // only.

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/broker/access_token.h"
 #include "server/broker/credential.h"
+#include "server/broker/standing_evidence.h"
 
 namespace token_service::broker {
 
@@ -46,6 +47,7 @@ struct CredentialStatus {
   uint32_t consecutive_failures = 0;
   bool unpersisted = false;
   std::vector<FieldChange> changes = {};  // Of the outcome of an operator's change; else empty.
+  StandingEvidence evidence = StandingEvidence::kNone;
 };
 
 }  // namespace token_service::broker

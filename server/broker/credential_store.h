@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -102,6 +103,25 @@ struct Evidence {
   uint64_t generation = 0;  // What begin reserved for the attempt.
   absl::Time time;
   Secret body;
+  int http_status = 0;  // 0: not known.
+  // Of the refresh token that it is about. Once another is stored, it is history.
+  uint64_t grant_serial = 0;
+  // While it stands, that refresh token is not sent: the provider may have made another of it.
+  bool stands = false;
+  bool tried = false;  // The refresh token in it was sent, and what came was no use either.
+  std::string id;      // The store's; given when it comes out of it.
+
+  Evidence Copy() const;
+};
+
+// So much is kept for one credential. Then what stands no more goes first, the oldest first; and of
+// what stands, the second oldest: the first answer after the last good one and the newest are the
+// likeliest to hold the token that is live.
+inline constexpr size_t kMostEvidence = 16;
+
+enum class EvidenceMark {
+  kTried,    // `tried`.
+  kRefused,  // The provider has refused the refresh token in it: it stands no more.
 };
 
 // What a store knows of a refresh token that somebody wants to give to a credential.
@@ -132,7 +152,15 @@ class RotationStore {
   // attempt is no longer on record.
   virtual absl::Status Conclude(const Conclusion& conclusion) = 0;
 
+  // An answer with the same body for the same refresh token is kept once.
   virtual absl::Status Quarantine(const Evidence& evidence) = 0;
+
+  // What is kept, the oldest first. `stands` is as it is now.
+  virtual absl::StatusOr<std::vector<Evidence>> ListEvidence(std::string_view name) = 0;
+
+  // NOT_FOUND also when there is no such evidence.
+  virtual absl::Status MarkEvidence(std::string_view name, std::string_view id,
+                                    EvidenceMark mark) = 0;
 };
 
 // All of the store: what start-up and operators need besides. Same promises; may be called from any
@@ -166,6 +194,9 @@ class CredentialStore : public RotationStore {
 
   // Purges the credential and its evidence from the file. NOT_FOUND when there is none.
   virtual absl::Status Delete(std::string_view name) = 0;
+
+  // Purges one answer. NOT_FOUND when there is none.
+  virtual absl::Status DiscardEvidence(std::string_view name, std::string_view id) = 0;
 
   // How many answers are quarantined for this credential.
   virtual absl::StatusOr<int64_t> CountEvidence(std::string_view name) = 0;

@@ -78,6 +78,20 @@ absl::Status ObservingCredentialStore::Delete(std::string_view name) {
   return Observe(StoreOperation::kOther, [&] { return inner_.Delete(name); });
 }
 
+absl::StatusOr<std::vector<Evidence>> ObservingCredentialStore::ListEvidence(
+    std::string_view name) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.ListEvidence(name); });
+}
+
+absl::Status ObservingCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
+                                                    EvidenceMark mark) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.MarkEvidence(name, id, mark); });
+}
+
+absl::Status ObservingCredentialStore::DiscardEvidence(std::string_view name, std::string_view id) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.DiscardEvidence(name, id); });
+}
+
 absl::StatusOr<int64_t> ObservingCredentialStore::CountEvidence(std::string_view name) {
   return Observe(StoreOperation::kOther, [&] { return inner_.CountEvidence(name); });
 }

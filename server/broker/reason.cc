@@ -21,6 +21,7 @@ constexpr std::array kNames = {
     Named{Reason::kProviderUnavailable, "PROVIDER_UNAVAILABLE"},
     Named{Reason::kProviderThrottled, "PROVIDER_THROTTLED"},
     Named{Reason::kProviderMalformed, "PROVIDER_MALFORMED"},
+    Named{Reason::kAnswerUnreadable, "ANSWER_UNREADABLE"},
     Named{Reason::kValidityUnavailable, "VALIDITY_UNAVAILABLE"},
     Named{Reason::kInvalidRequest, "INVALID_REQUEST"},
     Named{Reason::kRefreshedRecently, "REFRESHED_RECENTLY"},
@@ -52,6 +53,9 @@ std::string_view Words(Reason reason) {
       return "the provider throttles requests";
     case Reason::kProviderMalformed:
       return "the provider's answer could not be used";
+    case Reason::kAnswerUnreadable:
+      return "an answer of the provider that may hold the next refresh token cannot be used; an "
+             "operator has to look at the evidence";
     case Reason::kValidityUnavailable:
       return "min_validity is more than a token of this credential can have";
     case Reason::kInvalidRequest:

@@ -17,6 +17,7 @@ enum class Reason {
   kProviderUnavailable,
   kProviderThrottled,
   kProviderMalformed,
+  kAnswerUnreadable,  // An answer stands that may hold the next refresh token.
   kValidityUnavailable,
   kInvalidRequest,
   kRefreshedRecently,

@@ -62,7 +62,7 @@ void RefreshScheduler::AdvanceLocked(Effects& effects) {
     WakeLocked(entry);
     if (entry.unpersisted != nullptr) {
       StartPersistLocked(entry, effects);
-    } else if (entry.latched()) {
+    } else if (entry.latched() || entry.held_by_evidence()) {
       RestLocked(entry, now);
       effects.settled.emplace_back(entry.settings->name, RefusalLocked(entry, now));
     } else if (draining_ && PlanLocked(entry, now).why == Why::kReplay) {
@@ -124,7 +124,8 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   Refresher::Order order{.generation = entry->generation,
                          .take_over = entry->forced,
                          .doubt_weighed = entry->forced || weighed,
-                         .rotates = entry->facts.rotates};
+                         .rotates = entry->facts.rotates,
+                         .even_if_rejected = entry->even_if_rejected};
   if (!entry->forced && weighed) {
     order.send_before = ReplayDeadline(*entry->settings, entry->facts, now);
   }
@@ -138,6 +139,7 @@ bool RefreshScheduler::StartOneLocked(Endpoint& endpoint, bool wanted, Monotonic
   }
   entry->state = running;
   entry->forced = false;
+  entry->even_if_rejected = false;
   entry->held_elsewhere = false;
   entry->facts.replayed = entry->facts.doubt_since.has_value();
   effects.flights.push_back(

@@ -71,6 +71,17 @@ RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& 
       break;
   }
   if (facts.held) return PlanNone(facts, now);
+  switch (facts.evidence) {
+    case StandingEvidence::kUnusable:
+      return PlanNone(facts, now);
+    case StandingEvidence::kUnread:
+    case StandingEvidence::kCandidate:
+      // A token that was never presented trips no reuse detection.
+      return {facts.retry_at.value_or(now), Why::kRetry};
+    case StandingEvidence::kInDoubt:
+    case StandingEvidence::kNone:
+      break;
+  }
   if (facts.doubt_since.has_value() && facts.rotates) return PlanReplay(settings, facts, now);
   if (facts.retry_at.has_value()) return {*facts.retry_at, Why::kRetry};
   if (settings.refresh == RefreshMode::kOnDemand) return PlanOnDemand(settings, facts, now);

@@ -7,6 +7,7 @@
 #include "server/broker/access_token.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_record.h"
+#include "server/broker/standing_evidence.h"
 
 namespace token_service::broker {
 
@@ -18,6 +19,7 @@ struct RefreshFacts {
   Standing standing = Standing::kUsable;
   bool held = false;  // Nothing may be sent until an operator says so.
   bool rotates = false;
+  StandingEvidence evidence = StandingEvidence::kNone;
   // Since when it is known that an attempt may have consumed the refresh token unseen
   // (CredentialRecord::doubt_since): the replay window counts from here.
   std::optional<MonotonicTime> doubt_since;
@@ -33,8 +35,7 @@ struct RefreshFacts {
 struct RefreshPlan {
   enum class Why {
     kNever,      // Nothing to do until something changes.
-    kExpiry,     // Nothing but to tell who watches that the last token of a dead or held grant has
-                 // expired.
+    kExpiry,     // Nothing but to tell who watches that the last token has expired.
     kNoToken,    // There is none: as soon as can be.
     kAhead,      // Ahead of its expiry.
     kKeepalive,  // Nobody asks; so that the provider does not let the grant lapse.

@@ -12,6 +12,7 @@
 #include "server/broker/credential_record.h"
 #include "server/broker/credential_store.h"
 #include "server/broker/reason.h"
+#include "server/broker/standing_evidence.h"
 
 namespace token_service::broker {
 
@@ -49,6 +50,7 @@ struct Unpersisted {
   // What to believe of the grant if this is evidence.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;
+  StandingEvidence evidence = StandingEvidence::kNone;
   absl::Duration min_refresh_interval;  // As configured, for what is adopted should this be fenced.
   // Counted by the Refresher, which outlives this, from the first failure on.
   std::unique_ptr<std::atomic<int>, Unpin> pin;
@@ -70,6 +72,7 @@ struct RefreshResult {
   // What is now known of the grant.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;
+  StandingEvidence evidence = StandingEvidence::kNone;
 };
 
 }  // namespace token_service::broker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/absl_view.h"
 #include "server/broker/endpoint_queues.h"
 #include "server/broker/lifetime.h"
@@ -11,6 +12,13 @@
 namespace token_service::broker {
 
 using Why = RefreshPlan::Why;
+
+namespace {
+
+// For how long callers are told to wait for an operator.
+constexpr absl::Duration kLookAgain = absl::Minutes(1);
+
+}  // namespace
 
 RefreshScheduler::RefreshScheduler(Options options, Refresher& refresher, TokenCache& cache,
                                    Executor& executor, TimerQueue& timers, const Clock& clock)
@@ -40,6 +48,7 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   if (record.attempt.has_value() && options_.sole_holder && !facts.doubt_since.has_value()) {
     facts.doubt_since = DoubtSince(record.attempt->begun, clock_);
   }
+  if (record.standing_evidence > 0) facts.evidence = StandingEvidence::kUnread;
   // Another configuration or another day: a client once rejected is worth one try.
   if (facts.standing == Standing::kClientRejected) facts.standing = Standing::kUsable;
   entry->generation = record.generation;
@@ -174,6 +183,7 @@ void RefreshScheduler::OnGrantReplaced(std::string_view name, Hold hold) {
     entry->facts.standing = Standing::kUsable;
     entry->facts.doubt_since.reset();
     if (hold == Hold::kEnds) entry->facts.held = false;
+    entry->facts.evidence = StandingEvidence::kNone;
     // A flight under way carries the old refresh token; what it reports is no news of the new one.
     // An answer not stored yet is stored first (as evidence, most likely).
     entry->replaced = entry->running() || entry->unpersisted != nullptr;
@@ -199,6 +209,23 @@ void RefreshScheduler::OnReleased(std::string_view name) {
     if (entry == nullptr || !entry->facts.held) return;
     entry->facts.held = false;
     if (std::holds_alternative<Entry::Resting>(entry->state)) {
+      WakeLocked(*entry);
+      RestLocked(*entry, clock_.Now());
+    }
+    AdvanceLocked(effects);
+  }
+  Perform(std::move(effects));
+}
+
+void RefreshScheduler::OnEvidenceChanged(std::string_view name) {
+  Effects effects;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [known, entry] : entries_) {
+      // Whoever flies has looked, or is about to.
+      const bool meant = name.empty() || AbslView(name) == known;
+      if (!meant || !entry->held_by_evidence() || entry->running()) continue;
+      entry->facts.evidence = StandingEvidence::kUnread;
       WakeLocked(*entry);
       RestLocked(*entry, clock_.Now());
     }
@@ -282,6 +309,8 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
                                                         Effects& effects) {
   Entry* const entry = FindLocked(name);
   if (entry == nullptr) return MakeRefusal(Reason::kCredentialNotFound);
+  const bool insists = need == Need::kOperatorInsists;
+  if (insists) need = Need::kOperator;
   if (seen_generation != entry->visible_generation() && need != Need::kOperator) {
     // A token is published a moment before its flight lands.
     const bool about_to_land = seen_generation > entry->visible_generation() && entry->running();
@@ -305,7 +334,9 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     if (need == Need::kOperator || now < running->patience_end) return Underway{};
     return MakeRefusal(Reason::kProviderUnavailable, options_.patience);
   }
-  if (entry->latched() || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
+  const bool rejected = !entry->disabled && facts.standing == Standing::kRefreshTokenRejected;
+  const bool dead = entry->dead() && !(insists && rejected);
+  if (dead || facts.held || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
   if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {
     facts.last_asked = now;
     const RefreshPlan plan = PlanRefresh(*entry->settings, facts, now);
@@ -322,6 +353,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   }
   cache_.SetDormant(name, false);
   if (need == Need::kOperator) entry->forced = true;
+  if (insists) entry->even_if_rejected = true;
   EnqueueLocked(*entry, need != Need::kSoon);
   AdvanceLocked(effects);
   const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
@@ -339,10 +371,19 @@ Refusal RefreshScheduler::RefusalLocked(const Entry& entry, MonotonicTime now) c
   const MonotonicTime again = resting != nullptr ? resting->plan.when : now;
   const absl::Duration wait = std::max(again - now, absl::Milliseconds(10));
   if (entry.unpersisted != nullptr) return MakeRefusal(Reason::kStoreUnavailable, wait);
+  if (entry.facts.evidence != StandingEvidence::kNone) {
+    return MakeRefusal(Reason::kAnswerUnreadable,
+                       entry.held_by_evidence() ? kLookAgain : std::min(wait, kLookAgain));
+  }
   if (resting != nullptr && resting->plan.why == Why::kHold) {
     return MakeRefusal(Reason::kRefreshInDoubt, wait);
   }
-  return MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable), wait);
+  Refusal refusal = MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable), wait);
+  // An expired certificate is to be told from a host that is down.
+  if (refusal.reason == Reason::kProviderUnavailable && !entry.last_detail.empty()) {
+    absl::StrAppend(&refusal.message, ": ", entry.last_detail);
+  }
+  return refusal;
 }
 
 // ---- the end

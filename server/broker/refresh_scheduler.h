@@ -79,6 +79,9 @@ class RefreshScheduler {
   void Disable(std::string_view name);
   // Undoes that.
   void Enable(CredentialSettingsPtr settings, const CredentialRecord& record);
+  // What the store holds of kept answers has changed, or the rules that they are read by. Empty: of
+  // every credential.
+  void OnEvidenceChanged(std::string_view name);
   // The store holds a new refresh token: exchanges it at once, unless the credential is held and
   // stays so. The current token serves until it lands.
   enum class Hold { kStays, kEnds };
@@ -92,6 +95,7 @@ class RefreshScheduler {
     kRejected,  // The API refuses it.
     // A person insists: overrides backoff, doubt's waiting, breaker and the client-rejected latch.
     kOperator,
+    kOperatorInsists,  // Also a dead grant, and evidence that stands.
   };
   // A refresh is under way or about to start: the listener will be told.
   struct Underway {};

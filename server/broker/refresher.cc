@@ -24,6 +24,13 @@ struct Refresher::Flight {
   MonotonicTime lease_deadline;   // Past it another holder may have taken over.
   MonotonicTime replay_deadline;  // Past it a replay is held back.
 
+  // Of what is on record, once this flight has looked.
+  StandingEvidence evidence = StandingEvidence::kNone;
+  std::optional<Candidate> candidate = std::nullopt;  // Sent in the refresh token's place.
+
+  const Secret& presented() const {
+    return candidate.has_value() ? candidate->token : record.refresh_token;
+  }
   const std::string& attempt_id() const { return record.attempt->id; }
 };
 
@@ -123,7 +130,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                 .sent = clock_.Now(),
                 .lease_deadline = begun_at + options_.send_within,
                 .replay_deadline = order.send_before};
-  if (flight.record.standing == Standing::kRefreshTokenRejected) {
+  if (flight.record.standing == Standing::kRefreshTokenRejected && !order.even_if_rejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
   // The refresh token may be of another grant than the settings are: see CredentialStore::Move.
@@ -132,21 +139,86 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
     return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: it has moved", {}});
   }
   flight.record.rotates = flight.record.rotates || order.rotates;
-  if (flight.record.doubt_since.has_value() && flight.record.rotates && !order.doubt_weighed) {
+  if (flight.record.standing_evidence > 0) {
+    flight.evidence = StandingEvidence::kUnread;
+    absl::StatusOr<std::optional<Candidate>> found = FindCandidate(flight.record);
+    if (!found.ok()) {
+      LogStoreError("evidence not read", settings.name, found.status());
+      return Settle(flight, Unspent{Reason::kStoreUnavailable, "evidence not read", {}});
+    }
+    flight.candidate = *std::move(found);
+    flight.evidence =
+        flight.candidate.has_value() ? StandingEvidence::kCandidate : StandingEvidence::kUnusable;
+    if (!flight.candidate.has_value() && !order.even_if_rejected) {
+      return Settle(flight, Unspent{Reason::kAnswerUnreadable, "not sent: evidence stands", {}});
+    }
+  }
+  const bool weighed = order.doubt_weighed || flight.candidate.has_value();
+  if (flight.record.doubt_since.has_value() && flight.record.rotates && !weighed) {
     return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
                              .reason = Reason::kProviderUnavailable,
                              .detail = "an attempt on record has no known end"});
   }
   // A store that hung, a process that was stopped: no need to connect.
+  // A candidate is no replay.
+  if (flight.candidate.has_value()) flight.replay_deadline = MonotonicTime::Never();
   const MonotonicTime send_before = std::min(flight.lease_deadline, flight.replay_deadline);
   if (clock_.Now() >= send_before) return Settle(flight, TooLate{});
   TS_CRASH_POINT("before-exchange", settings.name, order.generation);
-  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.record.refresh_token, send_before);
+  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.presented(), send_before);
   TS_CRASH_POINT("after-exchange", settings.name, outcome.index());
   if (!std::holds_alternative<TooLate>(outcome)) {
     flight.ended = std::min(clock_.Now(), flight.sent + options_.longest_exchange);
   }
+  if (flight.candidate.has_value()) {
+    auto* const dead = std::get_if<GrantDead>(&outcome);
+    if (dead != nullptr && dead->evidence.empty()) {
+      return SettleRefused(flight, std::move(*dead));
+    }
+    if (std::holds_alternative<InDoubt>(outcome)) flight.evidence = StandingEvidence::kInDoubt;
+  }
   return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
+}
+
+absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
+    const CredentialRecord& record) {
+  absl::StatusOr<std::vector<Evidence>> list = store_.ListEvidence(record.name);
+  if (!list.ok()) return list.status();
+  // The newest that stands answers what was sent last; an older one's token was sent since.
+  for (auto evidence = list->rbegin(); evidence != list->rend(); ++evidence) {
+    if (!evidence->stands) continue;
+    if (evidence->tried || options_.reader == nullptr) return std::nullopt;
+    std::optional<Secret> token = options_.reader->Candidate(evidence->body, record.refresh_token);
+    if (!token.has_value()) return std::nullopt;
+    return Candidate{evidence->id, *std::move(token)};
+  }
+  return std::nullopt;
+}
+
+StandingEvidence Refresher::Weigh(const Flight& flight, const KeptAnswer& answer) const {
+  if (!answer.stands) return flight.evidence;
+  const bool usable = options_.reader != nullptr &&
+                      options_.reader->Candidate(answer.body, flight.presented()).has_value();
+  return usable ? StandingEvidence::kCandidate : StandingEvidence::kUnusable;
+}
+
+void Refresher::Mark(const Flight& flight, EvidenceMark mark) {
+  const absl::Status marked =
+      store_.MarkEvidence(flight.record.name, flight.candidate->evidence_id, mark);
+  // Then it is tried again: the provider will say the same.
+  if (!marked.ok()) LogStoreError("evidence not marked", flight.record.name, marked);
+}
+
+// What was sent first may be spent or not: that doubt goes on.
+RefreshResult Refresher::SettleRefused(Flight& flight, GrantDead dead) {
+  Mark(flight, EvidenceMark::kRefused);
+  flight.evidence =
+      flight.record.standing_evidence > 1 ? StandingEvidence::kUnread : StandingEvidence::kNone;
+  Log(Level::kError, "the refresh token of a kept answer is refused",
+      {{"credential", flight.record.name}, {"detail", dead.detail}});
+  return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+                           .reason = Reason::kProviderMalformed,
+                           .detail = "the refresh token of a kept answer is refused"});
 }
 
 RefreshResult Refresher::Persist(Unpersisted pending) {
@@ -158,28 +230,39 @@ RefreshResult Refresher::Persist(Unpersisted pending) {
 RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
   const CredentialRecord& record = flight.record;
   // A server that hands the same refresh token out again does not rotate.
-  const bool rotated =
-      granted.refresh_token.has_value() && !(*granted.refresh_token == record.refresh_token);
+  Secret refresh_token = granted.refresh_token.has_value() ? std::move(*granted.refresh_token)
+                                                           : flight.presented().Copy();
+  const bool rotated = !(refresh_token == record.refresh_token);
   const absl::Duration lifetime = granted.expires_in.has_value() ? SureLifetime(*granted.expires_in)
                                                                  : flight.settings.assumed_lifetime;
   const Moment sent = clock_.MomentAt(flight.sent);
-  Rotation rotation{
-      .name = record.name,
-      .attempt_id = flight.attempt_id(),
-      .generation = record.reserved_generation,
-      .grant_serial = record.grant_serial,
-      .refresh_token = rotated ? std::move(*granted.refresh_token) : record.refresh_token.Copy(),
-      .rotated = rotated,
-      .token = {.value = std::move(granted.access_token),
-                .token_type = std::move(granted.token_type),
-                .scope = granted.scope.value_or(flight.settings.scope),
-                .issued = sent,
-                .expires = sent.wall + lifetime}};
+  Rotation rotation{.name = record.name,
+                    .attempt_id = flight.attempt_id(),
+                    .generation = record.reserved_generation,
+                    .grant_serial = record.grant_serial,
+                    .refresh_token = std::move(refresh_token),
+                    .rotated = rotated,
+                    .token = {.value = std::move(granted.access_token),
+                              .token_type = std::move(granted.token_type),
+                              .scope = granted.scope.value_or(flight.settings.scope),
+                              .issued = sent,
+                              .expires = sent.wall + lifetime}};
   AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, rotation.token,
                                          flight.settings.min_refresh_interval, flight.sent);
+  StandingEvidence evidence = StandingEvidence::kNone;
+  if (!granted.evidence.empty()) {
+    // Before the token is stored, or it might never be kept; and for the refresh token as it will
+    // then be counted.
+    Unpersisted beside = EvidenceOf(flight, std::move(granted.evidence),
+                                    "a token, and another refresh token elsewhere");
+    std::get<Evidence>(beside.write).grant_serial = record.grant_serial + 1;
+    evidence = beside.evidence;
+    if (std::optional<RefreshResult> not_kept = Keep(beside)) return *std::move(not_kept);
+  }
   return Commit({.write = std::move(rotation),
                  .token = std::move(token),
                  .rotates = record.rotates || rotated,
+                 .evidence = evidence,
                  .min_refresh_interval = flight.settings.min_refresh_interval});
 }
 
@@ -198,7 +281,8 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     TS_CRASH_POINT("pinned", rotation.name, rotation.generation);
     cache_.Publish(pending.token);
     const bool rotates = pending.rotates;
-    return {.outcome = std::move(pending), .rotates = rotates};
+    const StandingEvidence standing = pending.evidence;
+    return {.outcome = std::move(pending), .rotates = rotates, .evidence = standing};
   }
   if (const auto* fenced = std::get_if<Fenced>(&*commit)) {
     TS_CRASH_POINT("fenced", rotation.name, rotation.generation);
@@ -208,7 +292,9 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
                       .attempt_id = rotation.attempt_id,
                       .generation = rotation.generation,
                       .time = clock_.WallNow(),
-                      .body = AsEvidence(rotation)};
+                      .body = AsEvidence(rotation),
+                      .grant_serial = rotation.grant_serial,
+                      .stands = rotation.rotated};
     if (const absl::Status kept = store_.Quarantine(evidence); !kept.ok()) {
       LogStoreError("evidence not persisted", rotation.name, kept);
       pending.write = std::move(evidence);
@@ -228,7 +314,9 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
        {"generation", rotation.generation},
        {"rotated", rotation.rotated},
        {"lifetime", pending.token->lifetime}});
-  return {.outcome = Refreshed{std::move(pending.token)}, .rotates = pending.rotates};
+  return {.outcome = Refreshed{std::move(pending.token)},
+          .rotates = pending.rotates,
+          .evidence = pending.evidence};
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
@@ -272,13 +360,19 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Ke
   Unpersisted pending = EvidenceOf(flight, std::move(evidence), failed.detail);
   pending.rotates = true;
   if (std::optional<RefreshResult> not_kept = Keep(pending)) return *std::move(not_kept);
+  if (flight.candidate.has_value()) Mark(flight, EvidenceMark::kTried);
   RefreshResult result = Conclude(flight, std::move(failed));
   result.rotates = true;
+  result.evidence = pending.evidence;
   return result;
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
-  return Quarantine(EvidenceOf(flight, std::move(malformed.answer), malformed.detail));
+  RefreshResult result =
+      Quarantine(EvidenceOf(flight, std::move(malformed.answer), malformed.detail));
+  // It answers the candidate, which is spent by now.
+  if (flight.candidate.has_value()) Mark(flight, EvidenceMark::kTried);
+  return result;
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, TooLate) {
@@ -294,13 +388,18 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, KeptAnswer answer,
                                   const std::string& detail) const {
   Log(Level::kError, "unusable answer quarantined",
       {{"credential", flight.record.name}, {"detail", detail}});
+  const StandingEvidence weighed = Weigh(flight, answer);
   return {.write = Evidence{.name = flight.record.name,
                             .attempt_id = flight.attempt_id(),
                             .generation = flight.record.reserved_generation,
                             .time = clock_.WallNow(),
-                            .body = std::move(answer.body)},
-          .rotates = flight.record.rotates,
-          .doubt_since = Doubt(flight)};
+                            .body = std::move(answer.body),
+                            .http_status = answer.http_status,
+                            .grant_serial = flight.record.grant_serial,
+                            .stands = answer.stands},
+          .rotates = flight.record.rotates || weighed != StandingEvidence::kNone,
+          .doubt_since = Doubt(flight),
+          .evidence = weighed};
 }
 
 MonotonicTime Refresher::Doubt(const Flight& flight) const {
@@ -319,8 +418,11 @@ std::optional<RefreshResult> Refresher::Keep(Unpersisted& pending) {
   if (!kept.ok() && !absl::IsNotFound(kept)) {
     LogStoreError("evidence not persisted", evidence.name, kept);
     Pin(pending);
-    return RefreshResult{
-        .outcome = std::move(pending), .rotates = rotates, .doubt_since = doubt_since};
+    const StandingEvidence standing = pending.evidence;
+    return RefreshResult{.outcome = std::move(pending),
+                         .rotates = rotates,
+                         .doubt_since = doubt_since,
+                         .evidence = standing};
   }
   if (!kept.ok()) return RefreshResult{.outcome = StoreFailed(kept)};
   return std::nullopt;
@@ -341,7 +443,8 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
                                    .detail = "unusable answer",
                                    .outage = true},
           .rotates = pending.rotates,
-          .doubt_since = pending.doubt_since};
+          .doubt_since = pending.doubt_since,
+          .evidence = pending.evidence};
 }
 
 RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
@@ -372,10 +475,10 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
     Unpersisted pending{
         .write = std::move(conclusion), .token = nullptr, .rotates = record.rotates};
     Pin(pending);
-    return {.outcome = std::move(pending), .rotates = record.rotates};
+    return {.outcome = std::move(pending), .rotates = record.rotates, .evidence = flight.evidence};
   }
   // Any other attempt that is left on record only reads as doubt: the careful side.
-  RefreshResult result{.rotates = record.rotates};
+  RefreshResult result{.rotates = record.rotates, .evidence = flight.evidence};
   if (record.doubt_since.has_value() || conclusion.in_doubt) result.doubt_since = Doubt(flight);
   if (conclusion.definite) result.doubt_since.reset();
   result.outcome = std::move(failed);
@@ -411,6 +514,7 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});
   RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
+  if (record.standing_evidence > 0) result.evidence = StandingEvidence::kUnread;
   if (record.doubt_since.has_value()) {
     result.doubt_since = DoubtSince(*record.doubt_since, clock_);
   }

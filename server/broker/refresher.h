@@ -10,6 +10,7 @@
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"
+#include "server/broker/evidence_reader.h"
 #include "server/broker/refresh_result.h"
 #include "server/broker/token_cache.h"
 #include "server/broker/token_endpoint.h"
@@ -33,6 +34,8 @@ class Refresher {
     absl::Duration longest_exchange = absl::Seconds(35);
     // Nobody else uses the store: an attempt on record is our own, from before a crash.
     bool sole_holder = true;
+    // Finds a refresh token in what was kept; outlives the Refresher. Null: nobody looks.
+    const EvidenceReader* reader = nullptr;
   };
 
   Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint, TokenCache& cache,
@@ -48,6 +51,8 @@ class Refresher {
     MonotonicTime send_before = MonotonicTime::Never();
     // This process has seen the refresh token replaced, be it on record or not.
     bool rotates = false;
+    // An operator insists: the refresh token is sent though its grant is dead or evidence stands.
+    bool even_if_rejected = false;
   };
   // A client secret that the provider refuses ends its attempt; the next one, if there is one, has
   // another: one POST an attempt.
@@ -63,6 +68,18 @@ class Refresher {
  private:
   struct Flight;
 
+  // What may be sent in the refresh token's place, while evidence stands.
+  struct Candidate {
+    std::string evidence_id;
+    Secret token;
+  };
+  // What there is to the evidence of a record, of which some stands. kUnusable, or kCandidate and
+  // the candidate.
+  absl::StatusOr<std::optional<Candidate>> FindCandidate(const CredentialRecord& record);
+  StandingEvidence Weigh(const Flight& flight, const KeptAnswer& answer) const;
+  // The candidate of a flight was refused, or was answered uselessly.
+  void Mark(const Flight& flight, EvidenceMark mark);
+  RefreshResult SettleRefused(Flight& flight, GrantDead dead);
   RefreshResult RefreshOnce(const CredentialSettings& settings, const Order& order);
   RefreshResult Settle(const Flight& flight, Granted granted);
   RefreshResult Settle(const Flight& flight, Unspent unspent);

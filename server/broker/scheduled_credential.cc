@@ -85,8 +85,14 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
     case Standing::kUsable:
       break;
   }
+  status.evidence = facts.evidence;
+  if (facts.evidence != StandingEvidence::kNone) {
+    status.last_error_reason = std::string(ReasonName(Reason::kAnswerUnreadable));
+  }
   if (facts.held) {
     status.state = CredentialState::kHeld;
+  } else if (facts.evidence != StandingEvidence::kNone) {
+    status.state = CredentialState::kInDoubt;
   } else if (facts.doubt_since.has_value() && facts.rotates) {
     status.state = CredentialState::kInDoubt;
   } else if (failures > 0 && facts.retry_at.has_value()) {
@@ -104,6 +110,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
                          (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
   if (saw_grant) {
     facts.rotates = facts.rotates || result.rotates;
+    if (!replaced) facts.evidence = result.evidence;  // Else it is about what is gone.
     // The earliest doubt counts, and its time on this process's own clock is the better one.
     if (!result.doubt_since.has_value() || !facts.doubt_since.has_value()) {
       facts.doubt_since = result.doubt_since;
@@ -140,6 +147,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
 
 bool RefreshScheduler::Entry::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
   CountFailure(failed.reason, failed.retry_after, landing);
+  if (failed.kind == RefreshFailed::Kind::kUnspent) last_detail = failed.detail;
   facts.standing = Standing::kUsable;
   switch (failed.kind) {
     case RefreshFailed::Kind::kDead:
@@ -167,6 +175,7 @@ void RefreshScheduler::Entry::CountFailure(Reason reason, std::optional<absl::Du
   ++tries;
   last_reason = reason;
   last_error_reason = std::string(ReasonName(reason));
+  last_detail.clear();
   const absl::Duration backoff = BackoffDelay(landing.options.backoff, tries, landing.random);
   facts.not_before = landing.now + retry_after.value_or(absl::ZeroDuration());
   facts.retry_at = std::max(landing.now + backoff, facts.not_before);

@@ -45,6 +45,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   }
   // Nothing is tried at all now, whoever insists.
   bool latched() const { return dead() || facts.held; }
+  // An answer that may hold the next refresh token takes an operator.
+  bool held_by_evidence() const { return facts.evidence == StandingEvidence::kUnusable; }
   // The provider did not do its work the last time, and what comes is no replay at once.
   bool suspect() const {
     const bool first_replay = facts.doubt_since.has_value() && facts.rotates && !facts.replayed;
@@ -89,12 +91,14 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   std::unique_ptr<Unpersisted> unpersisted;  // Null, nearly always.
   std::optional<Reason> last_reason;         // Of this process's last failure.
   std::string last_error_reason;
-  uint32_t failures = 0;  // In a row, restarts included.
-  int tries = 0;          // In a row, of this process: what the backoff grows with.
+  std::string last_detail;  // Why the provider was not reached, the last time; empty: it was.
+  uint32_t failures = 0;    // In a row, restarts included.
+  int tries = 0;            // In a row, of this process: what the backoff grows with.
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;
-  bool forced = false;          // An operator insists.
-  bool held_elsewhere = false;  // Another replica is at it.
+  bool forced = false;            // An operator insists,
+  bool even_if_rejected = false;  // also on a grant that is dead, or beside standing evidence.
+  bool held_elsewhere = false;    // Another replica is at it.
   // A new refresh token came while the old one was out or its answer not stored: it is exchanged as
   // soon as that is over.
   bool replaced = false;

@@ -67,11 +67,12 @@ void TokenIssuer::Wait(const TokenRequest& request, Waiter* waiter) {
   Seek({.request = request, .waiter = waiter, .ticket = NewTicket()});
 }
 
-void TokenIssuer::Refresh(std::string_view credential, Waiter* waiter) {
+void TokenIssuer::Refresh(std::string_view credential, Waiter* waiter, bool even_if_rejected) {
   Seek({.request = {.credential = std::string(credential)},
         .waiter = waiter,
         .ticket = NewTicket(),
-        .forced = true});
+        .forced = true,
+        .even_if_rejected = even_if_rejected});
 }
 
 void TokenIssuer::Seek(Parked parked) {
@@ -85,7 +86,7 @@ void TokenIssuer::Seek(Parked parked) {
     }
     Need need = Need::kNow;
     if (parked.forced) {
-      need = Need::kOperator;
+      need = parked.even_if_rejected ? Need::kOperatorInsists : Need::kOperator;
     } else {
       switch (Judge(*found, request, now)) {
         case Verdict::kServe:

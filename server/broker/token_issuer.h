@@ -61,7 +61,8 @@ class TokenIssuer final : public RefreshListener {
   void Wait(const TokenRequest& request, Waiter* waiter);
 
   // As Wait, for an operator who wants a refresh now, whatever holds it back.
-  void Refresh(std::string_view credential, Waiter* waiter);
+  // `even_if_rejected`: RefreshScheduler::Need::kOperatorInsists.
+  void Refresh(std::string_view credential, Waiter* waiter, bool even_if_rejected = false);
 
   // The waiter wants no answer any more; the flight goes on. True: OnAnswer is not and will not be
   // called.
@@ -97,7 +98,8 @@ class TokenIssuer final : public RefreshListener {
     Waiter* waiter;
     uint64_t ticket;
     bool forced = false;  // An operator's: any outcome of a flight is the answer.
-    int rounds = 0;       // Flights that landed without being good enough.
+    bool even_if_rejected = false;
+    int rounds = 0;  // Flights that landed without being good enough.
   };
   using Group = absl::flat_hash_map<Waiter*, Parked>;
 

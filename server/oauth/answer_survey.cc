@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kLeastUnnamed = 16;
 constexpr size_t kLongestName = 256;
+constexpr int kLayers = 2;  // Of answers within the strings of answers.
 
 bool IsTokenByte(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -217,8 +218,11 @@ MayHold Survey(std::string_view body, const Secret& sent, int layers) {
 }  // namespace
 
 MayHold SurveyAnswer(std::string_view body, const Secret& sent) {
-  constexpr int kLayers = 2;
   return Survey(body, sent, kLayers);
+}
+
+MayHold SurveyMember(const WalkedValue& value, const Secret& sent) {
+  return SurveyValue(value, sent, kLayers);
 }
 
 std::optional<Secret> CandidateIn(std::string_view body, const Secret& sent,

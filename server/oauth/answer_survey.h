@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "server/base/secret.h"
+#include "server/oauth/answer_walk.h"
 
 namespace token_service::oauth {
 
@@ -17,6 +18,9 @@ enum class MayHold {
 
 // At any depth, under any name that says so (token_names.h); in what could be read of it.
 MayHold SurveyAnswer(std::string_view body, const Secret& sent);
+
+// What one value of it may be.
+MayHold SurveyMember(const WalkedValue& value, const Secret& sent);
 
 // The refresh token that may be tried by itself: it stands where RFC 6749 has it (a string
 // `refresh_token`, or the member at `path`, names joined by dots), is whole, well-formed, another

@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "server/telemetry/log.h"
 
 namespace token_service::store {
 namespace {
@@ -19,8 +22,12 @@ using broker::Standing;
   " reserved_generation, grant_serial, held_since, token_boot_id, token_since_boot,"             \
   " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot"
 
-constexpr char kSelectOne[] = "SELECT " TS_COLUMNS " FROM credentials WHERE name=?";
-constexpr char kSelectAll[] = "SELECT " TS_COLUMNS " FROM credentials ORDER BY name";
+#define TS_STANDING                                                               \
+  ", (SELECT count(*) FROM evidence WHERE credential=credentials.name AND stands" \
+  " AND evidence.grant_serial>=credentials.grant_serial)"
+constexpr char kSelectOne[] = "SELECT " TS_COLUMNS TS_STANDING " FROM credentials WHERE name=?";
+constexpr char kSelectAll[] = "SELECT " TS_COLUMNS TS_STANDING " FROM credentials ORDER BY name";
+#undef TS_STANDING
 constexpr char kInsert[] =
     "INSERT INTO credentials(" TS_COLUMNS
     ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -37,7 +44,29 @@ constexpr char kHoldSpendable[] =
     " WHERE held_since IS NULL AND (rotates<>0 OR generation=0)";
 constexpr char kCountCredentials[] = "SELECT count(*) FROM credentials";
 constexpr char kInsertEvidence[] =
-    "INSERT INTO evidence(credential, attempt_id, generation, time, body) VALUES(?,?,?,?,?)";
+    "INSERT INTO evidence(credential, attempt_id, generation, time, body, http_status,"
+    " grant_serial, stands) VALUES(?,?,?,?,?,?,?,?)";
+constexpr char kSameEvidence[] =
+    "SELECT 1 FROM evidence WHERE credential=? AND grant_serial=? AND body=?";
+// In what order they go: see kMostEvidence.
+constexpr char kTrimEvidence[] =
+    "DELETE FROM evidence WHERE id IN (SELECT e.id FROM evidence e JOIN credentials c"
+    " ON c.name=e.credential WHERE e.credential=?1 AND e.id<>last_insert_rowid()"
+    " ORDER BY (e.stands AND e.grant_serial>=c.grant_serial),"
+    " (e.id=(SELECT min(f.id) FROM evidence f WHERE f.credential=?1 AND f.stands"
+    " AND f.grant_serial>=c.grant_serial)), e.id"
+    " LIMIT max(0,(SELECT count(*) FROM evidence WHERE credential=?1)-?2))";
+constexpr char kChanges[] = "SELECT changes()";
+// An id that comes back after its row is gone is no other row's: hence the attempt.
+constexpr char kSelectEvidence[] =
+    "SELECT e.id || '-' || substr(e.attempt_id,1,8), e.attempt_id, e.generation, e.time, e.body,"
+    " e.http_status, e.grant_serial, e.stands AND e.grant_serial>=c.grant_serial, e.tried"
+    " FROM evidence e JOIN credentials c ON c.name=e.credential WHERE e.credential=? ORDER BY e.id";
+#define TS_EVIDENCE_ID " WHERE credential=? AND id || '-' || substr(attempt_id,1,8)=?"
+constexpr char kMarkTried[] = "UPDATE evidence SET tried=1" TS_EVIDENCE_ID;
+constexpr char kMarkRefused[] = "UPDATE evidence SET stands=0" TS_EVIDENCE_ID;
+constexpr char kDeleteEvidence[] = "DELETE FROM evidence" TS_EVIDENCE_ID;
+#undef TS_EVIDENCE_ID
 constexpr char kCountEvidence[] = "SELECT count(*) FROM evidence WHERE credential=?";
 
 // The words in the file outlive the order of the enumerators. kUnreadable is never stored.
@@ -195,6 +224,7 @@ StoredRow TakeRow(SqliteQuery& query) {
   TakeOnBoot(query, record.token.has_value() ? &record.token->issued : nullptr);
   TakeOnBoot(query, record.attempt.has_value() ? &record.attempt->begun : nullptr);
   TakeOnBoot(query, record.doubt_since.has_value() ? &*record.doubt_since : nullptr);
+  record.standing_evidence = query.Integer();
   return row;
 }
 
@@ -202,6 +232,19 @@ absl::Status CheckExists(SqliteConnection& connection, std::string_view name) {
   SqliteQuery query(connection, kExists);
   if (query.Bind(name).Step()) return absl::OkStatus();
   return query.status().ok() ? absl::NotFoundError("no such credential") : query.status();
+}
+
+int64_t Changes(SqliteConnection& connection) {
+  SqliteQuery query(connection, kChanges);
+  return query.Step() ? query.Integer() : 0;
+}
+
+absl::Status ChangeEvidence(SqliteConnection& connection, const char* sql, std::string_view name,
+                            std::string_view id) {
+  if (absl::Status status = CheckExists(connection, name); !status.ok()) return status;
+  SqliteQuery query(connection, sql);
+  if (absl::Status status = query.Bind(name).Bind(id).Run(); !status.ok()) return status;
+  return Changes(connection) == 1 ? absl::OkStatus() : absl::NotFoundError("no such evidence");
 }
 
 }  // namespace
@@ -258,13 +301,65 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection) {
 
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence) {
   if (absl::Status status = CheckExists(connection, evidence.name); !status.ok()) return status;
-  SqliteQuery query(connection, kInsertEvidence);
-  return query.Bind(evidence.name)
-      .Bind(evidence.attempt_id)
-      .Bind(static_cast<int64_t>(evidence.generation))
-      .Bind(absl::ToUnixNanos(evidence.time))
-      .Bind(evidence.body)
-      .Run();
+  const auto serial = static_cast<int64_t>(evidence.grant_serial);
+  {
+    SqliteQuery same(connection, kSameEvidence);
+    if (same.Bind(evidence.name).Bind(serial).Bind(evidence.body).Step()) return absl::OkStatus();
+    if (!same.status().ok()) return same.status();
+  }
+  SqliteQuery insert(connection, kInsertEvidence);
+  absl::Status status = insert.Bind(evidence.name)
+                            .Bind(evidence.attempt_id)
+                            .Bind(static_cast<int64_t>(evidence.generation))
+                            .Bind(absl::ToUnixNanos(evidence.time))
+                            .Bind(evidence.body)
+                            .Bind(int64_t{evidence.http_status})
+                            .Bind(serial)
+                            .Bind(int64_t{evidence.stands})
+                            .Run();
+  if (!status.ok()) return status;
+  SqliteQuery trim(connection, kTrimEvidence);
+  status = trim.Bind(evidence.name).Bind(static_cast<int64_t>(broker::kMostEvidence)).Run();
+  if (!status.ok()) return status;
+  if (const int64_t gone = Changes(connection); gone > 0) {
+    telemetry::Log(telemetry::Level::kError, "quarantined answers dropped: there were too many",
+                   {{"credential", evidence.name}, {"dropped", gone}});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& connection,
+                                                             std::string_view name) {
+  if (absl::Status status = CheckExists(connection, name); !status.ok()) return status;
+  std::vector<broker::Evidence> list;
+  SqliteQuery query(connection, kSelectEvidence);
+  query.Bind(name);
+  while (query.Step()) {
+    broker::Evidence& evidence = list.emplace_back();
+    evidence.name = std::string(name);
+    evidence.id = query.Text();
+    evidence.attempt_id = query.Text();
+    evidence.generation = static_cast<uint64_t>(query.Integer());
+    evidence.time = ToTime(query.Integer());
+    evidence.body = query.Bytes();
+    evidence.http_status = static_cast<int>(query.Integer());
+    evidence.grant_serial = static_cast<uint64_t>(query.Integer());
+    evidence.stands = query.Integer() != 0;
+    evidence.tried = query.Integer() != 0;
+  }
+  if (!query.status().ok()) return query.status();
+  return list;
+}
+
+absl::Status MarkEvidenceRow(SqliteConnection& connection, std::string_view name,
+                             std::string_view id, broker::EvidenceMark mark) {
+  return ChangeEvidence(connection,
+                        mark == broker::EvidenceMark::kTried ? kMarkTried : kMarkRefused, name, id);
+}
+
+absl::Status DeleteEvidenceRow(SqliteConnection& connection, std::string_view name,
+                               std::string_view id) {
+  return ChangeEvidence(connection, kDeleteEvidence, name, id);
 }
 
 absl::StatusOr<int64_t> CountEvidenceRows(SqliteConnection& connection, std::string_view name) {

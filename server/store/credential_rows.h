@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -37,7 +38,14 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection);
 // With its evidence.
 absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
 
+// At most kMostEvidence are kept; what goes is in the log.
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence);
+absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& connection,
+                                                             std::string_view name);
+absl::Status MarkEvidenceRow(SqliteConnection& connection, std::string_view name,
+                             std::string_view id, broker::EvidenceMark mark);
+absl::Status DeleteEvidenceRow(SqliteConnection& connection, std::string_view name,
+                               std::string_view id);
 absl::StatusOr<int64_t> CountEvidenceRows(SqliteConnection& connection, std::string_view name);
 
 }  // namespace token_service::store

@@ -104,11 +104,19 @@ Rotation RecordSealer::Seal(const Rotation& rotation) const {
 }
 
 Evidence RecordSealer::Seal(const Evidence& evidence) const {
-  return {.name = evidence.name,
-          .attempt_id = evidence.attempt_id,
-          .generation = evidence.generation,
-          .time = evidence.time,
-          .body = SealField(evidence.name, kEvidence, evidence.generation, evidence.body)};
+  Evidence sealed = evidence.Copy();
+  sealed.body = SealField(evidence.name, kEvidence, evidence.generation, evidence.body);
+  return sealed;
+}
+
+void RecordSealer::Open(Evidence& evidence) const {
+  absl::StatusOr<Secret> opened =
+      sealer_.Open({evidence.name, kEvidence, evidence.generation}, evidence.body.Reveal());
+  if (!opened.ok()) {
+    telemetry::Log(telemetry::Level::kError, "a quarantined answer does not open",
+                   {{"credential", evidence.name}, {"evidence", evidence.id}});
+  }
+  evidence.body = opened.ok() ? *std::move(opened) : Secret();
 }
 
 Secret RecordSealer::SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,

@@ -47,6 +47,9 @@ class RecordSealer {
   // record becomes kUnreadable with no secrets at all.
   void Open(broker::CredentialRecord& record) const;
 
+  // One that does not open is left without its body: it stands, and nothing can be read in it.
+  void Open(broker::Evidence& evidence) const;
+
   // Seals anew with the first key what is sealed with another, each secret for the place it was
   // sealed for. False: there was nothing to do. As Sealer::Open when one does not open; then
   // nothing of the record is changed.

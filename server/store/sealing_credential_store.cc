@@ -151,7 +151,33 @@ absl::Status SealingCredentialStore::Conclude(const broker::Conclusion& conclusi
 
 absl::Status SealingCredentialStore::Quarantine(const broker::Evidence& evidence) {
   const CurrentSealer::Lease sealer = sealer_.Get();
+  // Sealed twice the same body is another: only here can it be told.
+  const absl::StatusOr<std::vector<broker::Evidence>> kept = ListEvidence(evidence.name);
+  if (!kept.ok()) return kept.status();
+  for (const broker::Evidence& answer : *kept) {
+    if (answer.grant_serial == evidence.grant_serial && answer.body == evidence.body) {
+      return absl::OkStatus();
+    }
+  }
   return inner_->Quarantine(sealer->Seal(evidence));
+}
+
+absl::StatusOr<std::vector<broker::Evidence>> SealingCredentialStore::ListEvidence(
+    std::string_view name) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  absl::StatusOr<std::vector<broker::Evidence>> list = inner_->ListEvidence(name);
+  if (!list.ok()) return list;
+  for (broker::Evidence& answer : *list) sealer->Open(answer);
+  return list;
+}
+
+absl::Status SealingCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
+                                                  broker::EvidenceMark mark) {
+  return inner_->MarkEvidence(name, id, mark);
+}
+
+absl::Status SealingCredentialStore::DiscardEvidence(std::string_view name, std::string_view id) {
+  return inner_->DiscardEvidence(name, id);
 }
 
 absl::Status SealingCredentialStore::ForEach(absl::FunctionRef<void(CredentialRecord)> visit) {

@@ -300,6 +300,29 @@ absl::StatusOr<broker::TokenKnowledge> SqliteCredentialStore::LookUpHash(std::st
   return known;
 }
 
+absl::StatusOr<std::vector<broker::Evidence>> SqliteCredentialStore::ListEvidence(
+    std::string_view name) {
+  std::vector<broker::Evidence> list;
+  absl::Status status = readers_.Run([&](SqliteConnection& connection) {
+    absl::StatusOr<std::vector<broker::Evidence>> read = ReadEvidenceOf(connection, name);
+    if (read.ok()) list = *std::move(read);
+    return read.status();
+  });
+  if (!status.ok()) return status;
+  return list;
+}
+
+absl::Status SqliteCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
+                                                 broker::EvidenceMark mark) {
+  return writer_.Run(
+      [&](SqliteConnection& connection) { return MarkEvidenceRow(connection, name, id, mark); });
+}
+
+absl::Status SqliteCredentialStore::DiscardEvidence(std::string_view name, std::string_view id) {
+  return writer_.RunAndPurge(
+      [&](SqliteConnection& connection) { return DeleteEvidenceRow(connection, name, id); });
+}
+
 absl::StatusOr<int64_t> SqliteCredentialStore::CountEvidence(std::string_view name) {
   std::optional<int64_t> count;
   absl::Status status = readers_.Run([&](SqliteConnection& connection) {

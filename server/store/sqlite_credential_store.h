@@ -63,6 +63,10 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
+  absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override;
+  absl::Status MarkEvidence(std::string_view name, std::string_view id,
+                            broker::EvidenceMark mark) override;
+  absl::Status DiscardEvidence(std::string_view name, std::string_view id) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 
   absl::Status CheckLoaded(const std::vector<KeyFact>& loaded) override;

@@ -99,6 +99,15 @@ constexpr const char* kMigrations[] = {
     "ALTER TABLE credentials ADD COLUMN doubt_boot_id TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE credentials ADD COLUMN doubt_since_boot INTEGER NOT NULL DEFAULT 0;"
     "PRAGMA user_version=6;",
+    // What was kept before stands where nothing better came after it.
+    "ALTER TABLE evidence ADD COLUMN http_status INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN grant_serial INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE evidence ADD COLUMN stands INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE evidence ADD COLUMN tried INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE evidence SET grant_serial=coalesce((SELECT c.grant_serial FROM credentials c"
+    "  WHERE c.name=evidence.credential AND c.doubt_since IS NOT NULL"
+    "  AND evidence.generation>c.generation), -1);"
+    "PRAGMA user_version=7;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -40,6 +40,12 @@ std::string_view MethodName(Method method) {
       return "ListCredentials";
     case Method::kUpdateCredential:
       return "UpdateCredential";
+    case Method::kListEvidence:
+      return "ListEvidence";
+    case Method::kAdoptEvidence:
+      return "AdoptEvidence";
+    case Method::kDiscardEvidence:
+      return "DiscardEvidence";
     case Method::kReplaceRefreshToken:
       return "ReplaceRefreshToken";
     case Method::kRefreshCredential:

@@ -35,8 +35,11 @@ enum class Method : uint8_t {
   kRefreshCredential,
   kDeleteCredential,
   kReleaseCredential,
+  kListEvidence,
+  kAdoptEvidence,
+  kDiscardEvidence,
 };
-inline constexpr size_t kMethods = 10;
+inline constexpr size_t kMethods = 13;
 // As in the API: `GetAccessToken`.
 std::string_view MethodName(Method method);
 

@@ -46,6 +46,14 @@ class WatchedStore final : public broker::RotationStore {
     return store_.Quarantine(evidence);
   }
 
+  absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override {
+    return store_.ListEvidence(name);
+  }
+  absl::Status MarkEvidence(std::string_view name, std::string_view id,
+                            broker::EvidenceMark mark) override {
+    return store_.MarkEvidence(name, id, mark);
+  }
+
   bool full = false;
   std::function<void()> after_begin;
 

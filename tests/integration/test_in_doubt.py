@@ -133,5 +133,5 @@ def test_an_answer_that_makes_no_sense_is_kept_as_evidence(start_sandbox, start_
 
     refused = server.api.refusal()
 
-    assert refused.reason in ("PROVIDER_MALFORMED", "REFRESH_TOKEN_REJECTED")
+    assert refused.reason == "ANSWER_UNREADABLE", "a rotated token may be in it"
     assert server.process.running()

@@ -316,8 +316,12 @@ TEST_P(CredentialConformance, DeleteTakesTheEvidenceAlong) {
 TEST_P(CredentialConformance, EvidenceIsCountedForItsOwnCredential) {
   ASSERT_TRUE(store_->Create(NewRecord("a")).ok());
   ASSERT_TRUE(store_->Create(NewRecord("b")).ok());
-  ASSERT_TRUE(store_->Quarantine({.name = "a", .attempt_id = "1"}).ok());
-  ASSERT_TRUE(store_->Quarantine({.name = "a", .attempt_id = "2"}).ok());
+  ASSERT_TRUE(
+      store_->Quarantine({.name = "a", .attempt_id = "1", .body = Secret(std::string_view("x"))})
+          .ok());
+  ASSERT_TRUE(
+      store_->Quarantine({.name = "a", .attempt_id = "2", .body = Secret(std::string_view("y"))})
+          .ok());
   EXPECT_EQ(*store_->CountEvidence("a"), 2);
   EXPECT_EQ(*store_->CountEvidence("b"), 0);
 }

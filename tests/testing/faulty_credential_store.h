@@ -32,6 +32,14 @@ class FaultyCredentialStore final : public broker::RotationStore {
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;
   absl::Status Quarantine(const broker::Evidence& evidence) override;
+  // These do not fail.
+  absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override {
+    return store_.ListEvidence(name);
+  }
+  absl::Status MarkEvidence(std::string_view name, std::string_view id,
+                            broker::EvidenceMark mark) override {
+    return store_.MarkEvidence(name, id, mark);
+  }
 
  private:
   struct Fault {

@@ -26,6 +26,14 @@ void MoveAttemptIntoDoubt(broker::CredentialRecord& record, const std::optional<
 
 }  // namespace
 
+broker::CredentialRecord MemoryCredentialStore::Row::Snapshot() const {
+  broker::CredentialRecord copy = record.Copy();
+  copy.standing_evidence =
+      std::count_if(evidence.begin(), evidence.end(),
+                    [this](const broker::Evidence& answer) { return Stands(answer); });
+  return copy;
+}
+
 absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
     const broker::BeginRequest& request) {
   absl::MutexLock lock(&mutex_);
@@ -33,8 +41,9 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   if (found == state_.rows.end()) return NoSuchCredential();
   if (auto outcome = state_.Send(request, found->second)) return *std::move(outcome);
   broker::CredentialRecord& record = found->second.record;
+  const Row& row = found->second;
   if (record.generation != request.generation || record.held_since.has_value()) {
-    return broker::MovedOn{record.Copy()};
+    return broker::MovedOn{row.Snapshot()};
   }
   if (record.attempt.has_value()) {
     const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
@@ -45,7 +54,7 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   }
   record.attempt = request.attempt;
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
-  return broker::Begun{record.Copy()};
+  return broker::Begun{row.Snapshot()};
 }
 
 absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
@@ -60,7 +69,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   }
   const bool newest = record.attempt.has_value() ? record.attempt->id == rotation.attempt_id
                                                  : record.grant_serial == rotation.grant_serial;
-  if (!newest || rotation.generation <= record.generation) return broker::Fenced{record.Copy()};
+  if (!newest || rotation.generation <= record.generation) return broker::Fenced{row.Snapshot()};
   const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
   if (rotation.rotated && row.held != hash) state_.Spend(row.held, rotation.token.issued);
   state_.spent.erase(hash);
@@ -107,14 +116,62 @@ absl::Status MemoryCredentialStore::Quarantine(const broker::Evidence& evidence)
   absl::MutexLock lock(&mutex_);
   const auto found = state_.rows.find(evidence.name);
   if (found == state_.rows.end()) return NoSuchCredential();
-  found->second.evidence.push_back(evidence.body.Copy());
+  Row& row = found->second;
+  for (const broker::Evidence& kept : row.evidence) {
+    if (kept.body == evidence.body && kept.grant_serial == evidence.grant_serial) {
+      return absl::OkStatus();
+    }
+  }
+  row.evidence.push_back(evidence.Copy());
+  row.evidence.back().id = std::to_string(next_evidence_++);
+  if (row.evidence.size() <= broker::kMostEvidence) return absl::OkStatus();
+  auto victim = std::find_if(row.evidence.begin(), row.evidence.end() - 1,
+                             [&](const broker::Evidence& kept) { return !row.Stands(kept); });
+  if (victim == row.evidence.end() - 1) victim = row.evidence.begin() + 1;
+  row.evidence.erase(victim);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<broker::Evidence>> MemoryCredentialStore::ListEvidence(
+    std::string_view name) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  std::vector<broker::Evidence> list;
+  for (const broker::Evidence& kept : found->second.evidence) {
+    list.push_back(kept.Copy());
+    list.back().stands = found->second.Stands(kept);
+  }
+  return list;
+}
+
+absl::Status MemoryCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
+                                                 broker::EvidenceMark mark) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  for (broker::Evidence& kept : found->second.evidence) {
+    if (kept.id != id) continue;
+    if (mark == broker::EvidenceMark::kTried) kept.tried = true;
+    if (mark == broker::EvidenceMark::kRefused) kept.stands = false;
+    return absl::OkStatus();
+  }
+  return absl::NotFoundError("no such evidence");
+}
+
+absl::Status MemoryCredentialStore::DiscardEvidence(std::string_view name, std::string_view id) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  const auto gone = std::erase_if(found->second.evidence,
+                                  [id](const broker::Evidence& kept) { return kept.id == id; });
+  return gone == 1 ? absl::OkStatus() : absl::NotFoundError("no such evidence");
 }
 
 absl::Status MemoryCredentialStore::ForEach(
     absl::FunctionRef<void(broker::CredentialRecord)> visit) {
   absl::MutexLock lock(&mutex_);
-  for (const auto& [name, row] : state_.rows) visit(row.record.Copy());
+  for (const auto& [name, row] : state_.rows) visit(row.Snapshot());
   return absl::OkStatus();
 }
 
@@ -122,7 +179,7 @@ absl::StatusOr<broker::CredentialRecord> MemoryCredentialStore::Load(std::string
   absl::MutexLock lock(&mutex_);
   const auto found = state_.rows.find(name);
   if (found == state_.rows.end()) return NoSuchCredential();
-  return found->second.record.Copy();
+  return found->second.Snapshot();
 }
 
 // ---- changes, and what is remembered of refresh tokens
@@ -133,7 +190,7 @@ MemoryCredentialStore::State MemoryCredentialStore::State::Copy() const {
     Row& twin = copy.rows[name];
     twin.record = row.record.Copy();
     twin.committed_attempt = row.committed_attempt;
-    for (const Secret& body : row.evidence) twin.evidence.push_back(body.Copy());
+    for (const broker::Evidence& kept : row.evidence) twin.evidence.push_back(kept.Copy());
     twin.held = row.held;
     twin.kept = row.kept;
   }

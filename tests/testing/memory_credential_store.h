@@ -32,15 +32,24 @@ class MemoryCredentialStore : public broker::CredentialStore {
   absl::Status HoldAll(absl::Time since) override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
+  absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override;
+  absl::Status MarkEvidence(std::string_view name, std::string_view id,
+                            broker::EvidenceMark mark) override;
+  absl::Status DiscardEvidence(std::string_view name, std::string_view id) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 
  private:
   struct Row {
     broker::CredentialRecord record;
     std::string committed_attempt;  // Whose commit made the current generation.
-    std::vector<Secret> evidence;
+    std::vector<broker::Evidence> evidence;
     std::string held;   // The hash of the current refresh token; empty: none.
     bool kept = false;  // The provider took it and left it in use.
+
+    bool Stands(const broker::Evidence& answer) const {
+      return answer.stands && answer.grant_serial >= record.grant_serial;
+    }
+    broker::CredentialRecord Snapshot() const;
   };
 
   using Rows = std::map<std::string, Row, std::less<>>;
@@ -63,6 +72,7 @@ class MemoryCredentialStore : public broker::CredentialStore {
   const Clock& clock_;
   absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
+  int64_t next_evidence_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 
 }  // namespace token_service::testing

@@ -137,6 +137,10 @@ ExchangeOutcome Dead() { return broker::GrantDead{"invalid_grant"}; }
 ExchangeOutcome ClientRejected() { return broker::ClientRefused{"invalid_client"}; }
 
 ExchangeOutcome Unusable(std::string_view body) {
+  return broker::Malformed{{.body = Secret(body), .http_status = 200}, ""};
+}
+
+ExchangeOutcome MayHoldTheNext(std::string_view body) {
   return broker::Malformed{{.body = Secret(body), .http_status = 200, .stands = true}, ""};
 }
 

@@ -81,5 +81,7 @@ broker::ExchangeOutcome Throttled(std::optional<absl::Duration> retry_after = st
 broker::ExchangeOutcome Dead();
 broker::ExchangeOutcome ClientRejected();
 broker::ExchangeOutcome Unusable(std::string_view body);
+// The same, and it may hold the next refresh token: what was sent is not sent again.
+broker::ExchangeOutcome MayHoldTheNext(std::string_view body = "garbage");
 
 }  // namespace token_service::testing

@@ -30,6 +30,12 @@ class CredentialClient {
   // Nullopt: it is gone.
   std::optional<TokenError> Delete(const token::v1::DeleteCredentialRequest& request);
 
+  std::variant<token::v1::ListEvidenceResponse, TokenError> ListEvidence(
+      const token::v1::ListEvidenceRequest& request);
+  Answer AdoptEvidence(const token::v1::AdoptEvidenceRequest& request);
+  // Nullopt: it is gone.
+  std::optional<TokenError> DiscardEvidence(const token::v1::DiscardEvidenceRequest& request);
+
  private:
   const std::unique_ptr<token::v1::CredentialService::StubInterface> stub_;
   const absl::Duration timeout_;

@@ -25,6 +25,7 @@ enum class ErrorReason {
   kProviderUnavailable,
   kProviderThrottled,
   kProviderMalformed,
+  kAnswerUnreadable,
   kValidityUnavailable,
   kInvalidRequest,
   kCredentialRequired,

@@ -5,7 +5,8 @@ import grpc
 from .api import Api, Refused
 from .protos import message
 
-_RESPONSES = {"ListCredentials": "token.v1.ListCredentialsResponse", "DeleteCredential": "google.protobuf.Empty"}
+_RESPONSES = {"ListCredentials": "token.v1.ListCredentialsResponse", "DeleteCredential": "google.protobuf.Empty",
+              "ListEvidence": "token.v1.ListEvidenceResponse", "DiscardEvidence": "google.protobuf.Empty"}
 
 
 def state(credential) -> str:
