@@ -20,9 +20,11 @@ std::string HashOf(const broker::TokenHash& given, const Secret& value) {
 
 // When the current refresh token may have been consumed, if so.
 std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record) {
-  std::optional<absl::Time> since = record.doubt_since;
+  std::optional<absl::Time> since;
+  if (record.doubt_since.has_value()) since = record.doubt_since->wall;
   if (record.attempt.has_value()) {
-    since = std::min(since.value_or(record.attempt->begun), record.attempt->begun);
+    const absl::Time begun = record.attempt->begun.wall;
+    since = std::min(since.value_or(begun), begun);
   }
   return since;
 }
@@ -50,7 +52,8 @@ absl::StatusOr<TokenKnowledge> KnowToken(SqliteConnection& connection, std::stri
     const bool in_doubt = row != nullptr && row->record.rotates &&
                           row->record.doubt_since.has_value() && !row->record.attempt.has_value();
     if (in_doubt) {
-      known.spent = {.why = SpentToken::Why::kMayBeConsumed, .since = *row->record.doubt_since};
+      known.spent = {.why = SpentToken::Why::kMayBeConsumed,
+                     .since = row->record.doubt_since->wall};
     }
     return known;
   }
@@ -133,7 +136,7 @@ absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
   std::optional<absl::Time> lease_end;
   for (const OtherHolder& other : *others) {
     kept = kept || other.kept;
-    if (!other.lease_end.has_value() || *other.lease_end <= request.attempt.begun) continue;
+    if (!other.lease_end.has_value() || *other.lease_end <= request.attempt.begun.wall) continue;
     lease_end = std::max(lease_end.value_or(*other.lease_end), *other.lease_end);
   }
   if (kept || !lease_end.has_value()) return Outcome();
@@ -145,7 +148,7 @@ absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotat
   const auto held = ReadHeldToken(connection, rotation.name);
   if (!held.ok()) return held.status();
   if (rotation.rotated && held->has_value() && (*held)->hash != hash) {
-    absl::Status status = SpendToken(connection, (*held)->hash, rotation.token.issued);
+    absl::Status status = SpendToken(connection, (*held)->hash, rotation.token.issued.wall);
     if (!status.ok()) return status;
   }
   // Its provider's word counts, whatever was thought of it.

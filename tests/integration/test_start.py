@@ -277,7 +277,7 @@ def test_a_server_with_metrics_is_gone_at_once(sandbox, start_server):
     assert server.stop() == 0
     took = time.monotonic() - begun
     idle.close()
-    # Measured: 30 ms. An HTTP server that looks for the end every two seconds takes one on average.
+    # An HTTP server that looks for the end every two seconds takes one on average.
     assert took < 0.5
 
 

@@ -71,7 +71,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
                                                  : record.grant_serial == rotation.grant_serial;
   if (!newest || rotation.generation <= record.generation) return broker::Fenced{row.Snapshot()};
   const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
-  if (rotation.rotated && row.held != hash) state_.Spend(row.held, rotation.token.issued);
+  if (rotation.rotated && row.held != hash) state_.Spend(row.held, rotation.token.issued.wall);
   state_.spent.erase(hash);
   row.held = hash;
   row.kept = !rotation.rotated;
@@ -207,7 +207,7 @@ broker::TokenKnowledge MemoryCredentialStore::State::Know(std::string_view name,
     const broker::CredentialRecord& record = own->second.record;
     known.current = true;
     if (record.rotates && record.doubt_since.has_value() && !record.attempt.has_value()) {
-      known.spent = {.why = Why::kMayBeConsumed, .since = *record.doubt_since};
+      known.spent = {.why = Why::kMayBeConsumed, .since = record.doubt_since->wall};
     }
     return known;
   }
@@ -344,7 +344,7 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
     if (name == request.name || other.held != row.held) continue;
     kept = kept || other.kept;
     const auto& attempt = other.record.attempt;
-    if (attempt.has_value() && attempt->lease_end > request.attempt.begun) {
+    if (attempt.has_value() && attempt->lease_end > request.attempt.begun.wall) {
       lease_end = std::max(lease_end.value_or(attempt->lease_end), attempt->lease_end);
     }
   }
@@ -381,9 +381,11 @@ absl::Status MemoryCredentialStore::Delete(std::string_view name) {
   if (found == state_.rows.end()) return NoSuchCredential();
   const Row& row = found->second;
   const broker::CredentialRecord& record = row.record;
-  std::optional<absl::Time> consumed = record.doubt_since;
+  std::optional<absl::Time> consumed;
+  if (record.doubt_since.has_value()) consumed = record.doubt_since->wall;
   if (record.attempt.has_value()) {
-    consumed = std::min(consumed.value_or(record.attempt->begun), record.attempt->begun);
+    const absl::Time begun = record.attempt->begun.wall;
+    consumed = std::min(consumed.value_or(begun), begun);
   }
   const bool harmless = row.kept && !record.rotates;
   if (consumed.has_value() && !harmless && !state_.HeldByAnother(name, row.held)) {
