@@ -97,7 +97,7 @@ TEST(CredentialMessagesTest, WithoutAMaskWhatIsSetChanges) {
 }
 
 TEST(CredentialMessagesTest, AMaskThatNamesAnythingElseIsRefused) {
-  for (const char* path : {"name", "refresh_token", "state", "*", "", "credential.purpose"}) {
+  for (const char* path : {"name", "generation", "state", "*", "", "credential.purpose"}) {
     token::v1::UpdateCredentialRequest request;
     request.mutable_update_mask()->add_paths(path);
     const auto parsed = FromProto(request);

@@ -199,7 +199,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Trouble{"ClientRejected", ClientRejected, Kind::kClientRejected,
                               Reason::kClientRejected, false, false, Standing::kClientRejected},
                       Trouble{"Unusable", [] { return Unusable("x"); }, Kind::kInDoubt,
-                              Reason::kProviderMalformed, false, true, Standing::kUsable}),
+                              Reason::kProviderMalformed, true, true, Standing::kUsable}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(RefresherTest, DoubtCountsFromWhenTheLossWasNoticed) {

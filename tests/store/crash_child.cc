@@ -57,7 +57,9 @@ void RotateForever(broker::CredentialStore& store, const std::string& name) {
     if (!std::holds_alternative<broker::Committed>(*committed)) _exit(5);
     Tell('T', name, generation + 1);
     if (generation % 5 == 1) {
-      Require(store.Quarantine({.name = name, .attempt_id = attempt}));
+      // Each another one: the same answer is kept once.
+      Require(store.Quarantine(
+          {.name = name, .attempt_id = attempt, .body = Secret(std::string_view(attempt))}));
       Tell('Q', name, static_cast<uint64_t>(++quarantined));
     }
     if (generation % 7 == 3) {
