@@ -59,7 +59,7 @@ void FromGrpc(gpr_log_func_args* line) {
   const bool last_words = text.starts_with("assertion failed");
   const std::string_view file = BaseName(line->file);
   if (file == kHandshakes && text.starts_with(kHandshakeFailed)) {
-    return TellOfHandshake(text.substr(kHandshakeFailed.size()));
+    TellOfHandshake(text.substr(kHandshakeFailed.size()));
   }
   if (!last_words && !Limiter().Admit(file, line->line)) return;
   Log(last_words ? Level::kError : Level::kWarning, "grpc",
