@@ -23,7 +23,8 @@ std::string ReadAll(const char* path) {
 std::string Digits(std::string_view text) {
   std::string digits;
   for (const char c : text) {
-    if (absl::ascii_isxdigit(static_cast<unsigned char>(c))) digits += absl::ascii_tolower(c);
+    if (absl::ascii_isxdigit(static_cast<unsigned char>(c)))
+      digits += absl::ascii_tolower(static_cast<unsigned char>(c));
   }
   return digits.size() == 32 ? digits : std::string();
 }

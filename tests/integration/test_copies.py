@@ -149,7 +149,7 @@ def test_a_backup_during_rekey_needs_both_keys(start_sandbox, start_server, tmp_
 @pytest.fixture
 def old_copy(start_sandbox, start_server, tmp_path):
     """A server, its provider and a copy of its store from before it rotated on; the server is stopped."""
-    sandbox = start_sandbox(ttl="2s")
+    sandbox = start_sandbox(ttl="3s")
     server = start_server([sandbox.credential()])
     rotated(server, 2)
     copy = tmp_path / "copy"

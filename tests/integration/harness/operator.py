@@ -49,8 +49,8 @@ class Operator:
     def replace(self, name: str, refresh_token: str):
         return self.call("ReplaceRefreshToken", name=name, refresh_token=refresh_token)
 
-    def refresh(self, name: str):
-        return self.call("RefreshCredential", name=name)
+    def refresh(self, name: str, **insist):
+        return self.call("RefreshCredential", name=name, **insist)
 
     def delete(self, name: str) -> None:
         self.call("DeleteCredential", name=name)
