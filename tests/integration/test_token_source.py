@@ -70,7 +70,8 @@ def test_a_token_whose_server_was_killed_is_good_to_its_end_and_then_named_expir
     assert "stale" not in process.stderr()
     assert sandbox.buy_tickets(token)[0] == 200
     eventually(lambda: "TOKEN_EXPIRED" in process.stderr(), 30, "the token is at its end")
-    assert sandbox.buy_tickets(token)[0] == 401
+    # Counted up to a second short, as whoever counts whole seconds may have it.
+    eventually(lambda: sandbox.buy_tickets(token)[0] == 401, 5, "the provider says so too")
 
 
 def test_a_deleted_credential_is_told_at_once(start_sandbox, start_server, hold):
@@ -105,7 +106,7 @@ def test_a_caller_who_is_permitted_no_more_is_told(start_sandbox, start_server, 
 
 
 def test_through_a_proxy_that_breaks_streams_the_token_stays_fresh(start_sandbox, start_server, hold, tmp_path):
-    sandbox = start_sandbox(ttl="7s")
+    sandbox = start_sandbox(ttl="10s")
     server = start_server([sandbox.credential()])
     script = tmp_path / "proxy.py"
     script.write_text(CUTTING_PROXY)
