@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "server/base/thread_timer_queue.h"
 #include "server/broker/refresh_scheduler.h"
@@ -34,6 +37,12 @@ class IdleBroker {
     }
     absl::Status Conclude(const broker::Conclusion&) override { return absl::OkStatus(); }
     absl::Status Quarantine(const broker::Evidence&) override { return absl::OkStatus(); }
+    absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view) override {
+      return absl::UnavailableError("no store");
+    }
+    absl::Status MarkEvidence(std::string_view, std::string_view, broker::EvidenceMark) override {
+      return absl::UnavailableError("no store");
+    }
   };
 
   class NoEndpoint final : public broker::TokenEndpoint {

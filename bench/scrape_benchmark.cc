@@ -22,6 +22,7 @@
 #include "bench/idle_broker.h"
 #include "server/app/broker_metrics.h"
 #include "server/broker/token_watchers.h"
+#include "server/posix/listening_sockets.h"
 #include "server/telemetry/metrics_page.h"
 
 namespace token_service::bench {
@@ -93,9 +94,12 @@ int Main(int count) {
                                    .watchers = watchers,
                                    .exchanges = exchanges,
                                    .clock = SystemClock()});
-  auto page = telemetry::MetricsPage::Create({.address = "127.0.0.1:0", .sources = {&source}});
-  if (!page.ok()) return 1;
-  const int port = std::atoi((*page)->address().c_str() + sizeof "127.0.0.1");
+  auto sockets = posix::ListeningSockets::OnTcp("127.0.0.1", 0);
+  if (!sockets.ok()) return 1;
+  telemetry::MetricsPage page(*std::move(sockets), {.sources = {&source}}, SystemClock());
+  const int port = std::atoi(page.address().c_str() + sizeof "127.0.0.1");
+  page.Start();
+  page.Serve();
   std::printf("%d credentials, resident %ld MB\n", count, ResidentMegabytes());
   for (int i = 0; i < 3; ++i) {
     const double cpu = CpuSeconds();
