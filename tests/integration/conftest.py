@@ -3,10 +3,13 @@
 import pathlib
 import sys
 
+import grpc
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from harness.api import Api  # noqa: E402
+from harness.certificates import Authority, Pair  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 from harness.token_server import TokenServer  # noqa: E402
 
@@ -51,6 +54,33 @@ def make_server(tmp_path, request):
 def start_server(make_server):
     """start_server([credential, …], …): serving."""
     return lambda credentials, **config: make_server(credentials, **config).start()
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def server_pair(authority):
+    return authority.issue_server()
+
+
+@pytest.fixture
+def connect(authority):
+    """connect(server, pair=…): a connection with its own certificate, or with none."""
+    opened = []
+
+    def make(server, pair: Pair | None = None, address: str | None = None) -> Api:
+        own = (None, None) if pair is None else (pair.private_key_file.read_bytes(),
+                                                 pair.certificate_file.read_bytes())
+        credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), *own)
+        opened.append(Api(address or server.address, credentials))
+        return opened[-1]
+
+    yield make
+    for api in opened:
+        api.close()
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

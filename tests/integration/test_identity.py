@@ -21,33 +21,9 @@ from harness.tools import program
 ALICE = "spiffe://example.org/alice"
 
 
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path / "authority")
-
-
-@pytest.fixture
-def server_pair(authority):
-    return authority.issue_server()
-
-
 def tls(pair, client_ca) -> dict:
     return {"certificate_file": str(pair.certificate_file), "private_key_file": str(pair.private_key_file),
             "client_ca_file": str(client_ca)}
-
-
-@pytest.fixture
-def connect(authority):
-    opened = []
-
-    def make(server, pair) -> Api:
-        credentials = grpc.ssl_channel_credentials(
-            authority.file.read_bytes(), pair.private_key_file.read_bytes(), pair.certificate_file.read_bytes())
-        opened.append(Api(server.address, credentials))
-        return opened[-1]
-    yield make
-    for api in opened:
-        api.close()
 
 
 def end_of(watch) -> Refused | None:

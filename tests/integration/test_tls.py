@@ -19,33 +19,6 @@ from harness.tools import need, program
 BILLING = "spiffe://example.org/ns/prod/sa/billing"
 
 
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path / "authority")
-
-
-@pytest.fixture
-def server_pair(authority):
-    return authority.issue_server()
-
-
-@pytest.fixture
-def connect(authority):
-    """connect(server, pair=…): a connection with its own certificate, or with none."""
-    opened = []
-
-    def make(server, pair: Pair | None = None, address: str | None = None) -> Api:
-        own = (None, None) if pair is None else (pair.private_key_file.read_bytes(),
-                                                 pair.certificate_file.read_bytes())
-        credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), *own)
-        opened.append(Api(address or server.address, credentials))
-        return opened[-1]
-
-    yield make
-    for api in opened:
-        api.close()
-
-
 def tls(pair: Pair, client_ca: Authority | None = None) -> dict:
     files = {"certificate_file": str(pair.certificate_file),
              "private_key_file": str(pair.private_key_file)}
