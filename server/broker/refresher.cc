@@ -159,10 +159,10 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                              .reason = Reason::kProviderUnavailable,
                              .detail = "an attempt on record has no known end"});
   }
-  // A store that hung, a process that was stopped: no need to connect.
   // A candidate is no replay.
   if (flight.candidate.has_value()) flight.replay_deadline = MonotonicTime::Never();
   const MonotonicTime send_before = std::min(flight.lease_deadline, flight.replay_deadline);
+  // A store that hung, a process that was stopped: no need to connect.
   if (clock_.Now() >= send_before) return Settle(flight, TooLate{});
   TS_CRASH_POINT("before-exchange", settings.name, order.generation);
   ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.presented(), send_before);

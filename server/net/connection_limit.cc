@@ -78,7 +78,7 @@ uint64_t RefusedConnections() { return g_refused.load(std::memory_order_relaxed)
 
 }  // namespace token_service::net
 
-// Instead of the C library's, for this whole program; gRPC is who calls it.
+// Instead of the C library's, for this whole program; posix::Acceptor is who calls it, for callers.
 extern "C" int accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   using namespace token_service::net;  // NOLINT(google-build-using-namespace)
   const socklen_t room = length == nullptr ? 0 : *length;

@@ -9,8 +9,8 @@ namespace token_service::net {
 // `kReservedFiles`. Raises the soft limit of open files to the hard one first. Returns what holds.
 //
 // gRPC 1.51 knows no such limit; worse, it never listens again at an address where accepting failed
-// for want of a file descriptor. So this program has an accept4 of its own, which gRPC calls: see
-// docs/adr/0017-connections-are-bounded.md. Any thread.
+// for want of a file descriptor. So this program has an accept4 of its own, which our acceptors
+// call: see docs/adr/0017-connections-are-bounded.md. Any thread.
 int LimitConnections(int most);
 
 // For databases, files, and connections to providers.
