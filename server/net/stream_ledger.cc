@@ -40,7 +40,7 @@ Breach StreamLedger::OnReceived(const FrameHead& head) {
       // gRPC passes over numbers that are even or too low.
       if (head.stream % 2 == 1 && head.stream > last_stream_) {
         last_stream_ = head.stream;
-        open_.emplace(head.stream, 0);
+        open_.emplace(head.stream, OpenCall{.drained = drained_});
         ++opened_;
       }
       if (!acknowledged_ && open_.size() > calls_) return Breach::kUnacknowledged;
@@ -49,15 +49,19 @@ Breach StreamLedger::OnReceived(const FrameHead& head) {
       return OnHeaderBlock(head);
     case kDataFrame:
       if (const auto call = open_.find(head.stream); call != open_.end()) {
-        const uint32_t more = std::min(head.length, kMostSentToCall - call->second);
-        call->second += more;
+        const uint32_t more = std::min(head.length, kMostSentToCall - call->second.sent);
+        call->second.sent += more;
         call_bytes_ += more;
       }
       return Breach::kNone;
     case kRstStreamFrame:
-      if (End(head.stream)) {
+      if (const auto call = End(head.stream); call.has_value()) {
         ++resets_;
-        if (++held_resets_ > 4 * calls_) return Breach::kResets;
+        if (call->drained != drained_) {
+          EndedOtherwise();
+        } else if (++reset_at_once_ > 4 * calls_) {
+          return Breach::kResets;
+        }
       }
       return Breach::kNone;
     case kSettingsFrame:
@@ -86,15 +90,18 @@ void StreamLedger::OnSent(const FrameHead& head) {
   const bool ends =
       head.kind == kRstStreamFrame || ((head.kind == kHeadersFrame || head.kind == kDataFrame) &&
                                        (head.flags & kEndStreamFlag) != 0);
-  if (ends) End(head.stream);
+  if (ends && End(head.stream).has_value()) EndedOtherwise();
 }
 
-bool StreamLedger::End(uint32_t stream) {
-  const auto call = open_.find(stream);
-  if (call == open_.end()) return false;
-  call_bytes_ -= call->second;
-  open_.erase(call);
-  return true;
+void StreamLedger::EndedOtherwise() { reset_at_once_ -= std::min(reset_at_once_, size_t{1}); }
+
+std::optional<StreamLedger::OpenCall> StreamLedger::End(uint32_t stream) {
+  const auto found = open_.find(stream);
+  if (found == open_.end()) return std::nullopt;
+  const OpenCall call = found->second;
+  call_bytes_ -= call.sent;
+  open_.erase(found);
+  return call;
 }
 
 void StreamLedger::GiveUp() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/container/flat_hash_map.h"
@@ -14,7 +15,7 @@ enum class Breach : uint8_t {
   kNone,
   kHeaderBlock,     // A header block of more frames or bytes than any caller sends.
   kUnacknowledged,  // Settings not acknowledged, and so not held to.
-  kResets,          // Calls opened and reset, over and over.
+  kResets,          // Calls opened and reset at once, over and over.
   kTooMuch,         // The most of too much, of all connections: ConnectionGuard.
 };
 inline constexpr size_t kBreaches = 5;
@@ -50,9 +51,9 @@ class StreamLedger {
   // To the client.
   void Sent(std::string_view bytes);
 
-  // There was nothing more to read: gRPC goes on to let calls begin and end. Before that it holds
+  // There was nothing more to read: gRPC goes on to let calls begin and end. Until then it holds
   // each call that was reset.
-  void Drained() { held_resets_ = 0; }
+  void Drained() { ++drained_; }
 
   // False: these are no frames that can be followed; nothing is counted then, and all is let.
   bool readable() const { return readable_; }
@@ -70,7 +71,12 @@ class StreamLedger {
   Breach OnReceived(const FrameHead& head);
   Breach OnHeaderBlock(const FrameHead& head);
   void OnSent(const FrameHead& head);
-  bool End(uint32_t stream);
+  struct OpenCall {
+    uint32_t sent = 0;     // Bytes, to it.
+    uint64_t drained = 0;  // When it was opened.
+  };
+  std::optional<OpenCall> End(uint32_t stream);
+  void EndedOtherwise();
   void GiveUp();
 
   const size_t calls_;
@@ -78,12 +84,15 @@ class StreamLedger {
   FrameHeads sent_;
   bool readable_ = true;
   bool acknowledged_ = false;
-  absl::flat_hash_map<uint32_t, uint32_t> open_;  // The bytes that were sent to each.
+  absl::flat_hash_map<uint32_t, OpenCall> open_;
   uint32_t last_stream_ = 0;
-  uint64_t call_bytes_ = 0;  // The sum of those.
+  uint64_t call_bytes_ = 0;  // What was sent to all of them.
   uint64_t opened_ = 0;
   uint64_t resets_ = 0;
-  size_t held_resets_ = 0;
+  // How often there was nothing more to read.
+  uint64_t drained_ = 0;
+  // Calls that were reset before gRPC could let them begin, less those that ended otherwise.
+  size_t reset_at_once_ = 0;
   uint32_t block_bytes_ = 0;
   int block_frames_ = 0;
 };

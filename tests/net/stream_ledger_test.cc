@@ -152,12 +152,38 @@ Breach OpenAndReset(StreamLedger& ledger, uint32_t from, uint32_t count) {
   return breach;
 }
 
-TEST_F(StreamLedgerTest, ResetsAreHeldUntilThereIsNothingMoreToRead) {
+TEST_F(StreamLedgerTest, WhoResetsAtOnceIsInBreachSoonerOrLater) {
   Acknowledge();
   EXPECT_EQ(OpenAndReset(ledger_, 0, 8000), Breach::kNone);
-  ledger_.Drained();
-  EXPECT_EQ(OpenAndReset(ledger_, 8000, 8000), Breach::kNone);
-  EXPECT_EQ(OpenAndReset(ledger_, 16000, 1), Breach::kResets);
+  EXPECT_EQ(OpenAndReset(ledger_, 8000, 1), Breach::kResets);
+}
+
+TEST_F(StreamLedgerTest, HoweverWellTheServerKeepsPace) {
+  Acknowledge();
+  for (uint32_t i = 0; i < 8000; ++i) {
+    EXPECT_EQ(OpenAndReset(ledger_, i, 1), Breach::kNone);
+    ledger_.Drained();
+  }
+  EXPECT_EQ(OpenAndReset(ledger_, 8000, 1), Breach::kResets);
+}
+
+TEST_F(StreamLedgerTest, ACallThatCouldBeginMayBeReset) {
+  Acknowledge();
+  for (uint32_t i = 0; i < 20000; ++i) {
+    Open(2 * i + 1);
+    ledger_.Drained();
+    EXPECT_EQ(Receive(kRstStreamFrame, 0, 2 * i + 1, 4), Breach::kNone);
+  }
+  EXPECT_EQ(ledger_.resets(), 20000u);
+}
+
+TEST_F(StreamLedgerTest, CallsThatEndOtherwiseMakeUpForThoseResetAtOnce) {
+  Acknowledge();
+  for (uint32_t i = 0; i < 20000; i += 2) {
+    EXPECT_EQ(OpenAndReset(ledger_, i, 1), Breach::kNone);
+    Open(2 * i + 3);
+    Send(kHeadersFrame, kEndHeaders | kEndStreamFlag, 2 * i + 3, 10);
+  }
 }
 
 // ---- what cannot be followed
