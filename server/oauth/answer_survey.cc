@@ -173,13 +173,14 @@ MayHold SurveyText(std::string_view body, const Secret& sent) {
 
 MayHold Survey(std::string_view body, const Secret& sent, int layers);
 
+// An answer that was put into a string, as gateways do.
+bool IsPacked(std::string_view text) { return !text.empty() && (text[0] == '{' || text[0] == '['); }
+
 MayHold SurveyString(const WalkedValue& value, const Secret& sent, int layers) {
   const Secret text = DecodeJsonText(value.raw);
   const NameSays says = WhatPathSays(value.path);
   const std::string_view trimmed = text.Reveal();
-  // An answer that was put into a string, as gateways do.
-  const bool packed = !trimmed.empty() && (trimmed[0] == '{' || trimmed[0] == '[');
-  if (packed && layers > 0) return Survey(trimmed, sent, layers - 1);
+  if (IsPacked(trimmed) && layers > 0) return Survey(trimmed, sent, layers - 1);
   if (IsSent(trimmed, value.whole, sent) || !MayBeToken(says, trimmed)) return MayHold::kNothing;
   return says == NameSays::kRefreshToken ? MayHold::kRefreshToken : MayHold::kToken;
 }
@@ -215,6 +216,15 @@ MayHold Survey(std::string_view body, const Secret& sent, int layers) {
   return most;
 }
 
+// Whether the string that ends before `rest` goes on as a value does. Where a quote was not escaped
+// it ends too soon.
+bool EndsAsAValue(std::string_view rest) {
+  rest.remove_prefix(1);  // Its own quote.
+  const size_t next = rest.find_first_not_of(std::string_view(" \t\r\n"));
+  return next == std::string_view::npos ||
+         std::string_view(",}]").find(rest[next]) != std::string_view::npos;
+}
+
 }  // namespace
 
 MayHold SurveyAnswer(std::string_view body, const Secret& sent) {
@@ -231,13 +241,16 @@ std::optional<Secret> CandidateIn(std::string_view body, const Secret& sent,
   bool alone = true;
   WalkAnswer(body, [&](const WalkedValue& value) {
     if (!PathIs(value.path, path)) return;
-    if (value.kind != ValueKind::kString || !value.whole) {
+    if (value.kind != ValueKind::kString || !value.whole ||
+        !EndsAsAValue(
+            body.substr(static_cast<size_t>(value.raw.data() - body.data()) + value.raw.size()))) {
       alone = false;
       return;
     }
     Secret text = DecodeJsonText(value.raw);
     const bool is_sent = IsSent(text.Reveal(), true, sent);
-    if (is_sent || !IsToken(text.Reveal()) || !MayBeToken(NameSays::kRefreshToken, text.Reveal())) {
+    if (is_sent || IsPacked(text.Reveal()) || !IsToken(text.Reveal()) ||
+        !MayBeToken(NameSays::kRefreshToken, text.Reveal())) {
       alone = alone && is_sent && !found.has_value();
       return;
     }

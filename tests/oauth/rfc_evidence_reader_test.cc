@@ -66,12 +66,15 @@ TEST(RfcEvidenceReader, ACandidateStandsWhereTheRulesHaveItWholeAndAlone) {
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2"})"), "RT-2");
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2","acc)"), "RT-2");
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2","refresh_token":"RT-2"})"), "RT-2");
+  EXPECT_EQ(Candidate(R"({"refresh_token": "RT-2" } <!-- served by a proxy -->)"), "RT-2");
   for (const std::string body :
        {R"({"refresh_token":"RT-)", R"({"refresh_token":"RT-2","refresh_token":"RT-3"})",
         R"({"refresh_token":"RT-2","refresh_token":null})", R"({"data":{"refresh_token":"RT-2"}})",
         R"({"refresh_token":"sent-refresh-token"})", R"({"refresh_token":"two\nlines"})",
         R"({"refresh_token":7})", R"({"refreshToken":"RT-2"})", R"([{"refresh_token":"RT-2"}])",
-        R"({"refresh_token":"required"})", "refresh_token=RT-2", ""}) {
+        R"({"refresh_token":"required"})", R"({"refresh_token":"RT-2"RT-3"})",
+        R"({"refresh_token":"{"error":"x"}"})", R"({"refresh_token":"{\"rt\":\"RT-2\"}"})",
+        R"({"refresh_token":"["})", "refresh_token=RT-2", ""}) {
     EXPECT_EQ(Candidate(body), "none") << body;
   }
 }
