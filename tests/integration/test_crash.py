@@ -92,3 +92,21 @@ def test_a_restart_costs_the_provider_nothing(start_sandbox, start_server):
 
     assert (after.access_token, after.generation) == (before.access_token, before.generation)
     assert sandbox.stats()["token_requests"] == 1
+
+
+def test_a_start_that_is_killed_costs_no_grant(start_sandbox, make_server):
+    rng = seeded()
+    sandbox = start_sandbox(grace="60s")
+    for round_ in range(ROUNDS):
+        names = [f"credential-{round_}-{i}" for i in range(40)]
+        server = make_server([sandbox.credential(name, minted=name) for name in names])
+        # From before the data directory is made until the first tokens are down.
+        for longest in (0.1, 0.3):
+            process = server.launch()
+            time.sleep(rng.uniform(0, longest))
+            process.kill()
+        server.start()
+        for name in names:
+            assert eventually(lambda: server.api.get(name), 30, f"{name} has a token").generation >= 1
+        assert server.stop() == 0
+    assert all(each["reuse_detected"] == 0 for each in sandbox.stats()["credentials"])
