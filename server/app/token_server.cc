@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -38,8 +39,9 @@ constexpr absl::Duration kHealthInterval = absl::Seconds(1);
 // them. The median of cached calls while 1,000 credentials a second are refreshed on the same core
 // is a quarter less (docs/performance.md).
 constexpr int kRefreshNiceness = 5;
-// For answers on their way when everything else is done.
-constexpr absl::Duration kLastAnswers = absl::Seconds(5);
+// For what has been answered to be on its way. Clients that look at their connections only when
+// they call, and whoever watches health, would stay until they are hung up on.
+constexpr absl::Duration kLastAnswers = absl::Milliseconds(100);
 
 std::string HolderName() {
   char host[256] = {};
@@ -496,7 +498,9 @@ bool TokenServer::Drain() {
   issuer_->Shutdown();
   issuer_->RefuseWaiting();
   registry_->RefuseWaiting();
-  for (const auto& listener : listeners_) listener->Shutdown(absl::Now() + kLastAnswers);
+  // Operators' changes that have begun are answered too.
+  RunAndWait(*registrar_, [] {});
+  HangUp(absl::Now() + kLastAnswers);
   if (const int lost = scheduler_->unpersisted(); lost > 0) {
     Log(Level::kError, "stopping with answers of providers not stored", {{"count", lost}});
   }
@@ -506,10 +510,20 @@ bool TokenServer::Drain() {
   return done;
 }
 
+// All at once: nobody is to be answered by one listener that was told to leave by another.
+void TokenServer::HangUp(absl::Time deadline) {
+  std::vector<std::thread> threads;
+  threads.reserve(listeners_.size());
+  for (const auto& listener : listeners_) {
+    threads.emplace_back([&listener, deadline] { listener->Shutdown(deadline); });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TokenServer::~TokenServer() {
   metrics_page_.reset();
   token_files_.reset();
-  for (const auto& listener : listeners_) listener->Shutdown(absl::Now());
+  HangUp(absl::Now());
   // Callbacks start tasks and tasks arm timers: first no more tasks run, then no more callbacks.
   if (workers_ != nullptr) workers_->Stop();
   if (registrar_ != nullptr) registrar_->Stop();

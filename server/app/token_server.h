@@ -103,6 +103,7 @@ class TokenServer {
   void SetSocketModes();
   void WatchHealth();
   void ReviewCallers();
+  void HangUp(absl::Time deadline);
   void WatchConnections();
   void BeatAfter(absl::Duration interval);
 

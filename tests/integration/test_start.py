@@ -266,18 +266,25 @@ def test_an_address_means_itself(sandbox, make_server):
     assert connects("127.0.0.1", port) and connects("::1", port)
 
 
-def test_a_server_with_metrics_is_gone_at_once(sandbox, start_server):
-    server = start_server([sandbox.credential()], metrics={"listen": "127.0.0.1:0"})
+def test_a_server_is_gone_at_once_whoever_stays_connected(sandbox, start_server, tmp_path):
+    server = start_server([sandbox.credential()], listen=["127.0.0.1:0", f"unix:{tmp_path}/s"],
+                          metrics={"listen": "127.0.0.1:0"})
     server.api.get()
     metrics.scrape(server)
-    # One that says nothing is not waited for.
+    # Who says nothing, who watches health, and who looks at the connection only when it calls.
     host, port = metrics.address(server).rsplit(":", 1)
-    idle = socket.create_connection((host, int(port)))
+    silent = socket.create_connection((host, int(port)))
+    watcher, caller = api_at(tmp_path / "s"), api_at(tmp_path / "s")
+    assert next(watcher.watch_health()).status == 1
+    caller.get()
     begun = time.monotonic()
-    assert server.stop() == 0
+    server.terminate()
+    assert server.process.wait(30) == 0
     took = time.monotonic() - begun
-    idle.close()
-    # An HTTP server that looks for the end every two seconds takes one on average.
+    print(f"gone after {1000 * took:.0f} ms")
+    for each in (silent, watcher, caller):
+        each.close()
+    # An HTTP server that looks for the end every two seconds takes one on average; an idle client of gRPC up to five.
     assert took < 0.5
 
 
