@@ -72,13 +72,21 @@ Caller::Caller(grpc::CallbackServerContext& context, const ListenerInfo& listene
 
 // A string of its own: only where an entry asks for users.
 void Caller::IdentifyUser(grpc::CallbackServerContext& context, const authz::AccessPolicy& policy) {
+  RememberUser(context);
+  identity_ = IdentityBy(policy);
+}
+
+void Caller::RememberUser(const grpc::CallbackServerContext& context) {
+  if (socket_.empty() || user_ != nullptr) return;
   const std::optional<uint32_t> user = net::UserOf(context.peer());
   if (!user.has_value()) return;
-  auto named = std::make_unique<std::string>(
+  user_ = std::make_unique<std::string>(
       absl::StrCat(AbslView(socket_), AbslView(authz::kUidSuffix), *user));
-  if (!policy.Names(*named)) return;
-  user_ = std::move(named);
-  identity_ = *user_;
+}
+
+std::optional<std::string_view> Caller::IdentityBy(const authz::AccessPolicy& policy) const {
+  if (user_ != nullptr && policy.Names(*user_)) return *user_;
+  return socket_.empty() ? identity_ : socket_;
 }
 
 std::string Caller::PeerOf(const grpc::CallbackServerContext& context) const {

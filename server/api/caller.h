@@ -26,6 +26,12 @@ class Caller {
   // `listener`.
   const std::optional<std::string_view>& identity() const { return identity_; }
 
+  // For who waits or watches, since an entry for its user may come meanwhile. Allocates, on a unix
+  // socket.
+  void RememberUser(const grpc::CallbackServerContext& context);
+  // By the entries there are now. Valid as long as identity().
+  std::optional<std::string_view> IdentityBy(const authz::AccessPolicy& policy) const;
+
   // Whether what showed it shows it still: the certificate may have ended since, or its authority
   // be trusted no more. Always, where there is none.
   bool proven() const { return proof_ == nullptr || proof_->Holds(certificate_, chain_); }
@@ -57,7 +63,7 @@ class Caller {
   // Of the connection. Holds the certificate's names.
   std::unique_ptr<grpc_auth_context, Release> connection_;
   std::string_view socket_;            // `unix:PATH`; empty: on no unix socket.
-  std::unique_ptr<std::string> user_;  // `unix:PATH?uid=N`, where that is the identity.
+  std::unique_ptr<std::string> user_;  // `unix:PATH?uid=N`, where that is known.
   std::optional<std::string_view> identity_;
   telemetry::CallerKind kind_;
   const CertificateProof* proof_ = nullptr;  // Null: no certificate proves it.

@@ -4,9 +4,11 @@ namespace token_service::api {
 
 Permission PermissionOf(const authz::PolicyInForce& policy, const Caller& caller,
                         std::string_view credential) {
-  if (!caller.identity().has_value()) return {};
+  const authz::AccessPolicy& entries = policy.Look();
+  const std::optional<std::string_view> identity = caller.IdentityBy(entries);
+  if (!identity.has_value()) return {};
   if (!caller.proven()) return {.expired = true};
-  const authz::Rights* const rights = policy.Look().RightsOf(*caller.identity());
+  const authz::Rights* const rights = entries.RightsOf(*identity);
   if (rights == nullptr) return {};
   return {.may_use = rights->MayUse(credential), .may_know = rights->MayKnowOf(credential)};
 }

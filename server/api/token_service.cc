@@ -122,6 +122,7 @@ grpc::ServerUnaryReactor* TokenServiceImpl::GetAccessToken(grpc::CallbackServerC
     return finish(Refuse(kMethod, *context, wanted.credential,
                          RefusalFor(permission, std::get<Refusal>(*answer), wanted.credential)));
   }
+  caller.RememberUser(*context);
   wanted.caller = caller.holder(parts_.policy);
   const Caller waiting(*context, admission_.listener());
   auto* const call =
@@ -144,6 +145,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* TokenServiceImpl::WatchAccessToken(
                received.has_value() ? std::string_view(received->credential()) : "", *error));
   }
   auto& [caller, credential] = std::get<Admission::Admitted>(admitted);
+  caller.RememberUser(*context);
   return WatchAccessTokenCall::Start(parts_, *context, std::move(caller), std::move(credential));
 }
 

@@ -231,6 +231,15 @@ def test_users_of_one_socket_are_told_apart(tmp_path, start_sandbox, start_serve
                        20, "both denials are written")
     assert lines[0]["caller"] == f"unix:{socket_path}" and lines[0]["peer"] == f"unix:{socket_path}?uid={me}"
 
+    # An entry that comes for the user ends what the socket alone was allowed.
+    watch = server.api.watch("common")
+    assert next(watch).credential == "common"
+    server.configure(credentials, **configuration(me))
+    server.process.signal(signal.SIGHUP)
+    with pytest.raises(Refused) as ended:
+        next(watch)
+    assert ended.value.reason == "CREDENTIAL_NOT_PERMITTED"
+
 
 def test_who_fails_a_handshake_and_why(tmp_path, authority, server_pair, connect, start_server):
     server = start_server([], tls=tls(server_pair, authority.file), metrics={"listen": "127.0.0.1:0"}, callers=[])
