@@ -42,7 +42,8 @@ TEST_F(SettledTokensTest, HalfATokenIsNotTakenForOne) {
 
 TEST_F(SettledTokensTest, AFileThatIsNeverDoneIsRefused) {
   dir_.Write("t", "a");
-  const auto token = Read([this] { dir_.Write("t", std::string(pauses_ + 1, 'a')); });
+  const auto token =
+      Read([this] { dir_.Write("t", std::string(static_cast<size_t>(pauses_) + 1, 'a')); });
   EXPECT_EQ(token.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(std::string(token.status().message()).find("is being written"), std::string::npos);
 }
