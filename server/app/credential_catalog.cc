@@ -21,7 +21,7 @@ using broker::ClientAuth;
 using broker::ClientAuthFromName;
 using broker::CredentialRecord;
 using broker::CredentialSettings;
-using broker::Standing;
+using broker::GrantState;
 using telemetry::Level;
 using telemetry::Log;
 
@@ -270,7 +270,7 @@ absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
                                                       const Secret& refresh_token) {
   absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (!record.ok()) return record.status();
-  if (record->standing == Standing::kUnreadable || record->seed == refresh_token) return false;
+  if (record->unreadable || record->seed == refresh_token) return false;
   const auto known = store_.LookUp(name, refresh_token, /*from_file=*/true);
   if (!known.ok()) return known.status();
   const auto in_force = InForce();

@@ -11,7 +11,7 @@ namespace {
 using broker::CredentialProfile;
 using broker::CredentialRecord;
 using broker::CredentialSettings;
-using broker::Standing;
+using broker::GrantState;
 using telemetry::Level;
 
 constexpr std::string_view kShared =
@@ -47,7 +47,7 @@ class Planning {
       const auto found = plan_.after.find(name);
       if (found == plan_.after.end()) {
         Create(name, credential);
-      } else if (found->second.standing != Standing::kUnreadable) {
+      } else if (!found->second.unreadable) {
         // An unreadable row stays as it is, for whoever looks into it.
         Align(credential, found->second);
       }
@@ -84,9 +84,8 @@ class Planning {
 
   void GiveUp(const std::string& file, const broker::SpentToken& spent, CredentialRecord& record) {
     const std::string reason(ReasonName(broker::Reason::kRefreshTokenSpent));
-    plan_.changes.push_back(broker::ChangeStanding{
-        .name = record.name, .standing = Standing::kRefreshTokenRejected, .error_reason = reason});
-    record.standing = Standing::kRefreshTokenRejected;
+    plan_.changes.push_back(broker::GiveUpGrant{.name = record.name, .error_reason = reason});
+    record.grant = GrantState::kDead;
     record.last_error_reason = reason;
     plan_.notes.push_back({Level::kWarning,
                            "the refresh token in a file is spent and not adopted; the credential "
@@ -105,10 +104,9 @@ class Planning {
       PlanToken(declared.refresh_token_file, *declared.refresh_token, KnownOf(record.name), record,
                 plan_);
     }
-    if (record.standing == Standing::kDisabled) {
-      plan_.changes.push_back(
-          broker::ChangeStanding{.name = record.name, .standing = Standing::kUsable});
-      record.standing = Standing::kUsable;
+    if (record.disabled) {
+      plan_.changes.push_back(broker::SetDisabled{.name = record.name, .disabled = false});
+      record.disabled = false;
     }
     CredentialProfile profile = ProfileOf(*declared.settings);
     if (Same(profile, record.profile)) return;
@@ -117,18 +115,12 @@ class Planning {
   }
 
   void Drop(CredentialRecord& record) {
-    if (!record.profile.managed_by_config || record.standing == Standing::kDisabled ||
-        record.standing == Standing::kUnreadable) {
-      return;
-    }
+    if (!record.profile.managed_by_config || record.disabled || record.unreadable) return;
     plan_.notes.push_back({Level::kWarning,
                            "credential disabled: the configuration does not declare it any more",
                            record.name});
-    // A dead grant stays dead, whatever becomes of the credential's place in the configuration.
-    if (record.standing == Standing::kRefreshTokenRejected) return;
-    plan_.changes.push_back(
-        broker::ChangeStanding{.name = record.name, .standing = Standing::kDisabled});
-    record.standing = Standing::kDisabled;
+    plan_.changes.push_back(broker::SetDisabled{.name = record.name, .disabled = true});
+    record.disabled = true;
   }
 
   const KnownTokens& known_;
@@ -176,7 +168,7 @@ void PlanToken(const std::string& file, const Secret& token, const broker::Token
       broker::ReplaceGrant{.name = record.name, .refresh_token = token.Copy(), .from_file = true});
   record.refresh_token = token.Copy();
   record.seed = token.Copy();
-  record.standing = Standing::kUsable;
+  record.grant = GrantState::kUsable;
   record.attempt.reset();
   record.doubt_since.reset();
   record.last_error_reason.clear();

@@ -21,7 +21,7 @@ struct CreateCredential {
   TokenHash hash = {};
 };
 
-// A new grant: sets the refresh token and standing kUsable, forgets attempt (fencing its commit),
+// A new grant: sets the refresh token, which is usable, forgets attempt (fencing its commit),
 // doubt and errors. Keeps access token, generation and `rotates`. Does nothing when this is the
 // current refresh token and an exchange of it is on record.
 struct ReplaceGrant {
@@ -44,16 +44,20 @@ struct ChangeProfile {
   CredentialProfile profile;
 };
 
-// Disables (kDisabled), enables (kUsable) or gives up (kRefreshTokenRejected) what is not dead
-// otherwise.
-struct ChangeStanding {
+// It is taken out of the configuration, or is there again.
+struct SetDisabled {
   std::string name;
-  Standing standing = Standing::kUsable;
-  std::string error_reason = {};  // Empty: stays.
+  bool disabled = false;
 };
 
-using CredentialChange =
-    std::variant<CreateCredential, ReplaceGrant, RecordSeed, ChangeProfile, ChangeStanding>;
+// What it was given cannot be used: the grant is dead from its beginning.
+struct GiveUpGrant {
+  std::string name;
+  std::string error_reason;
+};
+
+using CredentialChange = std::variant<CreateCredential, ReplaceGrant, RecordSeed, ChangeProfile,
+                                      SetDisabled, GiveUpGrant>;
 
 // Whose change it is.
 const std::string& NameOf(const CredentialChange& change);

@@ -32,7 +32,9 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.refresh_token = refresh_token.Copy();
   copy.seed = seed.Copy();
   copy.rotates = rotates;
-  copy.standing = standing;
+  copy.grant = grant;
+  copy.disabled = disabled;
+  copy.unreadable = unreadable;
   copy.grant_serial = grant_serial;
   copy.generation = generation;
   copy.reserved_generation = reserved_generation;

@@ -28,12 +28,10 @@ struct StoredToken {
 };
 
 // What the provider's last definite word makes of the grant.
-enum class Standing {
+enum class GrantState {
   kUsable,
-  kRefreshTokenRejected,  // Dead: never posted again.
-  kClientRejected,        // Tried again now and then.
-  kDisabled,              // Not in the configuration any more.
-  kUnreadable,            // Its sealed fields do not open; they are left empty, the row as it is.
+  kDead,           // Its refresh token is never sent again.
+  kClientRefused,  // The refresh token is good and the client is not: tried again now and then.
 };
 
 // The settings of a credential made by RPC: they live in the store. A declared one's live in the
@@ -58,7 +56,8 @@ struct CredentialRecord {
   Secret refresh_token;
   Secret seed;  // The refresh token last adopted from a file or a flag; empty: from neither.
   bool rotates = false;  // The provider has been seen to replace the refresh token.
-  Standing standing = Standing::kUsable;
+  GrantState grant = GrantState::kUsable;
+  bool disabled = false;  // Not in the configuration any more, whatever the grant is.
 
   // Which of the credential's refresh tokens this is: a commit and a new grant each count one up.
   uint64_t grant_serial = 0;
@@ -81,7 +80,9 @@ struct CredentialRecord {
   std::string last_error_reason;  // ReasonName of the last failure; empty after a success.
   uint32_t consecutive_failures = 0;
 
-  int64_t standing_evidence = 0;  // How many answers stand: see Evidence. Only ever read.
+  // What reading found, and nobody writes.
+  int64_t standing_evidence = 0;  // How many answers stand: see Evidence.
+  bool unreadable = false;  // Its sealed fields do not open: they are empty here, the row is not.
 
   CredentialRecord Copy() const;
 };

@@ -266,12 +266,8 @@ void CredentialRegistry::TakeUpOne(const CredentialRecord& record) {
   }
 }
 
-// A dropped one may have been exchanged, or have died, after it was marked.
-bool CredentialRegistry::Usable(const CredentialRecord& record) const {
-  if (record.standing == Standing::kDisabled || record.standing == Standing::kUnreadable) {
-    return false;
-  }
-  return !record.profile.managed_by_config || settings_.Declares(record.name);
+bool CredentialRegistry::Usable(const CredentialRecord& record) {
+  return !record.disabled && !record.unreadable;
 }
 
 // ---- look

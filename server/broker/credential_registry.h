@@ -107,7 +107,7 @@ class CredentialRegistry {
   void WarnIfShared(const std::string& name, const Secret& refresh_token);
   void OnLanded(const std::string& name);
   void TakeUpOne(const CredentialRecord& record);
-  bool Usable(const CredentialRecord& record) const;
+  static bool Usable(const CredentialRecord& record);
   // As it is now, after a change.
   Outcome StatusOf(const std::string& name, std::vector<FieldChange> changes) const;
   // What is wrong with it, by itself or in this configuration.

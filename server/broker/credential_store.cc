@@ -24,8 +24,12 @@ absl::Status CredentialStore::ReplaceRefreshToken(std::string_view name,
       .name = std::string(name), .refresh_token = refresh_token.Copy(), .from_file = from_file});
 }
 
-absl::Status CredentialStore::SetStanding(std::string_view name, Standing standing) {
-  return ApplyOne(ChangeStanding{.name = std::string(name), .standing = standing});
+absl::Status CredentialStore::Disable(std::string_view name) {
+  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = true});
+}
+
+absl::Status CredentialStore::Enable(std::string_view name) {
+  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = false});
 }
 
 absl::Status CredentialStore::Move(std::string_view name, const CredentialProfile& profile,

@@ -49,8 +49,7 @@ struct HeldByOther {
 struct MovedOn {
   CredentialRecord record;
 };
-// The refresh token has been spent elsewhere: it must not be sent. The credential is
-// kRefreshTokenRejected from now on.
+// The refresh token has been spent elsewhere: it must not be sent. The grant is dead from now on.
 struct FoundSpent {
   absl::Time since;
 };
@@ -81,18 +80,25 @@ using CommitOutcome = std::variant<Committed, Fenced>;
 
 // ---- the ends of an attempt that brought no token
 
+// What became of the refresh token: a closed set.
+enum class AttemptEnd {
+  // It cannot have been consumed. The attempt is cleared; earlier doubt stays.
+  kUnspent,
+  // It may have been: the attempt becomes doubt, unless there is doubt from before.
+  kInDoubt,
+  // It is good, and the client is refused. Earlier doubt stays.
+  kClientRefused,
+  // The grant is dead: that settles all doubt.
+  kDead,
+};
+
 struct Conclusion {
   std::string name;
   std::string attempt_id;
-  Standing standing = Standing::kUsable;
-  // The refresh token may have been consumed: the attempt moves into doubt_since. Otherwise the
-  // attempt is cleared; an earlier doubt stays, unless `definite`.
-  bool in_doubt = false;
-  // When it was noticed that the answer is lost: since then there is doubt. Absent: since the
-  // attempt began.
+  AttemptEnd end = AttemptEnd::kUnspent;
+  // Of kInDoubt, when it was noticed that the answer is lost: since then there is doubt. Absent:
+  // since the attempt began.
   std::optional<Moment> lost = {};
-  // The provider gave a definite answer: earlier doubt is settled.
-  bool definite = false;
   std::string error_reason;
 };
 
@@ -142,8 +148,8 @@ class RotationStore {
 
   virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
 
-  // Writes the token and the refresh token, clears attempt, doubt and errors, sets standing
-  // kUsable. The attempt has to be on record; or none is, and the refresh token is still the one
+  // Writes the token and the refresh token, clears attempt, doubt and errors; the grant is
+  // usable. The attempt has to be on record; or none is, and the refresh token is still the one
   // that was exchanged (docs/adr/0008-late-answers.md). A repeat of a commit that is stored already
   // is Committed.
   virtual absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) = 0;
@@ -206,7 +212,8 @@ class CredentialStore : public RotationStore {
   absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile);
   absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
                                    bool from_file);
-  absl::Status SetStanding(std::string_view name, Standing standing);
+  absl::Status Disable(std::string_view name);
+  absl::Status Enable(std::string_view name);
   // Apply of two: neither does the old refresh token ever stand beside the new profile, nor the new
   // one beside the old.
   absl::Status Move(std::string_view name, const CredentialProfile& profile,

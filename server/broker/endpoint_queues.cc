@@ -24,12 +24,11 @@ Refusal RefreshScheduler::Endpoint::BreakerRefusal(const Entry& entry, Monotonic
 void RefreshScheduler::Endpoint::Learn(const RefreshResult& result, bool probe, MonotonicTime now,
                                        absl::BitGenRef random) {
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-  const bool answered = failed == nullptr
-                            ? std::holds_alternative<Refreshed>(result.outcome) ||
-                                  std::holds_alternative<Unpersisted>(result.outcome)
-                            : failed->kind == RefreshFailed::Kind::kDead ||
-                                  failed->kind == RefreshFailed::Kind::kClientRejected ||
-                                  failed->reason == Reason::kProviderThrottled;
+  const bool answered = failed == nullptr ? std::holds_alternative<Refreshed>(result.outcome) ||
+                                                std::holds_alternative<Unpersisted>(result.outcome)
+                                          : failed->end == AttemptEnd::kDead ||
+                                                failed->end == AttemptEnd::kClientRefused ||
+                                                failed->reason == Reason::kProviderThrottled;
   if (answered) {
     breaker.OnSignOfLife();
   } else if (failed == nullptr || !failed->outage) {

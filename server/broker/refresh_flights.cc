@@ -16,7 +16,7 @@ using Why = RefreshPlan::Why;
 
 RefreshPlan RefreshScheduler::PlanLocked(Entry& entry, MonotonicTime now) {
   if (entry.unpersisted != nullptr) return {entry.facts.retry_at.value_or(now), Why::kRetry};
-  if (entry.disabled) return {MonotonicTime::Never(), Why::kNever};
+  if (entry.disabled || entry.gone) return {MonotonicTime::Never(), Why::kNever};
   if (entry.held_elsewhere) return {entry.facts.retry_at.value_or(now), Why::kRetry};
   if (const auto asked = cache_.LastAsked(entry.settings->name); asked.has_value()) {
     entry.facts.last_asked = std::max(asked, entry.facts.last_asked);
@@ -226,8 +226,7 @@ void RefreshScheduler::Fly(const EntryPtr& entry, CredentialSettingsPtr settings
     return entry->removed;
   }();
   if (removed) {
-    return Land(entry, {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kGone,
-                                                 .reason = Reason::kCredentialNotFound}});
+    return Land(entry, {.outcome = CredentialGone{}});
   }
   Land(entry, refresher_.Refresh(*settings, order));
 }
@@ -267,7 +266,6 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
         cache_.Publish(entry->facts.token);
       }
       if (running.outdated) entry->EndClientRejection(now);
-      const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
       if (entry->disabled) {
         RestLocked(*entry, now);
         effects.settled.emplace_back(entry->settings->name, RefusalLocked(*entry, now));
@@ -278,7 +276,7 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
         RestLocked(*entry, now);
         const RefreshPlan& plan = std::get<Entry::Resting>(entry->state).plan;
         const bool without_token =
-            failed != nullptr || (entry->unpersisted != nullptr && entry->facts.token == nullptr);
+            result.failed() || (entry->unpersisted != nullptr && entry->facts.token == nullptr);
         // Callers wait on through a replay that starts at once, and while another replica is at it.
         if (!without_token && !entry->held_elsewhere) {
           effects.settled.emplace_back(entry->settings->name, std::nullopt);

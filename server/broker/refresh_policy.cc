@@ -60,17 +60,7 @@ RefreshPlan PlanNone(const RefreshFacts& facts, MonotonicTime now) {
 
 RefreshPlan PlanRefresh(const CredentialSettings& settings, const RefreshFacts& facts,
                         MonotonicTime now) {
-  switch (facts.standing) {
-    case Standing::kRefreshTokenRejected:
-      return PlanNone(facts, now);
-    case Standing::kDisabled:
-    case Standing::kUnreadable:
-      return {MonotonicTime::Never(), Why::kNever};
-    case Standing::kUsable:
-    case Standing::kClientRejected:
-      break;
-  }
-  if (facts.held) return PlanNone(facts, now);
+  if (facts.grant == GrantState::kDead || facts.held) return PlanNone(facts, now);
   switch (facts.evidence) {
     case StandingEvidence::kUnusable:
       return PlanNone(facts, now);

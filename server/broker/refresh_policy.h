@@ -16,7 +16,7 @@ struct RefreshFacts {
   AccessTokenPtr token;      // The current one, live or not; null: none yet.
   MonotonicTime refresh_at;  // When to refresh it, drawn once (RefreshCalendar).
   bool rejected = false;     // A caller reported that the API refuses it.
-  Standing standing = Standing::kUsable;
+  GrantState grant = GrantState::kUsable;
   bool held = false;  // Nothing may be sent until an operator says so.
   bool rotates = false;
   StandingEvidence evidence = StandingEvidence::kNone;

@@ -28,7 +28,7 @@ struct Refreshed {
 struct Adopted {
   AccessTokenPtr token;  // Null: none yet.
   uint64_t generation = 0;
-  Standing standing = Standing::kUsable;
+  GrantState grant = GrantState::kUsable;
   bool held = false;  // Nothing may be sent for it.
 };
 
@@ -58,8 +58,7 @@ struct Unpersisted {
 
 // No token.
 struct RefreshFailed {
-  enum class Kind { kUnspent, kInDoubt, kDead, kClientRejected, kStore, kGone };
-  Kind kind;
+  AttemptEnd end;
   Reason reason;
   std::string detail;  // Allow-listed facts; empty: none.
   std::optional<absl::Duration> retry_after;
@@ -67,8 +66,24 @@ struct RefreshFailed {
   bool another_secret = false;  // As in ClientRefused.
 };
 
+// The store would not: nothing was sent, and nothing new is known of the grant.
+struct NotRecorded {
+  Reason reason;
+};
+
+// There is no such credential any more.
+struct CredentialGone {};
+
 struct RefreshResult {
-  std::variant<Refreshed, Adopted, HeldElsewhere, Unpersisted, RefreshFailed> outcome;
+  std::variant<Refreshed, Adopted, HeldElsewhere, Unpersisted, RefreshFailed, NotRecorded,
+               CredentialGone>
+      outcome;
+  // No token came, and none is on its way.
+  bool failed() const {
+    return std::holds_alternative<RefreshFailed>(outcome) ||
+           std::holds_alternative<NotRecorded>(outcome) ||
+           std::holds_alternative<CredentialGone>(outcome);
+  }
   // What is now known of the grant.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;

@@ -39,7 +39,7 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   const MonotonicTime now = clock_.Now();
   auto entry = std::make_shared<Entry>(std::move(settings));
   RefreshFacts& facts = entry->facts;
-  facts.standing = record.standing;
+  facts.grant = record.grant;
   facts.held = record.held_since.has_value();
   facts.rotates = record.rotates;
   facts.last_refresh = LastRefresh(record, entry->settings->keepalive, clock_);
@@ -50,7 +50,9 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   }
   if (record.standing_evidence > 0) facts.evidence = StandingEvidence::kUnread;
   // Another configuration or another day: a client once rejected is worth one try.
-  if (facts.standing == Standing::kClientRejected) facts.standing = Standing::kUsable;
+  if (facts.grant == GrantState::kClientRefused) facts.grant = GrantState::kUsable;
+  // Nothing is begun for it, though whoever asks is told: Disable.
+  entry->disabled = record.disabled || record.unreadable;
   entry->generation = record.generation;
   entry->create_time = record.create_time;
   entry->last_refresh_time = record.last_refresh_time;
@@ -69,7 +71,7 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
       facts.refresh_at = endpoint.calendar.Draw(*facts.token, now, random_);
     }
     if (!entries_.emplace(name, entry).second) return;
-    if (facts.token != nullptr) cache_.Publish(facts.token);
+    if (facts.token != nullptr && !entry->disabled) cache_.Publish(facts.token);
     RestLocked(*entry, now);
     AdvanceLocked(effects);
   }
@@ -180,7 +182,7 @@ void RefreshScheduler::OnGrantReplaced(std::string_view name, Hold hold) {
     Entry* const entry = FindLocked(name);
     if (entry == nullptr) return;
     entry->ForgetFailures();
-    entry->facts.standing = Standing::kUsable;
+    entry->facts.grant = GrantState::kUsable;
     entry->facts.doubt_since.reset();
     if (hold == Hold::kEnds) entry->facts.held = false;
     entry->facts.evidence = StandingEvidence::kNone;
@@ -334,7 +336,7 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
     if (need == Need::kOperator || now < running->patience_end) return Underway{};
     return MakeRefusal(Reason::kProviderUnavailable, options_.patience);
   }
-  const bool rejected = !entry->disabled && facts.standing == Standing::kRefreshTokenRejected;
+  const bool rejected = !entry->disabled && facts.grant == GrantState::kDead;
   const bool dead = entry->dead() && !(insists && rejected);
   if (dead || facts.held || entry->unpersisted != nullptr) return RefusalLocked(*entry, now);
   if (std::holds_alternative<Entry::Resting>(entry->state) && need != Need::kOperator) {

@@ -60,13 +60,13 @@ Secret AsEvidence(const Rotation& rotation) {
   return Secret(std::move(text));
 }
 
-RefreshFailed StoreFailed(const absl::Status& status) {
-  using Kind = RefreshFailed::Kind;
-  if (absl::IsNotFound(status)) return {.kind = Kind::kGone, .reason = Reason::kCredentialNotFound};
+RefreshResult StoreFailed(const absl::Status& status) {
+  if (absl::IsNotFound(status)) return {.outcome = CredentialGone{}};
+  // Its row is damaged.
   if (absl::IsFailedPrecondition(status)) {
-    return {.kind = Kind::kStore, .reason = Reason::kCredentialDisabled};
+    return {.outcome = NotRecorded{Reason::kCredentialDisabled}};
   }
-  return {.kind = Kind::kStore, .reason = Reason::kStoreUnavailable};
+  return {.outcome = NotRecorded{Reason::kStoreUnavailable}};
 }
 
 void LogStoreError(std::string_view event, std::string_view credential,
@@ -107,7 +107,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   TS_CRASH_POINT("after-begin", settings.name, order.generation);
   if (!begin.ok()) {
     LogStoreError("attempt not recorded", settings.name, begin.status());
-    return {.outcome = StoreFailed(begin.status())};
+    return StoreFailed(begin.status());
   }
   if (const auto* held = std::get_if<HeldByOther>(&*begin)) {
     return {.outcome = HeldElsewhere{std::max(held->lease_end - wall, absl::ZeroDuration())}};
@@ -119,7 +119,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   if (const auto* spent = std::get_if<FoundSpent>(&*begin)) {
     Log(Level::kError, "refresh token not sent: it has been spent elsewhere",
         {{"credential", settings.name}, {"since", SinceText({.since = spent->since})}});
-    return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kDead,
+    return {.outcome = RefreshFailed{.end = AttemptEnd::kDead,
                                      .reason = Reason::kRefreshTokenSpent,
                                      .detail = "spent elsewhere"}};
   }
@@ -130,7 +130,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                 .sent = clock_.Now(),
                 .lease_deadline = begun_at + options_.send_within,
                 .replay_deadline = order.send_before};
-  if (flight.record.standing == Standing::kRefreshTokenRejected && !order.even_if_rejected) {
+  if (flight.record.grant == GrantState::kDead && !order.even_if_rejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
   // The refresh token may be of another grant than the settings are: see CredentialStore::Move.
@@ -155,7 +155,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   }
   const bool weighed = order.doubt_weighed || flight.candidate.has_value();
   if (flight.record.doubt_since.has_value() && flight.record.rotates && !weighed) {
-    return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+    return Conclude(flight, {.end = AttemptEnd::kInDoubt,
                              .reason = Reason::kProviderUnavailable,
                              .detail = "an attempt on record has no known end"});
   }
@@ -216,7 +216,7 @@ RefreshResult Refresher::SettleRefused(Flight& flight, GrantDead dead) {
       flight.record.standing_evidence > 1 ? StandingEvidence::kUnread : StandingEvidence::kNone;
   Log(Level::kError, "the refresh token of a kept answer is refused",
       {{"credential", flight.record.name}, {"detail", dead.detail}});
-  return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+  return Conclude(flight, {.end = AttemptEnd::kInDoubt,
                            .reason = Reason::kProviderMalformed,
                            .detail = "the refresh token of a kept answer is refused"});
 }
@@ -271,7 +271,7 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
   TS_CRASH_POINT("before-commit", rotation.name, rotation.generation);
   const absl::StatusOr<CommitOutcome> commit = store_.Commit(rotation);
   if (!commit.ok() && absl::IsNotFound(commit.status())) {
-    return {.outcome = StoreFailed(commit.status())};
+    return StoreFailed(commit.status());
   }
   if (!commit.ok()) {
     // The answer is real and the old refresh token is spent: serve what we hold, and keep trying to
@@ -281,8 +281,8 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     TS_CRASH_POINT("pinned", rotation.name, rotation.generation);
     cache_.Publish(pending.token);
     const bool rotates = pending.rotates;
-    const StandingEvidence standing = pending.evidence;
-    return {.outcome = std::move(pending), .rotates = rotates, .evidence = standing};
+    const StandingEvidence evidence = pending.evidence;
+    return {.outcome = std::move(pending), .rotates = rotates, .evidence = evidence};
   }
   if (const auto* fenced = std::get_if<Fenced>(&*commit)) {
     TS_CRASH_POINT("fenced", rotation.name, rotation.generation);
@@ -320,7 +320,7 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
-  return Conclude(flight, {.kind = RefreshFailed::Kind::kUnspent,
+  return Conclude(flight, {.end = AttemptEnd::kUnspent,
                            .reason = unspent.reason,
                            .detail = std::move(unspent.detail),
                            .retry_after = unspent.retry_after,
@@ -329,23 +329,23 @@ RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
 
 RefreshResult Refresher::Settle(const Flight& flight, GrantDead dead) {
   return Conclude(flight,
-                  {.kind = RefreshFailed::Kind::kDead,
+                  {.end = AttemptEnd::kDead,
                    .reason = Reason::kRefreshTokenRejected,
                    .detail = std::move(dead.detail)},
                   std::move(dead.evidence));
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
-  using Kind = RefreshFailed::Kind;
-  return Conclude(flight, {.kind = refused.another_secret ? Kind::kUnspent : Kind::kClientRejected,
-                           .reason = Reason::kClientRejected,
-                           .detail = std::move(refused.detail),
-                           .another_secret = refused.another_secret});
+  return Conclude(
+      flight, {.end = refused.another_secret ? AttemptEnd::kUnspent : AttemptEnd::kClientRefused,
+               .reason = Reason::kClientRejected,
+               .detail = std::move(refused.detail),
+               .another_secret = refused.another_secret});
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
   return Conclude(flight,
-                  {.kind = RefreshFailed::Kind::kInDoubt,
+                  {.end = AttemptEnd::kInDoubt,
                    .reason = in_doubt.reason,
                    .detail = std::move(in_doubt.detail),
                    .retry_after = in_doubt.retry_after,
@@ -377,7 +377,7 @@ RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
 
 RefreshResult Refresher::Settle(const Flight& flight, TooLate) {
   if (flight.replay_deadline < flight.lease_deadline) {
-    return Conclude(flight, {.kind = RefreshFailed::Kind::kInDoubt,
+    return Conclude(flight, {.end = AttemptEnd::kInDoubt,
                              .reason = Reason::kProviderUnavailable,
                              .detail = "not sent: the replay window has ended"});
   }
@@ -418,13 +418,13 @@ std::optional<RefreshResult> Refresher::Keep(Unpersisted& pending) {
   if (!kept.ok() && !absl::IsNotFound(kept)) {
     LogStoreError("evidence not persisted", evidence.name, kept);
     Pin(pending);
-    const StandingEvidence standing = pending.evidence;
+    const StandingEvidence weighed = pending.evidence;
     return RefreshResult{.outcome = std::move(pending),
                          .rotates = rotates,
                          .doubt_since = doubt_since,
-                         .evidence = standing};
+                         .evidence = weighed};
   }
-  if (!kept.ok()) return RefreshResult{.outcome = StoreFailed(kept)};
+  if (!kept.ok()) return StoreFailed(kept);
   return std::nullopt;
 }
 
@@ -434,11 +434,11 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
   const absl::Status concluded =
       store_.Conclude({.name = evidence.name,
                        .attempt_id = evidence.attempt_id,
-                       .in_doubt = true,
+                       .end = AttemptEnd::kInDoubt,
                        .lost = clock_.MomentAt(pending.doubt_since.value_or(clock_.Now())),
                        .error_reason = std::string(ReasonName(Reason::kProviderMalformed))});
   if (!concluded.ok()) LogStoreError("end of attempt not recorded", evidence.name, concluded);
-  return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kInDoubt,
+  return {.outcome = RefreshFailed{.end = AttemptEnd::kInDoubt,
                                    .reason = Reason::kProviderMalformed,
                                    .detail = "unusable answer",
                                    .outage = true},
@@ -448,28 +448,28 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
 }
 
 RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
-  using Kind = RefreshFailed::Kind;
   const CredentialRecord& record = flight.record;
   Conclusion conclusion{.name = record.name,
                         .attempt_id = flight.attempt_id(),
-                        // What was not sent adds no doubt to what there is.
-                        .in_doubt = failed.kind == Kind::kInDoubt && flight.ended.has_value(),
-                        .definite = failed.kind == Kind::kDead,
+                        .end = failed.end,
                         .error_reason = std::string(ReasonName(failed.reason))};
-  if (flight.ended.has_value()) conclusion.lost = clock_.MomentAt(*flight.ended);
-  if (failed.kind == Kind::kDead) conclusion.standing = Standing::kRefreshTokenRejected;
-  if (failed.kind == Kind::kClientRejected) conclusion.standing = Standing::kClientRejected;
-  TS_CRASH_POINT("before-conclude", record.name, static_cast<uint64_t>(failed.kind));
+  if (flight.ended.has_value()) {
+    conclusion.lost = clock_.MomentAt(*flight.ended);
+  } else if (failed.end == AttemptEnd::kInDoubt) {
+    // What was not sent adds no doubt to what there is.
+    conclusion.end = AttemptEnd::kUnspent;
+  }
+  TS_CRASH_POINT("before-conclude", record.name, static_cast<uint64_t>(failed.end));
   const absl::Status concluded = store_.Conclude(conclusion);
   if (!concluded.ok()) LogStoreError("end of attempt not recorded", record.name, concluded);
-  TS_CRASH_POINT("after-conclude", record.name, static_cast<uint64_t>(failed.kind));
-  Log(failed.kind == Kind::kDead ? Level::kError : Level::kWarning, "refresh failed",
+  TS_CRASH_POINT("after-conclude", record.name, static_cast<uint64_t>(failed.end));
+  Log(failed.end == AttemptEnd::kDead ? Level::kError : Level::kWarning, "refresh failed",
       {{"credential", record.name},
        {"reason", ReasonName(failed.reason)},
-       {"in_doubt", failed.kind == Kind::kInDoubt},
+       {"in_doubt", failed.end == AttemptEnd::kInDoubt},
        {"detail", failed.detail}});
 
-  if (absl::IsUnavailable(concluded) && failed.kind == Kind::kDead) {
+  if (absl::IsUnavailable(concluded) && failed.end == AttemptEnd::kDead) {
     // An answer like any other: after a restart the attempt would read as doubt, and a token that
     // is known to be dead would be sent again.
     Unpersisted pending{
@@ -479,8 +479,10 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   }
   // Any other attempt that is left on record only reads as doubt: the careful side.
   RefreshResult result{.rotates = record.rotates, .evidence = flight.evidence};
-  if (record.doubt_since.has_value() || conclusion.in_doubt) result.doubt_since = Doubt(flight);
-  if (conclusion.definite) result.doubt_since.reset();
+  if (record.doubt_since.has_value() || conclusion.end == AttemptEnd::kInDoubt) {
+    result.doubt_since = Doubt(flight);
+  }
+  if (conclusion.end == AttemptEnd::kDead) result.doubt_since.reset();
   result.outcome = std::move(failed);
   return result;
 }
@@ -489,13 +491,13 @@ RefreshResult Refresher::ConcludeLate(Unpersisted pending) {
   const Conclusion& conclusion = std::get<Conclusion>(pending.write);
   const absl::Status concluded = store_.Conclude(conclusion);
   const bool rotates = pending.rotates;
-  if (absl::IsNotFound(concluded)) return {.outcome = StoreFailed(concluded)};
+  if (absl::IsNotFound(concluded)) return StoreFailed(concluded);
   if (!concluded.ok()) {
     LogStoreError("end of attempt not recorded", conclusion.name, concluded);
     Pin(pending);
     return {.outcome = std::move(pending), .rotates = rotates};
   }
-  return {.outcome = RefreshFailed{.kind = RefreshFailed::Kind::kDead,
+  return {.outcome = RefreshFailed{.end = AttemptEnd::kDead,
                                    .reason = Reason::kRefreshTokenRejected,
                                    .detail = "known to be dead"},
           .rotates = rotates};
@@ -504,7 +506,7 @@ RefreshResult Refresher::ConcludeLate(Unpersisted pending) {
 RefreshResult Refresher::Adopt(const CredentialRecord& record,
                                absl::Duration min_refresh_interval) {
   Adopted adopted{.generation = record.generation,
-                  .standing = record.standing,
+                  .grant = record.grant,
                   .held = record.held_since.has_value()};
   if (record.token.has_value()) {
     adopted.token = MakeAccessToken(record.name, record.generation, *record.token,

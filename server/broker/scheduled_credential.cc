@@ -12,7 +12,7 @@ uint64_t RefreshScheduler::Entry::visible_generation() const {
 
 void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, const Landing& landing) {
   ForgetFailures();
-  facts.standing = Standing::kUsable;
+  facts.grant = GrantState::kUsable;
   facts.doubt_since.reset();
   facts.rejected = false;
   facts.last_refresh = token->issued;
@@ -33,28 +33,18 @@ void RefreshScheduler::Entry::ForgetFailures() {
 }
 
 void RefreshScheduler::Entry::EndClientRejection(MonotonicTime now) {
-  if (facts.standing != Standing::kClientRejected) return;
-  facts.standing = Standing::kUsable;
+  if (facts.grant != GrantState::kClientRefused) return;
+  facts.grant = GrantState::kUsable;
   facts.retry_at = now;
   last_reason.reset();  // It may hold no more, and nobody is to be told so before the next try.
 }
 
 std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
   if (disabled) return MakeRefusal(Reason::kCredentialDisabled);
-  switch (facts.standing) {
-    case Standing::kUsable:
-      if (facts.held) return MakeRefusal(Reason::kCredentialHeld);
-      return std::nullopt;
-    case Standing::kRefreshTokenRejected:
-      return MakeRefusal(Reason::kRefreshTokenRejected);
-    case Standing::kClientRejected:
-      return MakeRefusal(facts.held ? Reason::kCredentialHeld : Reason::kClientRejected);
-    case Standing::kDisabled:
-    case Standing::kUnreadable:
-      // Between its purge from the store and its removal here.
-      if (last_reason == Reason::kCredentialNotFound) return MakeRefusal(*last_reason);
-      return MakeRefusal(Reason::kCredentialDisabled);
-  }
+  if (gone) return MakeRefusal(Reason::kCredentialNotFound);
+  if (facts.grant == GrantState::kDead) return MakeRefusal(Reason::kRefreshTokenRejected);
+  if (facts.held) return MakeRefusal(Reason::kCredentialHeld);
+  if (facts.grant == GrantState::kClientRefused) return MakeRefusal(Reason::kClientRejected);
   return std::nullopt;
 }
 
@@ -67,22 +57,18 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
                           .last_error_reason = last_error_reason,
                           .consecutive_failures = failures,
                           .unpersisted = unpersisted != nullptr};
-  if (disabled) {
+  if (disabled || gone) {
     status.state = CredentialState::kDisabled;
     return status;
   }
-  switch (facts.standing) {
-    case Standing::kRefreshTokenRejected:
+  switch (facts.grant) {
+    case GrantState::kDead:
       status.state = CredentialState::kNeedsReauthorization;
       return status;
-    case Standing::kClientRejected:
+    case GrantState::kClientRefused:
       status.state = facts.held ? CredentialState::kHeld : CredentialState::kClientRejected;
       return status;
-    case Standing::kDisabled:
-    case Standing::kUnreadable:
-      status.state = CredentialState::kDisabled;
-      return status;
-    case Standing::kUsable:
+    case GrantState::kUsable:
       break;
   }
   status.evidence = facts.evidence;
@@ -104,10 +90,9 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
 bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landing) {
   const bool was_unpersisted = unpersisted != nullptr;
   unpersisted.reset();
-  const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
-  if (replaced && failed != nullptr) return false;
+  if (replaced && result.failed()) return false;
   const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
-                         (failed == nullptr || failed->kind != RefreshFailed::Kind::kStore);
+                         !std::holds_alternative<NotRecorded>(result.outcome);
   if (saw_grant) {
     facts.rotates = facts.rotates || result.rotates;
     if (!replaced) facts.evidence = result.evidence;  // Else it is about what is gone.
@@ -123,7 +108,7 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     generation = adopted->generation;
     if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing);
     // The token may have been the grant's last.
-    facts.standing = adopted->standing;
+    facts.grant = adopted->grant;
     facts.held = adopted->held;
     facts.doubt_since = result.doubt_since;
   } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
@@ -136,34 +121,37 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
     unpersisted = std::make_unique<Unpersisted>(std::move(*pinned));
     if (std::holds_alternative<Conclusion>(unpersisted->write) && !replaced) {
-      facts.standing = Standing::kRefreshTokenRejected;
+      facts.grant = GrantState::kDead;
       return facts.rejected;
     }
+  } else if (const auto* not_recorded = std::get_if<NotRecorded>(&result.outcome)) {
+    CountFailure(not_recorded->reason, std::nullopt, landing);
+  } else if (std::holds_alternative<CredentialGone>(result.outcome)) {
+    CountFailure(Reason::kCredentialNotFound, std::nullopt, landing);
+    gone = true;
   } else {
-    return ApplyFailure(*failed, landing);
+    return ApplyFailure(std::get<RefreshFailed>(result.outcome), landing);
   }
   return false;
 }
 
 bool RefreshScheduler::Entry::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
   CountFailure(failed.reason, failed.retry_after, landing);
-  if (failed.kind == RefreshFailed::Kind::kUnspent) last_detail = failed.detail;
-  facts.standing = Standing::kUsable;
-  switch (failed.kind) {
-    case RefreshFailed::Kind::kDead:
-      facts.standing = Standing::kRefreshTokenRejected;
+  // Who insisted on a dead grant has not heard that it lives.
+  if (facts.grant != GrantState::kDead) facts.grant = GrantState::kUsable;
+  switch (failed.end) {
+    case AttemptEnd::kDead:
+      facts.grant = GrantState::kDead;
       facts.retry_at.reset();
       return facts.rejected;
-    case RefreshFailed::Kind::kGone:
-      facts.standing = Standing::kDisabled;
-      return false;
-    case RefreshFailed::Kind::kClientRejected:
-      facts.standing = Standing::kClientRejected;
+    case AttemptEnd::kClientRefused:
+      facts.grant = GrantState::kClientRefused;
       facts.retry_at = landing.now + landing.options.client_rejected_retry;
       return false;
-    case RefreshFailed::Kind::kUnspent:
-    case RefreshFailed::Kind::kInDoubt:
-    case RefreshFailed::Kind::kStore:
+    case AttemptEnd::kUnspent:
+      last_detail = failed.detail;
+      return false;
+    case AttemptEnd::kInDoubt:
       return false;
   }
   return false;

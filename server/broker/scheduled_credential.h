@@ -39,10 +39,7 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
 
   bool running() const { return std::holds_alternative<Running>(state); }
   // Nothing is tried any more until somebody changes something.
-  bool dead() const {
-    if (disabled) return true;
-    return facts.standing != Standing::kUsable && facts.standing != Standing::kClientRejected;
-  }
+  bool dead() const { return disabled || gone || facts.grant == GrantState::kDead; }
   // Nothing is tried at all now, whoever insists.
   bool latched() const { return dead() || facts.held; }
   // An answer that may hold the next refresh token takes an operator.
@@ -102,7 +99,8 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   // A new refresh token came while the old one was out or its answer not stored: it is exchanged as
   // soon as that is over.
   bool replaced = false;
-  bool disabled = false;  // Taken out of the configuration while we serve.
+  bool disabled = false;  // Not in the configuration any more, or not to be read.
+  bool gone = false;      // Between its purge from the store and its removal here.
   bool publish = false;   // What is in the air may have been published while it was disabled.
   bool removed = false;
   absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.

@@ -11,16 +11,16 @@ namespace token_service::store {
 namespace {
 
 using broker::CredentialRecord;
-using broker::Standing;
+using broker::GrantState;
 
 #define TS_COLUMNS                                                                               \
   "name, purpose, client_id, token_endpoint, scope, client_auth, client_secret,"                 \
-  " managed_by_config, refresh_token, seed, rotates, standing, generation, create_time,"         \
+  " managed_by_config, refresh_token, seed, rotates, grant_state, generation, create_time,"      \
   " last_error_reason, consecutive_failures, committed_attempt, doubt_since, last_refresh_time," \
   " access_token, token_type, token_scope, token_issued, token_expires,"                         \
   " attempt_id, attempt_holder, attempt_begun, attempt_lease_end,"                               \
   " reserved_generation, grant_serial, held_since, token_boot_id, token_since_boot,"             \
-  " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot"
+  " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot, disabled"
 
 #define TS_STANDING                                                               \
   ", (SELECT count(*) FROM evidence WHERE credential=credentials.name AND stands" \
@@ -30,11 +30,11 @@ constexpr char kSelectAll[] = "SELECT " TS_COLUMNS TS_STANDING " FROM credential
 #undef TS_STANDING
 constexpr char kInsert[] =
     "INSERT INTO credentials(" TS_COLUMNS
-    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] =
     "UPDATE credentials SET (" TS_COLUMNS
     ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-    "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37) WHERE name=?1";
+    "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
@@ -69,23 +69,22 @@ constexpr char kDeleteEvidence[] = "DELETE FROM evidence" TS_EVIDENCE_ID;
 #undef TS_EVIDENCE_ID
 constexpr char kCountEvidence[] = "SELECT count(*) FROM evidence WHERE credential=?";
 
-// The words in the file outlive the order of the enumerators. kUnreadable is never stored.
-constexpr std::pair<Standing, std::string_view> kStandings[] = {
-    {Standing::kUsable, "usable"},
-    {Standing::kRefreshTokenRejected, "refresh_token_rejected"},
-    {Standing::kClientRejected, "client_rejected"},
-    {Standing::kDisabled, "disabled"},
+// The words in the file outlive the order of the enumerators.
+constexpr std::pair<GrantState, std::string_view> kGrantStates[] = {
+    {GrantState::kUsable, "usable"},
+    {GrantState::kDead, "dead"},
+    {GrantState::kClientRefused, "client_refused"},
 };
 
-std::string_view StandingName(Standing standing) {
-  for (const auto& [value, name] : kStandings) {
-    if (value == standing) return name;
+std::string_view GrantStateName(GrantState state) {
+  for (const auto& [value, name] : kGrantStates) {
+    if (value == state) return name;
   }
   return "usable";
 }
 
-std::optional<Standing> StandingNamed(std::string_view text) {
-  for (const auto& [value, name] : kStandings) {
+std::optional<GrantState> GrantStateNamed(std::string_view text) {
+  for (const auto& [value, name] : kGrantStates) {
     if (name == text) return value;
   }
   return std::nullopt;
@@ -144,7 +143,7 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
       .Bind(record.refresh_token)
       .Bind(record.seed)
       .Bind(int64_t{record.rotates})
-      .Bind(StandingName(record.standing))
+      .Bind(GrantStateName(record.grant))
       .Bind(static_cast<int64_t>(record.generation))
       .Bind(absl::ToUnixNanos(record.create_time))
       .Bind(record.last_error_reason)
@@ -175,6 +174,7 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   BindOnBoot(record.token.has_value() ? &record.token->issued : nullptr, query);
   BindOnBoot(record.attempt.has_value() ? &record.attempt->begun : nullptr, query);
   BindOnBoot(record.doubt_since.has_value() ? &*record.doubt_since : nullptr, query);
+  query.Bind(int64_t{record.disabled});
 }
 
 StoredRow TakeRow(SqliteQuery& query) {
@@ -191,7 +191,11 @@ StoredRow TakeRow(SqliteQuery& query) {
   record.refresh_token = query.Bytes();
   record.seed = query.Bytes();
   record.rotates = query.Integer() != 0;
-  record.standing = StandingNamed(query.Text()).value_or(Standing::kUnreadable);
+  if (const auto state = GrantStateNamed(query.Text()); state.has_value()) {
+    record.grant = *state;
+  } else {
+    record.unreadable = true;
+  }
   record.generation = static_cast<uint64_t>(query.Integer());
   record.create_time = ToTime(query.Integer());
   record.last_error_reason = query.Text();
@@ -224,6 +228,7 @@ StoredRow TakeRow(SqliteQuery& query) {
   TakeOnBoot(query, record.token.has_value() ? &record.token->issued : nullptr);
   TakeOnBoot(query, record.attempt.has_value() ? &record.attempt->begun : nullptr);
   TakeOnBoot(query, record.doubt_since.has_value() ? &*record.doubt_since : nullptr);
+  record.disabled = query.Integer() != 0;
   record.standing_evidence = query.Integer();
   return row;
 }

@@ -14,7 +14,7 @@ namespace token_service::store {
 
 // Rows of the tables `credentials` and `evidence` (sqlite_schema.cc), in whatever transaction the
 // connection is in. NOT_FOUND where there is no such credential, else the connection's errors. A
-// row that somebody has given a standing of which nothing is known is kUnreadable, and must not be
+// row that somebody has given a state of which nothing is known is unreadable, and must not be
 // written back.
 
 absl::StatusOr<StoredRow> ReadRow(SqliteConnection& connection, std::string_view name);

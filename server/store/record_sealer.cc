@@ -140,9 +140,9 @@ absl::StatusOr<Secret> RecordSealer::OpenRefreshToken(const CredentialRecord& re
 void RecordSealer::Open(CredentialRecord& record) const {
   std::string_view unopened;
   absl::Status error;
-  if (record.standing == broker::Standing::kUnreadable) {
+  if (record.unreadable) {
     error = absl::DataLossError("the stored word is none of ours");
-    unopened = "standing";
+    unopened = "grant_state";
   }
   for (std::string* const text :
        {&record.profile.purpose, &record.profile.client_id, &record.profile.token_endpoint,
@@ -178,7 +178,7 @@ void RecordSealer::Open(CredentialRecord& record) const {
                  {{"credential", record.name},
                   {"field", unopened},
                   {"reason", std::string_view(error.message().data(), error.message().size())}});
-  record.standing = broker::Standing::kUnreadable;
+  record.unreadable = true;
   record.refresh_token = Secret();
   record.seed = Secret();
   record.profile.client_secret = Secret();

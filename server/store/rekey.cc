@@ -104,7 +104,7 @@ class Rekeying {
     if (absl::IsNotFound(row.status())) return absl::OkStatus();  // Deleted since.
     if (!row.ok()) return row.status();
     absl::StatusOr<bool> resealed = sealer_.Reseal(row->record);
-    if (!resealed.ok() || row->record.standing == broker::Standing::kUnreadable) {
+    if (!resealed.ok() || row->record.unreadable) {
       unreadable_.push_back(absl::StrCat("credential ", Quoted(name)));
       return absl::OkStatus();
     }

@@ -117,7 +117,7 @@ class Restoring {
       ++report_.credentials;
       if (row.record.held_since.has_value()) report_.held.push_back(row.record.name);
       sealer_.Open(row.record);
-      if (row.record.standing == broker::Standing::kUnreadable) {
+      if (row.record.unreadable) {
         report_.unreadable.push_back(row.record.name);
       }
     });

@@ -118,7 +118,7 @@ absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
   // First, so that an attempt is not put on record that nobody can carry out.
   const absl::StatusOr<CredentialRecord> before = Load(request.name);
   if (!before.ok()) return before.status();
-  if (before->standing == broker::Standing::kUnreadable) return Unreadable();
+  if (before->unreadable) return Unreadable();
 
   broker::BeginRequest hashed = request;
   hashed.hash = hasher_.Hash(before->refresh_token);
@@ -127,7 +127,7 @@ absl::StatusOr<broker::BeginOutcome> SealingCredentialStore::Begin(
   if (!outcome.ok()) return outcome;
   if (auto* const begun = std::get_if<broker::Begun>(&*outcome)) {
     sealer->Open(begun->record);
-    if (begun->record.standing == broker::Standing::kUnreadable) return Unreadable();
+    if (begun->record.unreadable) return Unreadable();
   } else if (auto* const moved = std::get_if<broker::MovedOn>(&*outcome)) {
     sealer->Open(moved->record);
   }
@@ -211,8 +211,11 @@ absl::StatusOr<SealingCredentialStore::SealedChange> SealingCredentialStore::Sea
     return SealedChange{broker::ChangeProfile{
         .name = profile->name, .profile = sealer.Seal(profile->name, profile->profile)}};
   }
-  if (const auto* standing = std::get_if<broker::ChangeStanding>(&change)) {
-    return SealedChange{*standing};
+  if (const auto* disabled = std::get_if<broker::SetDisabled>(&change)) {
+    return SealedChange{*disabled};
+  }
+  if (const auto* given_up = std::get_if<broker::GiveUpGrant>(&change)) {
+    return SealedChange{*given_up};
   }
   return Seal(sealer, std::get<broker::ReplaceGrant>(change));
 }

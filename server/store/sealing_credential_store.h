@@ -19,7 +19,7 @@ namespace token_service::store {
 // Seals every secret on its way into another store and opens it on the way out: that one never sees
 // a secret.
 //
-// A record that does not open comes out with standing kUnreadable and no secrets, and an error in
+// A record that does not open comes out marked unreadable and without secrets, and an error in
 // the log names the credential and the field; its row stays as it is, and Begin on it is
 // FAILED_PRECONDITION.
 //

@@ -99,7 +99,7 @@ absl::Status PrepareDatabase(const SqliteConnection::Options& options, Expect ex
 
 absl::StatusOr<StoredRow> ReadWritableRow(SqliteConnection& connection, std::string_view name) {
   absl::StatusOr<StoredRow> row = ReadRow(connection, name);
-  if (row.ok() && row->record.standing == broker::Standing::kUnreadable) {
+  if (row.ok() && row->record.unreadable) {
     return absl::FailedPreconditionError("the credential's row is damaged");
   }
   return row;

@@ -108,6 +108,14 @@ constexpr const char* kMigrations[] = {
     "  WHERE c.name=evidence.credential AND c.doubt_since IS NOT NULL"
     "  AND evidence.generation>c.generation), -1);"
     "PRAGMA user_version=7;",
+    // What the provider says of a grant, and what the configuration says of its credential, are no
+    // longer one word.
+    "ALTER TABLE credentials ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE credentials SET disabled=1, standing='usable' WHERE standing='disabled';"
+    "UPDATE credentials SET standing='dead' WHERE standing='refresh_token_rejected';"
+    "UPDATE credentials SET standing='client_refused' WHERE standing='client_rejected';"
+    "ALTER TABLE credentials RENAME COLUMN standing TO grant_state;"
+    "PRAGMA user_version=8;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -110,8 +110,8 @@ absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
     SqliteConnection& connection, const broker::BeginRequest& request, StoredRow& row) {
   using Outcome = std::optional<broker::BeginOutcome>;
   const broker::CredentialRecord& record = row.record;
-  if (record.generation != request.generation ||
-      record.standing == broker::Standing::kRefreshTokenRejected || record.held_since.has_value()) {
+  if (record.generation != request.generation || record.grant == broker::GrantState::kDead ||
+      record.held_since.has_value()) {
     return Outcome();
   }
   auto held = ReadHeldToken(connection, request.name);

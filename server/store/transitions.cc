@@ -6,8 +6,9 @@
 namespace token_service::store {
 namespace {
 
+using broker::AttemptEnd;
 using broker::CredentialRecord;
-using broker::Standing;
+using broker::GrantState;
 
 // The refresh token may have been spent by the attempt on record. The earliest doubt counts, which
 // is the one that is there: attempts come one after the other, whatever their wall clocks say.
@@ -19,7 +20,7 @@ void MoveAttemptIntoDoubt(CredentialRecord& record, const std::optional<Moment>&
 void ForgetTroubles(CredentialRecord& record) {
   record.attempt.reset();
   record.doubt_since.reset();
-  record.standing = Standing::kUsable;
+  record.grant = GrantState::kUsable;
   record.last_error_reason.clear();
   record.consecutive_failures = 0;
 }
@@ -60,11 +61,13 @@ bool Apply(const broker::ChangeProfile& change, CredentialRecord& record) {
   return true;
 }
 
-bool Apply(const broker::ChangeStanding& change, CredentialRecord& record) {
-  // A dead grant stays dead, whatever becomes of the credential's place in the configuration.
-  if (record.standing == Standing::kRefreshTokenRejected) return false;
-  record.standing = change.standing;
-  if (!change.error_reason.empty()) record.last_error_reason = change.error_reason;
+bool Apply(const broker::SetDisabled& change, CredentialRecord& record) {
+  return std::exchange(record.disabled, change.disabled) != change.disabled;
+}
+
+bool Apply(const broker::GiveUpGrant& change, CredentialRecord& record) {
+  record.grant = GrantState::kDead;
+  record.last_error_reason = change.error_reason;
   return true;
 }
 
@@ -88,7 +91,7 @@ broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& 
 
 broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reason,
                                    StoredRow& row) {
-  row.record.standing = Standing::kRefreshTokenRejected;
+  row.record.grant = GrantState::kDead;
   row.record.last_error_reason = std::string(error_reason);
   ++row.record.consecutive_failures;
   return {.since = since};
@@ -116,13 +119,23 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   CredentialRecord& record = row.record;
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
   if (record.reserved_generation > record.generation) --record.reserved_generation;
-  if (conclusion.in_doubt) {
-    MoveAttemptIntoDoubt(record, conclusion.lost);
-  } else {
-    record.attempt.reset();
-    if (conclusion.definite) record.doubt_since.reset();
+  // Who insisted on a dead grant has not heard that it lives.
+  if (record.grant != GrantState::kDead) record.grant = GrantState::kUsable;
+  switch (conclusion.end) {
+    case AttemptEnd::kInDoubt:
+      MoveAttemptIntoDoubt(record, conclusion.lost);
+      break;
+    case AttemptEnd::kClientRefused:
+      record.grant = GrantState::kClientRefused;
+      break;
+    case AttemptEnd::kDead:
+      record.grant = GrantState::kDead;
+      record.doubt_since.reset();
+      break;
+    case AttemptEnd::kUnspent:
+      break;
   }
-  record.standing = conclusion.standing;
+  record.attempt.reset();
   record.last_error_reason = conclusion.error_reason;
   ++record.consecutive_failures;
   return true;

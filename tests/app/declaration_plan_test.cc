@@ -14,7 +14,7 @@ namespace token_service::app {
 namespace {
 
 using broker::CredentialRecord;
-using broker::Standing;
+using broker::GrantState;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -39,11 +39,11 @@ std::string Said(const broker::CredentialChange& change) {
     std::string operator()(const broker::ChangeProfile& c) const {
       return absl::StrCat("profile ", c.name);
     }
-    std::string operator()(const broker::ChangeStanding& c) const {
-      return absl::StrCat(c.standing == Standing::kDisabled ? "disable "
-                          : c.standing == Standing::kUsable ? "enable "
-                                                            : "give up ",
-                          c.name);
+    std::string operator()(const broker::SetDisabled& c) const {
+      return absl::StrCat(c.disabled ? "disable " : "enable ", c.name);
+    }
+    std::string operator()(const broker::GiveUpGrant& c) const {
+      return absl::StrCat("give up ", c.name);
     }
   } say;
   return std::visit(say, change);
@@ -107,11 +107,11 @@ TEST_F(DeclarationPlanTest, WhatIsNotStoredIsCreatedWithItsSeed) {
 TEST_F(DeclarationPlanTest, AFileThatChangedIsAdoptedAndEndsTroubles) {
   Declare("a", Sec("new"));
   CredentialRecord& record = Store("a", "seed", "rotated");
-  record.standing = Standing::kRefreshTokenRejected;
+  record.grant = GrantState::kDead;
   record.doubt_since = kNow;
   EXPECT_THAT(Changes(), ElementsAre("grant a new"));
   EXPECT_THAT(plan_.adopted, ElementsAre("a"));
-  EXPECT_EQ(plan_.after.at("a").standing, Standing::kUsable);
+  EXPECT_EQ(plan_.after.at("a").grant, GrantState::kUsable);
   EXPECT_FALSE(plan_.after.at("a").doubt_since.has_value());
 }
 
@@ -124,13 +124,13 @@ TEST_F(DeclarationPlanTest, AFileThatCannotBeReadLeavesTheStoredTokenAlone) {
 TEST_F(DeclarationPlanTest, WhatIsDeclaredNoMoreIsDisabledAndEnabledWhenItIsAgain) {
   Store("a", "seed", "rotated");
   EXPECT_THAT(Changes(), ElementsAre("disable a"));
-  EXPECT_EQ(plan_.after.at("a").standing, Standing::kDisabled);
+  EXPECT_TRUE(plan_.after.at("a").disabled);
   stored_ = std::move(plan_.after);
   EXPECT_THAT(Changes(), IsEmpty()) << "once is enough";
   stored_ = std::move(plan_.after);
   Declare("a", Sec("seed"));
   EXPECT_THAT(Changes(), ElementsAre("enable a"));
-  EXPECT_EQ(plan_.after.at("a").standing, Standing::kUsable);
+  EXPECT_FALSE(plan_.after.at("a").disabled);
 }
 
 TEST_F(DeclarationPlanTest, WhatOperatorsMadeIsNotDisabled) {
@@ -147,15 +147,18 @@ TEST_F(DeclarationPlanTest, AChangedProfileIsStored) {
 
 TEST_F(DeclarationPlanTest, AnUnreadableRowIsLeftAsItIs) {
   Declare("a", Sec("new"));
-  Store("a", "", "").standing = Standing::kUnreadable;
-  Store("b", "", "").standing = Standing::kUnreadable;
+  Store("a", "", "").unreadable = true;
+  Store("b", "", "").unreadable = true;
   EXPECT_THAT(Changes(), IsEmpty());
 }
 
 TEST_F(DeclarationPlanTest, ADeadGrantThatIsDeclaredNoMoreStaysDead) {
-  Store("a", "seed", "rotated").standing = Standing::kRefreshTokenRejected;
-  EXPECT_THAT(Changes(), IsEmpty());
-  EXPECT_EQ(plan_.after.at("a").standing, Standing::kRefreshTokenRejected);
+  Store("a", "seed", "rotated").grant = GrantState::kDead;
+  EXPECT_THAT(Changes(), ElementsAre("disable a"));
+  stored_ = std::move(plan_.after);
+  Declare("a", Sec("seed"));
+  EXPECT_THAT(Changes(), ElementsAre("enable a"));
+  EXPECT_EQ(plan_.after.at("a").grant, GrantState::kDead);
 }
 
 // ---- refresh tokens that the store knows
@@ -187,7 +190,7 @@ TEST_F(KnownTokenPlanTest, ANewCredentialIsMadeWithoutASpentOneAndTheOthersAreSe
   Declare("b", Sec("good"));
   KnowSpent("a");
   EXPECT_THAT(Changes(), ElementsAre("create a ", "give up a", "create b good"));
-  EXPECT_EQ(plan_.after.at("a").standing, Standing::kRefreshTokenRejected);
+  EXPECT_EQ(plan_.after.at("a").grant, GrantState::kDead);
   EXPECT_EQ(plan_.after.at("a").last_error_reason, "REFRESH_TOKEN_SPENT");
   EXPECT_TRUE(plan_.after.at("a").refresh_token.empty());
   EXPECT_EQ(plan_.after.at("a").seed.Reveal(), "old");

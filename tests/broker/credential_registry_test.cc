@@ -391,9 +391,9 @@ TEST_F(CredentialRegistryTest, ANewGrantRevivesADeadCredential) {
 
 TEST_F(CredentialRegistryTest, ADisabledCredentialTakesNoGrant) {
   EXPECT_EQ(Create("inbox", "R1"), "ok");
-  ASSERT_TRUE(store_.SetStanding("inbox", Standing::kDisabled).ok());
+  ASSERT_TRUE(store_.Disable("inbox").ok());
   EXPECT_EQ(Replace("inbox", "R2"), "CREDENTIAL_DISABLED");
-  EXPECT_EQ(store_.Load("inbox")->standing, Standing::kDisabled);
+  EXPECT_TRUE(store_.Load("inbox")->disabled);
 }
 
 TEST_F(CredentialRegistryTest, AnUpdateThatMakesNoSenseChangesNothing) {
@@ -511,6 +511,12 @@ class DeclarationsTest : public CredentialRegistryTest {
     flights_.RunAll();
   }
 
+  // As the plan of a reload has it.
+  void Drop() {
+    settings_.declared = "";
+    ASSERT_TRUE(store_.Disable("declared").ok());
+    TakeUp();
+  }
   void TakeUp() {
     std::vector<CredentialRecord> stored;
     EXPECT_TRUE(
@@ -523,8 +529,7 @@ class DeclarationsTest : public CredentialRegistryTest {
 TEST_F(DeclarationsTest, WhatIsStoredIsServed) { EXPECT_EQ(Token("declared"), "access of R1"); }
 
 TEST_F(DeclarationsTest, OneThatIsDroppedIsNobodysAndCanOnlyBeDeleted) {
-  settings_.declared = "";
-  TakeUp();
+  Drop();
   EXPECT_EQ(State(), CredentialState::kDisabled);
   EXPECT_EQ(Token("declared"), "none");
   EXPECT_EQ(Replace("declared", "R2"), "CREDENTIAL_DISABLED");
@@ -537,16 +542,15 @@ TEST_F(DeclarationsTest, EvenIfItsGrantIsDead) {
   EXPECT_EQ(Replace("declared", "R2"), "ok");
   flights_.RunAll();
   ASSERT_EQ(State(), CredentialState::kNeedsReauthorization);
-  settings_.declared = "";
-  TakeUp();
+  Drop();
   EXPECT_EQ(State(), CredentialState::kDisabled);
   EXPECT_EQ(Replace("declared", "R3"), "CREDENTIAL_DISABLED");
 }
 
 TEST_F(DeclarationsTest, DeclaredAgainItIsServedAgain) {
-  settings_.declared = "";
-  TakeUp();
+  Drop();
   settings_.declared = "declared";
+  ASSERT_TRUE(store_.Enable("declared").ok());
   TakeUp();
   EXPECT_EQ(State(), CredentialState::kActive);
   EXPECT_EQ(Token("declared"), "access of R1");

@@ -11,11 +11,11 @@ namespace {
 
 using broker::AccessToken;
 using broker::CredentialSettings;
+using broker::GrantState;
 using broker::PlanRefresh;
 using broker::RefreshFacts;
 using broker::RefreshMode;
 using broker::RefreshPlan;
-using broker::Standing;
 using Why = broker::RefreshPlan::Why;
 
 // All moments in seconds. Now is 1000; the token, if any, lived from 0 to 3600 and was to be
@@ -80,26 +80,22 @@ const Case kCases[] = {
      Why::kAhead, kNow},
     {"ADeadGrantIsNeverTried",
      [](S, F f) {
-       f.standing = Standing::kRefreshTokenRejected;
+       f.grant = GrantState::kDead;
        f.token = nullptr;
      },
      Why::kNever, kNever},
     {"ADeadGrantInDoubtIsNeverTried",
      [](S, F f) {
-       f.standing = Standing::kRefreshTokenRejected;
+       f.grant = GrantState::kDead;
        f.token = nullptr;
        InDoubtSince(f, kNow);
      },
      Why::kNever, kNever},
-    {"ADeadGrantsLastTokenIsWatchedToItsEnd",
-     [](S, F f) { f.standing = Standing::kRefreshTokenRejected; }, Why::kExpiry, 3600},
-    {"ADisabledOneIsNeverTried", [](S, F f) { f.standing = Standing::kDisabled; }, Why::kNever,
-     kNever},
-    {"AnUnreadableOneIsNeverTried", [](S, F f) { f.standing = Standing::kUnreadable; }, Why::kNever,
-     kNever},
+    {"ADeadGrantsLastTokenIsWatchedToItsEnd", [](S, F f) { f.grant = GrantState::kDead; },
+     Why::kExpiry, 3600},
     {"ARejectedClientIsTriedWhenItsLatchEnds",
      [](S, F f) {
-       f.standing = Standing::kClientRejected;
+       f.grant = GrantState::kClientRefused;
        f.retry_at = At(1600);
      },
      Why::kRetry, 1600},

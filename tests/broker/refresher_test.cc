@@ -11,17 +11,19 @@ namespace token_service::testing {
 namespace {
 
 using broker::Adopted;
+using broker::AttemptEnd;
+using broker::CredentialGone;
 using broker::CredentialRecord;
 using broker::Granted;
+using broker::GrantState;
 using broker::HeldElsewhere;
+using broker::NotRecorded;
 using broker::Reason;
 using broker::Refreshed;
 using broker::Refresher;
 using broker::RefreshFailed;
 using broker::RefreshResult;
-using broker::Standing;
 using broker::Unpersisted;
-using Kind = RefreshFailed::Kind;
 using Call = FaultyCredentialStore::Call;
 
 class RefresherTest : public ::testing::Test {
@@ -152,11 +154,11 @@ TEST_F(RefresherTest, TheSameRefreshTokenAgainIsNoRotation) {
 struct Trouble {
   const char* name;
   std::function<broker::ExchangeOutcome()> answer;
-  Kind kind;
+  AttemptEnd end;
   Reason reason;
   bool outage;
   bool in_doubt;
-  Standing standing;
+  GrantState grant;
 };
 
 std::ostream& operator<<(std::ostream& out, const Trouble& trouble) { return out << trouble.name; }
@@ -170,7 +172,7 @@ TEST_P(RefresherTroubleTest, IsReportedAndPutOnRecord) {
   const RefreshResult result = Refresh();
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   ASSERT_NE(failed, nullptr);
-  EXPECT_EQ(static_cast<int>(failed->kind), static_cast<int>(trouble.kind));
+  EXPECT_EQ(static_cast<int>(failed->end), static_cast<int>(trouble.end));
   EXPECT_EQ(ReasonName(failed->reason), ReasonName(trouble.reason));
   EXPECT_EQ(failed->outage, trouble.outage);
   EXPECT_EQ(result.doubt_since.has_value(), trouble.in_doubt);
@@ -179,7 +181,7 @@ TEST_P(RefresherTroubleTest, IsReportedAndPutOnRecord) {
   const CredentialRecord record = Record();
   EXPECT_FALSE(record.attempt.has_value());
   EXPECT_EQ(record.doubt_since.has_value(), trouble.in_doubt);
-  EXPECT_EQ(static_cast<int>(record.standing), static_cast<int>(trouble.standing));
+  EXPECT_EQ(static_cast<int>(record.grant), static_cast<int>(trouble.grant));
   EXPECT_EQ(record.last_error_reason, ReasonName(trouble.reason));
   EXPECT_EQ(record.consecutive_failures, 1);
   EXPECT_EQ(record.refresh_token.Reveal(), "alpha/0");
@@ -188,18 +190,18 @@ TEST_P(RefresherTroubleTest, IsReportedAndPutOnRecord) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, RefresherTroubleTest,
-    ::testing::Values(Trouble{"NotReached", NotReached, Kind::kUnspent,
-                              Reason::kProviderUnavailable, true, false, Standing::kUsable},
-                      Trouble{"Throttled", [] { return Throttled(); }, Kind::kUnspent,
-                              Reason::kProviderThrottled, false, false, Standing::kUsable},
-                      Trouble{"Lost", [] { return Lost(); }, Kind::kInDoubt,
-                              Reason::kProviderUnavailable, true, true, Standing::kUsable},
-                      Trouble{"Dead", Dead, Kind::kDead, Reason::kRefreshTokenRejected, false,
-                              false, Standing::kRefreshTokenRejected},
-                      Trouble{"ClientRejected", ClientRejected, Kind::kClientRejected,
-                              Reason::kClientRejected, false, false, Standing::kClientRejected},
-                      Trouble{"Unusable", [] { return Unusable("x"); }, Kind::kInDoubt,
-                              Reason::kProviderMalformed, true, true, Standing::kUsable}),
+    ::testing::Values(Trouble{"NotReached", NotReached, AttemptEnd::kUnspent,
+                              Reason::kProviderUnavailable, true, false, GrantState::kUsable},
+                      Trouble{"Throttled", [] { return Throttled(); }, AttemptEnd::kUnspent,
+                              Reason::kProviderThrottled, false, false, GrantState::kUsable},
+                      Trouble{"Lost", [] { return Lost(); }, AttemptEnd::kInDoubt,
+                              Reason::kProviderUnavailable, true, true, GrantState::kUsable},
+                      Trouble{"Dead", Dead, AttemptEnd::kDead, Reason::kRefreshTokenRejected, false,
+                              false, GrantState::kDead},
+                      Trouble{"ClientRejected", ClientRejected, AttemptEnd::kClientRefused,
+                              Reason::kClientRejected, false, false, GrantState::kClientRefused},
+                      Trouble{"Unusable", [] { return Unusable("x"); }, AttemptEnd::kInDoubt,
+                              Reason::kProviderMalformed, true, true, GrantState::kUsable}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(RefresherTest, DoubtCountsFromWhenTheLossWasNoticed) {
@@ -235,7 +237,7 @@ TEST_F(RefresherTest, ADeadGrantSettlesAnEarlierDoubt) {
 TEST_F(RefresherTest, AGrantThatIsDeadOnRecordIsNotPosted) {
   provider_.Next(Dead());
   Refresh();
-  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kDead);
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).end, AttemptEnd::kDead);
   EXPECT_EQ(provider_.count(), 1);
 }
 
@@ -255,7 +257,7 @@ TEST_F(RefresherTest, WhatCameBesideAnErrorIsKeptAndTheErrorCounts) {
   provider_.Next(broker::GrantDead{"", {.body = Secret(std::string_view("x")), .stands = true}});
   EXPECT_EQ(As<RefreshFailed>(Refresh()).reason, Reason::kRefreshTokenRejected);
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
-  EXPECT_EQ(Record().standing, Standing::kRefreshTokenRejected);
+  EXPECT_EQ(Record().grant, GrantState::kDead);
   EXPECT_FALSE(Record().attempt.has_value());
   EXPECT_EQ(Record().refresh_token.Reveal(), "alpha/0");
 }
@@ -300,7 +302,7 @@ TEST_F(RefresherTest, ARefusedClientSecretEndsItsAttemptAndTheNextHasAnother) {
   provider_.Meanwhile([&] {
     const CredentialRecord record = Record();
     attempts.push_back(record.attempt->id);
-    EXPECT_EQ(record.standing, Standing::kUsable);
+    EXPECT_EQ(record.grant, GrantState::kUsable);
     EXPECT_FALSE(record.doubt_since.has_value());
   });
   EXPECT_EQ(As<Refreshed>(Refresh()).token->generation, 1);
@@ -326,8 +328,8 @@ TEST_F(RefresherTest, WhenTheLastSecretIsRefusedTheClientIs) {
   settings_.client_secrets.emplace_back(std::string_view("old"));
   provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
   provider_.Next(ClientRejected());
-  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kClientRejected);
-  EXPECT_EQ(Record().standing, Standing::kClientRejected);
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).end, AttemptEnd::kClientRefused);
+  EXPECT_EQ(Record().grant, GrantState::kClientRefused);
   EXPECT_FALSE(Record().attempt.has_value());
 }
 
@@ -335,7 +337,7 @@ TEST_F(RefresherTest, ThereAreNoMorePostsThanSecrets) {
   settings_.client_secrets.emplace_back(std::string_view("new"));
   settings_.client_secrets.emplace_back(std::string_view("old"));
   for (int i = 0; i < 5; ++i) provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
-  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kUnspent);
+  EXPECT_EQ(As<RefreshFailed>(Refresh()).end, AttemptEnd::kUnspent);
   EXPECT_EQ(provider_.count(), 2u);
 }
 
@@ -345,7 +347,7 @@ TEST_F(RefresherTest, ARefusalThatCouldNotBeRecordedReadsAsDoubt) {
   As<Refreshed>(Refresh());  // The provider has been seen to rotate.
   store_.Fail(Call::kConclude, 1);
   provider_.Next(broker::ClientRefused{"", /*another_secret=*/true});
-  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).end, AttemptEnd::kInDoubt);
   EXPECT_EQ(provider_.count(), 2u);
 }
 
@@ -353,15 +355,13 @@ TEST_F(RefresherTest, ARefusalThatCouldNotBeRecordedReadsAsDoubt) {
 
 TEST_F(RefresherTest, WithoutAnAttemptOnRecordNothingIsSent) {
   store_.Fail(Call::kBegin, 1);
-  const RefreshFailed failed = As<RefreshFailed>(Refresh());
-  EXPECT_EQ(failed.kind, Kind::kStore);
-  EXPECT_EQ(failed.reason, Reason::kStoreUnavailable);
+  EXPECT_EQ(As<NotRecorded>(Refresh()).reason, Reason::kStoreUnavailable);
   EXPECT_EQ(provider_.count(), 0);
 }
 
 TEST_F(RefresherTest, AnUnknownCredentialIsGone) {
   settings_.name = "beta";
-  EXPECT_EQ(As<RefreshFailed>(Refresh()).kind, Kind::kGone);
+  As<CredentialGone>(Refresh());
   EXPECT_EQ(provider_.count(), 0);
 }
 
@@ -391,7 +391,7 @@ TEST_F(RefresherTest, AnAttemptLeftOnRecordReadsAsDoubt) {
   Refresh(1);
   const RefreshResult result = Refresh(1);
   EXPECT_TRUE(result.doubt_since.has_value());
-  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).end, AttemptEnd::kInDoubt);
   EXPECT_EQ(provider_.count(), 2);
 }
 
@@ -399,7 +399,7 @@ TEST_F(RefresherTest, DoubtOnceWeighedIsActedOn) {
   Refresh();
   provider_.Next(Lost());
   Refresh(1);
-  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).kind, Kind::kInDoubt);
+  EXPECT_EQ(As<RefreshFailed>(Refresh(1)).end, AttemptEnd::kInDoubt);
   EXPECT_EQ(provider_.count(), 2);
   const auto result = refresher_.Refresh(settings_, {.generation = 1, .doubt_weighed = true});
   EXPECT_TRUE(std::holds_alternative<Refreshed>(result.outcome));
@@ -416,7 +416,7 @@ TEST_F(RefresherTest, AReplayIsNotSentOnceItsWindowHasEnded) {
       .generation = 1, .doubt_weighed = true, .send_before = clock_.Now() + absl::Seconds(5)};
   provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(5)); });
   const RefreshResult result = refresher_.Refresh(settings_, replay);
-  EXPECT_EQ(std::get<RefreshFailed>(result.outcome).kind, Kind::kInDoubt);
+  EXPECT_EQ(std::get<RefreshFailed>(result.outcome).end, AttemptEnd::kInDoubt);
   EXPECT_TRUE(result.doubt_since.has_value());
   EXPECT_EQ(provider_.count(), 2u);
   EXPECT_FALSE(Record().attempt.has_value());
@@ -438,7 +438,7 @@ TEST_F(RefresherTest, AnAttemptThatTookTooLongToConnectIsNotSent) {
   provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(10)); });
   const RefreshResult result = Refresh();
   const auto& failed = std::get<RefreshFailed>(result.outcome);
-  EXPECT_EQ(failed.kind, Kind::kUnspent);
+  EXPECT_EQ(failed.end, AttemptEnd::kUnspent);
   EXPECT_EQ(failed.reason, Reason::kStoreUnavailable);
   EXPECT_EQ(failed.detail, "not sent: begun too long ago");
   EXPECT_FALSE(result.doubt_since.has_value());

@@ -193,7 +193,7 @@ TEST_F(RotationFindingsTest, AnAttemptBegunTooLongAgoIsNotSent) {
   const RefreshResult result = refresher_.Refresh(*settings_, {});
   const auto* failed = std::get_if<broker::RefreshFailed>(&result.outcome);
   ASSERT_NE(failed, nullptr);
-  EXPECT_EQ(failed->kind, broker::RefreshFailed::Kind::kUnspent);
+  EXPECT_EQ(failed->end, broker::AttemptEnd::kUnspent);
   EXPECT_TRUE(provider_.posts.empty());
   EXPECT_FALSE(Record().attempt.has_value());
 }
@@ -225,14 +225,19 @@ TEST_F(RotationFindingsTest, AReplayThatWaitedForAnotherReplicaIsWeighedAgain) {
                                            .begun = clock_.MomentAt(clock_.Now()),
                                            .lease_end = wall + absl::Seconds(60)}};
   ASSERT_TRUE(memory_.Begin(request).ok());
-  ASSERT_TRUE(memory_.Conclude({.name = "alpha", .attempt_id = "lost", .in_doubt = true}).ok());
+  ASSERT_TRUE(
+      memory_.Conclude({.name = "alpha", .attempt_id = "lost", .end = broker::AttemptEnd::kInDoubt})
+          .ok());
   request.attempt.id = "theirs";
   ASSERT_TRUE(memory_.Begin(request).ok());
   scheduler_->Add(settings_, Record());
   timers_.Advance(absl::Seconds(1));
   ASSERT_EQ(provider_.posts.size(), 1);
 
-  ASSERT_TRUE(memory_.Conclude({.name = "alpha", .attempt_id = "theirs", .in_doubt = true}).ok());
+  ASSERT_TRUE(
+      memory_
+          .Conclude({.name = "alpha", .attempt_id = "theirs", .end = broker::AttemptEnd::kInDoubt})
+          .ok());
   timers_.Advance(absl::Minutes(5));
   EXPECT_EQ(provider_.posts.size(), 1) << "replayed after the window, with a good access token";
   timers_.Advance(absl::Hours(1));

@@ -168,10 +168,10 @@ TEST_F(StoreTest, ADeadGrantIsRecordedAsSoonAsTheStoreTakesIt) {
   GetFresher();
   Run();
   EXPECT_EQ(scheduler().unpersisted(), 1);
-  EXPECT_EQ(Record().standing, broker::Standing::kUsable);
+  EXPECT_EQ(Record().grant, broker::GrantState::kUsable);
   Elapse(absl::Minutes(1));
   EXPECT_EQ(scheduler().unpersisted(), 0);
-  EXPECT_EQ(Record().standing, broker::Standing::kRefreshTokenRejected);
+  EXPECT_EQ(Record().grant, broker::GrantState::kDead);
   EXPECT_FALSE(Record().attempt.has_value());
   Start();  // Nothing reads as doubt.
   Elapse(absl::Hours(2));
@@ -189,7 +189,7 @@ TEST_F(StoreTest, ADeadGrantThatIsReplacedBeforeItIsRecordedLives) {
   ReplaceGrant("alpha", "new grant");
   Elapse(absl::Minutes(1));
   EXPECT_EQ(scheduler().unpersisted(), 0);
-  EXPECT_EQ(Record().standing, broker::Standing::kUsable);
+  EXPECT_EQ(Record().grant, broker::GrantState::kUsable);
   EXPECT_EQ(provider_.count(), 3);
 }
 

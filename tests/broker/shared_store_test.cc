@@ -83,12 +83,9 @@ TEST_F(SharedTest, AGrantTheOtherFoundDeadIsAdoptedDead) {
                                       .begun = clock_.WallNow(),
                                       .lease_end = clock_.WallNow()}})
                   .ok());
-  ASSERT_TRUE(memory_
-                  .Conclude({.name = "alpha",
-                             .attempt_id = "again",
-                             .standing = broker::Standing::kRefreshTokenRejected,
-                             .definite = true})
-                  .ok());
+  ASSERT_TRUE(
+      memory_.Conclude({.name = "alpha", .attempt_id = "again", .end = broker::AttemptEnd::kDead})
+          .ok());
   GetFresher();
   Run();
   EXPECT_EQ(Get().outcome(), "token 2");
@@ -118,7 +115,11 @@ TEST_F(SharedTest, AnAnswerLaterThanItsLeaseIsStoredIfNothingNewerCame) {
   provider_.Meanwhile([this] {
     clock_.Advance(absl::Seconds(61));
     BeginOnRecord("them");  // Our lease is over.
-    ASSERT_TRUE(memory_.Conclude({.name = "alpha", .attempt_id = "theirs", .in_doubt = true}).ok());
+    ASSERT_TRUE(
+        memory_
+            .Conclude(
+                {.name = "alpha", .attempt_id = "theirs", .end = broker::AttemptEnd::kInDoubt})
+            .ok());
   });
   Run();
   EXPECT_EQ(caller.outcome(), "token 2");

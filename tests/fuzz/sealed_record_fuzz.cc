@@ -53,7 +53,7 @@ void CheckRecord(const RecordSealer& sealer, std::string_view bytes) {
   (void)sealer.Reseal(record);
   sealer.Open(record);
   // Nobody can forge a tag by chance.
-  REQUIRE(record.standing == broker::Standing::kUnreadable);
+  REQUIRE(record.unreadable);
   REQUIRE(record.refresh_token.empty() && record.profile.client_secret.empty());
 }
 

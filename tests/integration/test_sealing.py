@@ -33,7 +33,7 @@ def edit(server, *statements: str) -> dict[str, tuple]:
         for statement in statements:
             assert database.execute(statement).rowcount > 0, statement
     rows = {row[0]: row for row in database.execute(
-        "SELECT name, refresh_token, seed, client_secret, access_token, standing, generation FROM credentials")}
+        "SELECT name, refresh_token, seed, client_secret, access_token, grant_state, generation FROM credentials")}
     database.close()
     return rows
 
@@ -57,7 +57,7 @@ DAMAGE = {
     "no-text": "purpose = CAST(x'ff41' AS TEXT)",
     "of-another": "refresh_token = (SELECT refresh_token FROM credentials WHERE name = 'whole')",
     "of-another-field": "refresh_token = access_token",
-    "standing": "standing = 'splendid'",
+    "grant_state": "grant_state = 'splendid'",
 }
 
 

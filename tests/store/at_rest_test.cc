@@ -15,7 +15,7 @@
 namespace token_service::store {
 namespace {
 
-using broker::Standing;
+using broker::GrantState;
 using testing::kName;
 using testing::NewRecord;
 using testing::Rotate;
@@ -46,7 +46,7 @@ class AtRest : public ::testing::Test {
     Open();
   }
 
-  Standing StandingNow() { return store_->Load(kName)->standing; }
+  bool IsUnreadable() { return store_->Load(kName)->unreadable; }
 
   // The file in the data directory that holds the text; empty when there is none.
   std::string FileWith(const std::string& text) {
@@ -98,7 +98,7 @@ TEST_F(AtRest, WhatAReaderHeldBackFromPurgeGoesWithTheNextWrite) {
                     EXPECT_TRUE(store_->Delete("doomed-credential").ok());
                   })
                   .ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
+  ASSERT_TRUE(store_->Disable(kName).ok());
   EXPECT_EQ(FileWith("doomed-"), "");
 }
 
@@ -108,44 +108,43 @@ TEST_F(AtRest, SwappedRowsDoNotOpen) {
   Tamper(
       "UPDATE credentials SET refresh_token=(SELECT refresh_token FROM credentials WHERE name='zz')"
       " WHERE name='support-inbox'");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
-  EXPECT_EQ(store_->Load("zz")->standing, Standing::kUsable);
+  EXPECT_TRUE(IsUnreadable());
+  EXPECT_EQ(store_->Load("zz")->grant, GrantState::kUsable);
 }
 
 TEST_F(AtRest, SwappedFieldsDoNotOpen) {
   Tamper("UPDATE credentials SET seed=client_secret, client_secret=seed");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, AnotherGenerationDoesNotOpen) {
   Tamper("UPDATE credentials SET generation=generation+1");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, AGrantUnderAnotherSerialDoesNotOpen) {
   ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
   Tamper("UPDATE credentials SET grant_serial=grant_serial+2");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, ACredentialThatWasPointedElsewhereDoesNotOpen) {
   Tamper("UPDATE credentials SET token_endpoint='https://elsewhere.example.com/token'");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, AnEmptiedFieldDoesNotOpen) {
   Tamper("UPDATE credentials SET seed=x''");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, AnUnknownStandingIsUnreadableAndTheRestServes) {
   ASSERT_TRUE(store_->Create(NewRecord("zz")).ok());
-  Tamper("UPDATE credentials SET standing='?' WHERE name='support-inbox'");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  Tamper("UPDATE credentials SET grant_state='?' WHERE name='support-inbox'");
+  EXPECT_TRUE(IsUnreadable());
   EXPECT_TRUE(store_->Load(kName)->refresh_token.empty());
-  EXPECT_EQ(store_->Load("zz")->standing, Standing::kUsable);
-  EXPECT_EQ(store_->SetStanding(kName, Standing::kDisabled).code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->Load("zz")->grant, GrantState::kUsable);
+  EXPECT_EQ(store_->Disable(kName).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(AtRest, AForgedKeyIdIsDamageAndNoMissingKey) {
@@ -153,19 +152,19 @@ TEST_F(AtRest, AForgedKeyIdIsDamageAndNoMissingKey) {
   Tamper(
       "UPDATE credentials SET seed=CAST(substr(seed,1,4)||x'7a'||substr(seed,6) AS BLOB)"
       " WHERE name='support-inbox'");
-  EXPECT_EQ(StandingNow(), Standing::kUnreadable);
+  EXPECT_TRUE(IsUnreadable());
 }
 
 TEST_F(AtRest, AnUnreadableRowIsLeftAsItIs) {
   Tamper("UPDATE credentials SET seed=client_secret");
-  ASSERT_EQ(StandingNow(), Standing::kUnreadable);
+  ASSERT_TRUE(IsUnreadable());
   EXPECT_EQ(store_->Begin(testing::MakeBegin("a", 1)).status().code(),
             absl::StatusCode::kFailedPrecondition);
   store_.reset();
   auto rows = SqliteCredentialStore::Open({.data_dir = dir_.path()});
   ASSERT_TRUE(rows.ok()) << rows.status();
   const auto row = (*rows)->Load(kName);
-  EXPECT_EQ(row->standing, Standing::kUsable);
+  EXPECT_EQ(row->grant, GrantState::kUsable);
   EXPECT_FALSE(row->refresh_token.empty());
   EXPECT_FALSE(row->attempt.has_value());
 }

@@ -97,7 +97,7 @@ void ExpectNothingLost(const std::string& name, const Known& known,
                        broker::CredentialStore& store) {
   const auto record = store.Load(name);
   ASSERT_TRUE(record.ok()) << record.status();
-  ASSERT_NE(record->standing, broker::Standing::kUnreadable);
+  ASSERT_FALSE(record->unreadable);
   const uint64_t generation = record->generation;
   // Killed after the commit and before it could be told: one more than known.
   ASSERT_GE(generation, known.token);

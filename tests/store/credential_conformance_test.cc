@@ -10,8 +10,8 @@ namespace token_service::testing {
 namespace {
 
 using broker::CredentialRecord;
+using broker::GrantState;
 using broker::MovedOn;
-using broker::Standing;
 using ::testing::ElementsAre;
 
 class CredentialConformance : public ConformanceTest {};
@@ -39,7 +39,7 @@ TEST_P(CredentialConformance, CreateStartsAfreshWhateverElseTheRecordHolds) {
   CredentialRecord record = NewRecord();
   record.generation = 9;
   record.rotates = true;
-  record.standing = Standing::kClientRejected;
+  record.grant = GrantState::kClientRefused;
   record.token = MakeRotation("x", 9).token;
   record.attempt = MakeAttempt("a");
   record.doubt_since = At(5);
@@ -49,7 +49,7 @@ TEST_P(CredentialConformance, CreateStartsAfreshWhateverElseTheRecordHolds) {
   const CredentialRecord stored = Load();
   EXPECT_EQ(stored.generation, 0u);
   EXPECT_FALSE(stored.rotates);
-  EXPECT_EQ(stored.standing, Standing::kUsable);
+  EXPECT_EQ(stored.grant, GrantState::kUsable);
   EXPECT_FALSE(stored.token.has_value());
   EXPECT_FALSE(stored.attempt.has_value());
   EXPECT_FALSE(stored.doubt_since.has_value());
@@ -71,7 +71,7 @@ TEST_P(CredentialConformance, EmptySecretsComeBackEmpty) {
   record.seed = Secret();
   record.profile.client_secret = Secret();
   ASSERT_TRUE(store_->Create(record).ok());
-  EXPECT_EQ(Load().standing, Standing::kUsable);
+  EXPECT_EQ(Load().grant, GrantState::kUsable);
   EXPECT_TRUE(Load().seed.empty());
   EXPECT_TRUE(Load().profile.client_secret.empty());
 }
@@ -106,7 +106,7 @@ TEST_P(CredentialConformance, EveryCallOnAnUnknownNameIsNotFound) {
   EXPECT_EQ(store_->Load("nobody").status().code(), not_found);
   EXPECT_EQ(store_->UpdateProfile("nobody", {}).code(), not_found);
   EXPECT_EQ(store_->ReplaceRefreshToken("nobody", Secret(), false).code(), not_found);
-  EXPECT_EQ(store_->SetStanding("nobody", Standing::kDisabled).code(), not_found);
+  EXPECT_EQ(store_->Disable("nobody").code(), not_found);
   EXPECT_EQ(store_->Delete("nobody").code(), not_found);
   EXPECT_EQ(store_->CountEvidence("nobody").status().code(), not_found);
   EXPECT_EQ(store_->Begin(MakeBegin("a")).status().code(), not_found);
@@ -134,20 +134,21 @@ TEST_P(CredentialConformance, UpdateProfileReplacesTheProfileAndNothingElse) {
 TEST_P(CredentialConformance, ANewGrantForgetsTroublesAndKeepsTheToken) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   Rotate(*store_, 0);
-  ASSERT_TRUE(store_->Begin(MakeBegin("a", 1)).ok());
-  ASSERT_TRUE(store_
-                  ->Conclude({.name = std::string(kName),
-                              .attempt_id = "a",
-                              .standing = Standing::kRefreshTokenRejected,
-                              .in_doubt = true,
-                              .error_reason = "REFRESH_TOKEN_REJECTED"})
-                  .ok());
+  for (const auto end : {broker::AttemptEnd::kInDoubt, broker::AttemptEnd::kClientRefused}) {
+    ASSERT_TRUE(store_->Begin(MakeBegin("a", 1)).ok());
+    ASSERT_TRUE(store_
+                    ->Conclude({.name = std::string(kName),
+                                .attempt_id = "a",
+                                .end = end,
+                                .error_reason = "CLIENT_REJECTED"})
+                    .ok());
+  }
   ASSERT_TRUE(store_->Begin(MakeBegin("b", 1)).ok());
   ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
   const CredentialRecord record = Load();
   EXPECT_EQ(record.refresh_token.Reveal(), "granted");
   EXPECT_EQ(record.seed.Reveal(), "plain-seed");
-  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.grant, GrantState::kUsable);
   EXPECT_FALSE(record.attempt.has_value());
   EXPECT_FALSE(record.doubt_since.has_value());
   EXPECT_EQ(record.last_error_reason, "");
@@ -193,24 +194,40 @@ TEST_P(CredentialConformance, AGrantFromAFileIsTheSeedToo) {
 
 TEST_P(CredentialConformance, DisablesAndEnables) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
-  EXPECT_EQ(Load().standing, Standing::kDisabled);
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
-  EXPECT_EQ(Load().standing, Standing::kUsable);
+  ASSERT_TRUE(store_->Disable(kName).ok());
+  if (GetParam().durable) Reopen();
+  EXPECT_TRUE(Load().disabled);
+  ASSERT_TRUE(store_->Enable(kName).ok());
+  EXPECT_FALSE(Load().disabled);
 }
 
-TEST_P(CredentialConformance, ADeadGrantIsNeitherDisabledNorEnabled) {
+// It may have been in the air when it was taken out of the configuration.
+TEST_P(CredentialConformance, WhatIsRefreshedStaysDisabled) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  ASSERT_TRUE(store_->Disable(kName).ok());
+  Rotate(*store_, 0);
+  EXPECT_TRUE(Load().disabled);
+  ASSERT_TRUE(store_->Begin(MakeBegin("a", 1)).ok());
   ASSERT_TRUE(store_
                   ->Conclude({.name = std::string(kName),
                               .attempt_id = "a",
-                              .standing = Standing::kRefreshTokenRejected,
-                              .definite = true})
+                              .end = broker::AttemptEnd::kClientRefused})
                   .ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
-  EXPECT_EQ(Load().standing, Standing::kRefreshTokenRejected);
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  EXPECT_TRUE(Load().disabled);
+}
+
+TEST_P(CredentialConformance, ADeadGrantStaysDeadWhetherDisabledOrEnabled) {
+  ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  ASSERT_TRUE(
+      store_
+          ->Conclude(
+              {.name = std::string(kName), .attempt_id = "a", .end = broker::AttemptEnd::kDead})
+          .ok());
+  ASSERT_TRUE(store_->Disable(kName).ok());
+  ASSERT_TRUE(store_->Enable(kName).ok());
+  EXPECT_EQ(Load().grant, GrantState::kDead);
 }
 
 // ---- held
@@ -226,7 +243,7 @@ TEST_P(CredentialConformance, AHeldCredentialIsNotBegunAndStaysAsItIs) {
   EXPECT_EQ(moved->record.held_since, At(500));
   EXPECT_FALSE(Load().attempt.has_value());
   EXPECT_EQ(Load().refresh_token.Reveal(), RefreshTokenOf(kName, 1));
-  EXPECT_EQ(Load().standing, Standing::kUsable);
+  EXPECT_EQ(Load().grant, GrantState::kUsable);
 }
 
 TEST_P(CredentialConformance, AHoldKeepsItsTimeAndSurvivesTheObject) {
@@ -251,8 +268,8 @@ TEST_P(CredentialConformance, AReleasedOneIsBegunAgain) {
 TEST_P(CredentialConformance, AHoldOutlivesBeingDisabled) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   ASSERT_TRUE(store_->HoldAll(At(500)).ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kDisabled).ok());
-  ASSERT_TRUE(store_->SetStanding(kName, Standing::kUsable).ok());
+  ASSERT_TRUE(store_->Disable(kName).ok());
+  ASSERT_TRUE(store_->Enable(kName).ok());
   EXPECT_EQ(Load().held_since, At(500));
 }
 
@@ -281,14 +298,13 @@ TEST_P(CredentialConformance, SeveralChangesAreDoneTogether) {
   changes.emplace_back(broker::CreateCredential{NewRecord("another")});
   changes.emplace_back(broker::ReplaceGrant{.name = std::string(kName),
                                             .refresh_token = Secret(std::string_view("granted"))});
-  changes.emplace_back(
-      broker::ChangeStanding{.name = std::string(kName), .standing = Standing::kDisabled});
+  changes.emplace_back(broker::SetDisabled{.name = std::string(kName), .disabled = true});
   int progress = 0;
   ASSERT_TRUE(store_->Apply(changes, [&progress] { ++progress; }).ok());
   EXPECT_GE(progress, 3);
   EXPECT_TRUE(store_->Load("another").ok());
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
-  EXPECT_EQ(Load().standing, Standing::kDisabled);
+  EXPECT_TRUE(Load().disabled);
 }
 
 TEST_P(CredentialConformance, OfSeveralChangesNoneIsDoneWhenOneCannotBe) {
@@ -366,11 +382,12 @@ TEST_P(CredentialConformance, MomentsKeepTheirBoot) {
   rotation.token.issued = issued;
   ASSERT_TRUE(store_->Commit(rotation).ok());
   ASSERT_TRUE(store_->Begin(MakeBegin("lost", 1, At(200))).ok());
-  ASSERT_TRUE(
-      store_
-          ->Conclude(
-              {.name = std::string(kName), .attempt_id = "lost", .in_doubt = true, .lost = lost})
-          .ok());
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "lost",
+                              .end = broker::AttemptEnd::kInDoubt,
+                              .lost = lost})
+                  .ok());
   broker::BeginRequest request = MakeBegin("live", 1);
   request.attempt.begun = begun;
   ASSERT_TRUE(store_->Begin(request).ok());

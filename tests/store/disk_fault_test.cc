@@ -159,7 +159,9 @@ TEST_F(DiskFault, EveryWriteIsOnTheDiskWhenItIsReported) {
   EXPECT_FALSE(disk_.log_is_unsynced());
   EXPECT_TRUE(store_->Begin(MakeBegin("b", 1)).ok());
   EXPECT_FALSE(disk_.log_is_unsynced());
-  EXPECT_TRUE(store_->Conclude({.name = name, .attempt_id = "b", .in_doubt = true}).ok());
+  EXPECT_TRUE(
+      store_->Conclude({.name = name, .attempt_id = "b", .end = broker::AttemptEnd::kInDoubt})
+          .ok());
   EXPECT_FALSE(disk_.log_is_unsynced());
   EXPECT_TRUE(store_->Quarantine({.name = name, .attempt_id = "b"}).ok());
   EXPECT_FALSE(disk_.log_is_unsynced());

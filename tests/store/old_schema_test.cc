@@ -68,7 +68,7 @@ TEST_F(OldSchemaTest, EverythingIsStillThere) {
   for (int time = 1; time <= 2; ++time) {
     Open();
     const broker::CredentialRecord granted = Load(kGranted);
-    EXPECT_EQ(granted.standing, broker::Standing::kUsable);
+    EXPECT_EQ(granted.grant, broker::GrantState::kUsable);
     EXPECT_EQ(granted.generation, 11u);
     EXPECT_EQ(granted.refresh_token.Reveal(), "granted");
     EXPECT_EQ(granted.seed.Reveal(), "granted");
@@ -80,6 +80,27 @@ TEST_F(OldSchemaTest, EverythingIsStillThere) {
     EXPECT_EQ(rotated.attempt->lease_end, testing::At(160));
     EXPECT_EQ(*store_->CountEvidence(kRotated), 1);
   }
+}
+
+// docs/adr/0035-one-vocabulary.md
+TEST_F(OldSchemaTest, WhatWasOneWordIsSeveralFacts) {
+  Sql("UPDATE credentials SET standing='disabled' WHERE name='credential-0';"
+      "UPDATE credentials SET standing='refresh_token_rejected' WHERE name='credential-1'");
+  for (int time = 1; time <= 2; ++time) {
+    Open();
+    EXPECT_TRUE(Load(kGranted).disabled);
+    EXPECT_EQ(Load(kGranted).grant, broker::GrantState::kUsable);
+    EXPECT_FALSE(Load(kRotated).disabled);
+    EXPECT_EQ(Load(kRotated).grant, broker::GrantState::kDead);
+  }
+  EXPECT_FALSE(Load(kRotated).unreadable);
+}
+
+TEST_F(OldSchemaTest, ARefusedClientIsStillRefused) {
+  Sql("UPDATE credentials SET standing='client_rejected'");
+  Open();
+  EXPECT_EQ(Load(kGranted).grant, broker::GrantState::kClientRefused);
+  EXPECT_FALSE(Load(kGranted).disabled);
 }
 
 // Who goes back to the version before needs it as that left it.

@@ -19,7 +19,7 @@ namespace token_service::store {
 namespace {
 
 using broker::CredentialRecord;
-using broker::Standing;
+using broker::GrantState;
 using testing::AccessTokenOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -196,7 +196,7 @@ TEST_F(RekeyTest, StopsWhenTheServerTurnsBackAndGoesOnLater) {
   between_ = [this] { Reload(std::string(kOld) + kNew); };
   EXPECT_EQ(Run().status().code(), absl::StatusCode::kFailedPrecondition);
   between_ = nullptr;
-  for (int i = 0; i < kMany; ++i) EXPECT_EQ(store_->Load(Name(i))->standing, Standing::kUsable);
+  for (int i = 0; i < kMany; ++i) EXPECT_EQ(store_->Load(Name(i))->grant, GrantState::kUsable);
   Reload(std::string(kNew) + kOld);
   const RekeyReport rest = RunToTheEnd();
   EXPECT_TRUE(rest.done());
@@ -260,7 +260,7 @@ TEST_F(RekeyTest, ARowThatDoesNotOpenIsNamedAndLeftAndNotDone) {
   EXPECT_THAT(report.unreadable, ElementsAre("credential \"credential-2\""));
   EXPECT_EQ(report.keys[1].values, 4);
   EXPECT_FALSE(report.done());
-  EXPECT_EQ(store_->Load(Name(2))->standing, Standing::kUnreadable);
+  EXPECT_TRUE(store_->Load(Name(2))->unreadable);
 }
 
 TEST_F(RekeyTest, AMissingKeyIsNamedAndNothingIsWritten) {

@@ -12,13 +12,14 @@
 namespace token_service::testing {
 namespace {
 
+using broker::AttemptEnd;
 using broker::Begun;
 using broker::Committed;
 using broker::CredentialRecord;
 using broker::Fenced;
+using broker::GrantState;
 using broker::HeldByOther;
 using broker::MovedOn;
-using broker::Standing;
 
 class RotationConformance : public ConformanceTest {
  protected:
@@ -40,14 +41,11 @@ class RotationConformance : public ConformanceTest {
     rotation.grant_serial = begun.record.grant_serial;
     return rotation;
   }
-  void Conclude(std::string_view attempt, bool in_doubt, bool definite = false,
-                Standing standing = Standing::kUsable) {
+  void Conclude(std::string_view attempt, AttemptEnd end) {
     EXPECT_TRUE(store_
                     ->Conclude({.name = std::string(kName),
                                 .attempt_id = std::string(attempt),
-                                .standing = standing,
-                                .in_doubt = in_doubt,
-                                .definite = definite,
+                                .end = end,
                                 .error_reason = "PROVIDER_UNAVAILABLE"})
                     .ok());
   }
@@ -145,17 +143,17 @@ TEST_P(RotationConformance, AReservedGenerationOutlivesTheStore) {
 
 TEST_P(RotationConformance, AnAttemptThatBroughtNoTokenGivesItsGenerationBack) {
   Begin<Begun>(MakeBegin("a"));
-  Conclude("a", /*in_doubt=*/false);
+  Conclude("a", AttemptEnd::kUnspent);
   Begin<Begun>(MakeBegin("b"));
-  Conclude("b", /*in_doubt=*/true);
+  Conclude("b", AttemptEnd::kInDoubt);
   EXPECT_EQ(Begin<Begun>(MakeBegin("c")).record.reserved_generation, 1u);
 }
 
 TEST_P(RotationConformance, NoAttemptGivesBackWhatALostOneHad) {
   Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
-  Conclude("b", /*in_doubt=*/false);
-  Conclude("a", /*in_doubt=*/false);
+  Conclude("b", AttemptEnd::kUnspent);
+  Conclude("a", AttemptEnd::kUnspent);
   EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(300))).record.reserved_generation, 2u);
 }
 
@@ -174,13 +172,16 @@ TEST_P(RotationConformance, CommitStoresTheRotation) {
 
 TEST_P(RotationConformance, CommitSettlesDoubtAndErrors) {
   Begin<Begun>(MakeBegin("a"));
-  Conclude("a", /*in_doubt=*/true, /*definite=*/false, Standing::kClientRejected);
+  Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b"));
-  Commit<Committed>(MakeRotation("b"));
+  Conclude("b", AttemptEnd::kClientRefused);
+  EXPECT_TRUE(Load().doubt_since.has_value());
+  Begin<Begun>(MakeBegin("c"));
+  Commit<Committed>(MakeRotation("c"));
   const CredentialRecord record = Load();
   EXPECT_FALSE(record.attempt.has_value());
   EXPECT_FALSE(record.doubt_since.has_value());
-  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.grant, GrantState::kUsable);
   EXPECT_EQ(record.last_error_reason, "");
   EXPECT_EQ(record.consecutive_failures, 0u);
 }
@@ -243,13 +244,13 @@ TEST_P(RotationConformance, CommitAfterAnotherOnesCommitIsFenced) {
 TEST_P(RotationConformance, ALateAnswerIsCommittedIfNothingNewerCame) {
   const Begun late = Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
-  Conclude("b", /*in_doubt=*/true, /*definite=*/false, Standing::kClientRejected);
+  Conclude("b", AttemptEnd::kClientRefused);
   Commit<Committed>(AnswerTo(late));
   const CredentialRecord record = Load();
   EXPECT_EQ(record.generation, 1u);
   EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
   EXPECT_FALSE(record.doubt_since.has_value());
-  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.grant, GrantState::kUsable);
   Commit<Committed>(AnswerTo(late));
   // What the other was to have had may still come.
   EXPECT_EQ(Begin<Begun>(MakeBegin("c", 1, At(300))).record.reserved_generation, 2u);
@@ -286,7 +287,7 @@ TEST_P(RotationConformance, CommitAfterDeleteAndCreateIsFenced) {
 
 TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {
   Begin<Begun>(MakeBegin("a"));
-  Conclude("a", /*in_doubt=*/true);
+  Conclude("a", AttemptEnd::kInDoubt);
   const CredentialRecord record = Load();
   EXPECT_FALSE(record.attempt.has_value());
   EXPECT_EQ(record.doubt_since, At(100));
@@ -297,17 +298,18 @@ TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {
 TEST_P(RotationConformance, DoubtCountsFromWhenTheLossWasNoticed) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
   const Moment lost(At(130), "boot", absl::Seconds(30));
-  ASSERT_TRUE(
-      store_
-          ->Conclude(
-              {.name = std::string(kName), .attempt_id = "a", .in_doubt = true, .lost = lost})
-          .ok());
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "a",
+                              .end = AttemptEnd::kInDoubt,
+                              .lost = lost})
+                  .ok());
   EXPECT_EQ(Load().doubt_since, lost);
   Begin<Begun>(MakeBegin("b", 0, At(140)));
   ASSERT_TRUE(store_
                   ->Conclude({.name = std::string(kName),
                               .attempt_id = "b",
-                              .in_doubt = true,
+                              .end = AttemptEnd::kInDoubt,
                               .lost = Moment(At(150))})
                   .ok());
   EXPECT_EQ(Load().doubt_since, lost) << "the earliest";
@@ -315,45 +317,45 @@ TEST_P(RotationConformance, DoubtCountsFromWhenTheLossWasNoticed) {
 
 TEST_P(RotationConformance, ALaterDoubtKeepsTheEarlier) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  Conclude("a", /*in_doubt=*/true);
+  Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b", 0, At(110)));
-  Conclude("b", /*in_doubt=*/true);
+  Conclude("b", AttemptEnd::kInDoubt);
   EXPECT_EQ(Load().doubt_since, At(100));
   EXPECT_EQ(Load().consecutive_failures, 2u);
 }
 
 TEST_P(RotationConformance, AnUnspentAttemptLeavesNoDoubt) {
   Begin<Begun>(MakeBegin("a"));
-  Conclude("a", /*in_doubt=*/false);
+  Conclude("a", AttemptEnd::kUnspent);
   EXPECT_FALSE(Load().attempt.has_value());
   EXPECT_FALSE(Load().doubt_since.has_value());
 }
 
 TEST_P(RotationConformance, AnUnspentAttemptKeepsAnEarlierDoubt) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  Conclude("a", /*in_doubt=*/true);
+  Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b", 0, At(110)));
-  Conclude("b", /*in_doubt=*/false);
+  Conclude("b", AttemptEnd::kUnspent);
   EXPECT_EQ(Load().doubt_since, At(100));
 }
 
 TEST_P(RotationConformance, ADefiniteAnswerSettlesTheDoubt) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  Conclude("a", /*in_doubt=*/true);
+  Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b", 0, At(110)));
-  Conclude("b", /*in_doubt=*/false, /*definite=*/true, Standing::kRefreshTokenRejected);
+  Conclude("b", AttemptEnd::kDead);
   EXPECT_FALSE(Load().doubt_since.has_value());
-  EXPECT_EQ(Load().standing, Standing::kRefreshTokenRejected);
+  EXPECT_EQ(Load().grant, GrantState::kDead);
 }
 
 TEST_P(RotationConformance, TheEndOfAnAttemptNoLongerOnRecordChangesNothing) {
   Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   Begin<Begun>(MakeBegin("b", 0, At(200), "holder-2"));
-  Conclude("a", /*in_doubt=*/false, /*definite=*/true, Standing::kRefreshTokenRejected);
+  Conclude("a", AttemptEnd::kDead);
   const CredentialRecord record = Load();
   EXPECT_EQ(record.attempt->id, "b");
   EXPECT_EQ(record.doubt_since, At(100));
-  EXPECT_EQ(record.standing, Standing::kUsable);
+  EXPECT_EQ(record.grant, GrantState::kUsable);
   EXPECT_EQ(record.consecutive_failures, 0u);
 }
 
@@ -407,7 +409,7 @@ TEST_P(RotationConformance, AGrantReplacedDuringARotationIsReadable) {
       EXPECT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view(granted)), true).ok());
     });
     EXPECT_TRUE(store_->Commit(MakeRotation(attempt, generation + 1)).ok());
-    EXPECT_EQ(Load().standing, Standing::kUsable);
+    EXPECT_EQ(Load().grant, GrantState::kUsable);
     replacing.join();
     // Whichever came first: the grant is what stays.
     EXPECT_EQ(Load().refresh_token.Reveal(), granted);

@@ -21,7 +21,7 @@ namespace token_service::store {
 namespace {
 
 using broker::CredentialRecord;
-using broker::Standing;
+using broker::GrantState;
 using testing::At;
 using ::testing::HasSubstr;
 using testing::kName;
@@ -105,7 +105,7 @@ TEST_F(SealingCredentialStoreTest, WhatDoesNotOpenIsUnreadableAndEmptyAndLogged)
   ASSERT_TRUE(inner_->UpdateProfile(kName, NewRecord().profile).ok());  // Not sealed.
   CredentialRecord record;
   const std::string log = testing::CapturedLog([&] { record = Load(); });
-  EXPECT_EQ(record.standing, Standing::kUnreadable);
+  EXPECT_TRUE(record.unreadable);
   EXPECT_TRUE(record.refresh_token.empty());
   EXPECT_TRUE(record.seed.empty());
   EXPECT_TRUE(record.profile.client_secret.empty());
@@ -114,15 +114,16 @@ TEST_F(SealingCredentialStoreTest, WhatDoesNotOpenIsUnreadableAndEmptyAndLogged)
   EXPECT_THAT(log, HasSubstr("client_secret"));
   EXPECT_THAT(log, HasSubstr(std::string(kName)));
   EXPECT_EQ(log.find("plain-"), std::string::npos);
-  EXPECT_EQ(inner_->Load(kName)->standing, Standing::kUsable);
+  EXPECT_EQ(inner_->Load(kName)->grant, GrantState::kUsable);
 }
 
 TEST_F(SealingCredentialStoreTest, ForEachGoesOnPastAnUnreadableRecord) {
   ASSERT_TRUE(store_->Create(NewRecord("zz")).ok());
   ASSERT_TRUE(inner_->UpdateProfile(kName, NewRecord().profile).ok());
-  std::vector<Standing> standings;
-  ASSERT_TRUE(store_->ForEach([&](CredentialRecord r) { standings.push_back(r.standing); }).ok());
-  EXPECT_THAT(standings, ::testing::ElementsAre(Standing::kUnreadable, Standing::kUsable));
+  std::vector<bool> unreadable;
+  ASSERT_TRUE(
+      store_->ForEach([&](CredentialRecord r) { unreadable.push_back(r.unreadable); }).ok());
+  EXPECT_THAT(unreadable, ::testing::ElementsAre(true, false));
 }
 
 TEST_F(SealingCredentialStoreTest, BeginOnAnUnreadableRecordFailsAndWritesNothing) {
@@ -136,19 +137,19 @@ TEST_F(SealingCredentialStoreTest, TheRefreshTokenOfAnotherGenerationDoesNotOpen
   const broker::Rotation first = inner_->last_rotation.Copy();
   Rotate(*store_, 1);
   ASSERT_TRUE(inner_->ReplaceRefreshToken(kName, first.refresh_token, false).ok());
-  EXPECT_EQ(Load().standing, Standing::kUnreadable);
+  EXPECT_TRUE(Load().unreadable);
 }
 
 TEST_F(SealingCredentialStoreTest, TheAccessTokenInPlaceOfTheRefreshTokenDoesNotOpen) {
   Rotate(*store_, 0);
   ASSERT_TRUE(inner_->ReplaceRefreshToken(kName, inner_->last_rotation.token.value, false).ok());
-  EXPECT_EQ(Load().standing, Standing::kUnreadable);
+  EXPECT_TRUE(Load().unreadable);
 }
 
 TEST_F(SealingCredentialStoreTest, AnotherCredentialsRefreshTokenDoesNotOpen) {
   ASSERT_TRUE(store_->Create(NewRecord("other")).ok());
   ASSERT_TRUE(inner_->ReplaceRefreshToken(kName, inner_->Load("other")->refresh_token, false).ok());
-  EXPECT_EQ(Load().standing, Standing::kUnreadable);
+  EXPECT_TRUE(Load().unreadable);
 }
 
 TEST_F(SealingCredentialStoreTest, AGrantOpensUnderItsSerialAndTheNextOnly) {
@@ -158,7 +159,7 @@ TEST_F(SealingCredentialStoreTest, AGrantOpensUnderItsSerialAndTheNextOnly) {
   ASSERT_TRUE(inner_->ReplaceRefreshToken(kName, sealed, false).ok());
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
   ASSERT_TRUE(inner_->ReplaceRefreshToken(kName, sealed, false).ok());
-  EXPECT_EQ(Load().standing, Standing::kUnreadable);
+  EXPECT_TRUE(Load().unreadable);
 }
 
 TEST_F(SealingCredentialStoreTest, ACommitBetweenLookAndWriteLeavesTheGrantReadable) {

@@ -15,9 +15,9 @@ namespace {
 using broker::Begun;
 using broker::CredentialRecord;
 using broker::FoundSpent;
+using broker::GrantState;
 using broker::HeldByOther;
 using broker::SpentToken;
-using broker::Standing;
 using Why = broker::SpentToken::Why;
 
 constexpr std::string_view kOther = "other";
@@ -65,7 +65,7 @@ class SpentTokenConformance : public ConformanceTest {
     ASSERT_TRUE(store_
                     ->Conclude({.name = std::string(name),
                                 .attempt_id = attempt,
-                                .in_doubt = true,
+                                .end = broker::AttemptEnd::kInDoubt,
                                 .error_reason = "PROVIDER_UNAVAILABLE"})
                     .ok());
   }
@@ -242,7 +242,7 @@ TEST_P(SpentTokenConformance, WhatOneOfTwoSpentTheOtherDoesNotSend) {
   ASSERT_TRUE(std::holds_alternative<FoundSpent>(*outcome));
   EXPECT_EQ(std::get<FoundSpent>(*outcome).since, At(500));
   const CredentialRecord other = *store_->Load(kOther);
-  EXPECT_EQ(other.standing, Standing::kRefreshTokenRejected);
+  EXPECT_EQ(other.grant, GrantState::kDead);
   EXPECT_EQ(other.last_error_reason, "REFRESH_TOKEN_SPENT");
   EXPECT_FALSE(other.attempt.has_value());
 }

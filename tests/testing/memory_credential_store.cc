@@ -7,7 +7,7 @@
 
 namespace token_service::testing {
 
-using broker::Standing;
+using broker::GrantState;
 
 namespace {
 
@@ -84,7 +84,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   record.token = std::move(copy.token);
   record.attempt.reset();
   record.doubt_since.reset();
-  record.standing = Standing::kUsable;
+  record.grant = GrantState::kUsable;
   record.last_error_reason.clear();
   record.consecutive_failures = 0;
   row.committed_attempt = rotation.attempt_id;
@@ -100,13 +100,17 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
     return absl::OkStatus();
   }
   if (record.reserved_generation > record.generation) --record.reserved_generation;
-  if (conclusion.in_doubt) {
+  if (conclusion.end == broker::AttemptEnd::kInDoubt) {
     MoveAttemptIntoDoubt(record, conclusion.lost);
-  } else {
-    record.attempt.reset();
-    if (conclusion.definite) record.doubt_since.reset();
   }
-  record.standing = conclusion.standing;
+  record.attempt.reset();
+  if (conclusion.end == broker::AttemptEnd::kDead) {
+    record.grant = GrantState::kDead;
+    record.doubt_since.reset();
+  } else if (record.grant != GrantState::kDead) {
+    record.grant = conclusion.end == broker::AttemptEnd::kClientRefused ? GrantState::kClientRefused
+                                                                        : GrantState::kUsable;
+  }
   record.last_error_reason = conclusion.error_reason;
   ++record.consecutive_failures;
   return absl::OkStatus();
@@ -257,7 +261,7 @@ absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& cha
   } else {
     record.held_since.reset();
   }
-  record.standing = Standing::kUsable;
+  record.grant = GrantState::kUsable;
   record.attempt.reset();
   record.doubt_since.reset();
   record.last_error_reason.clear();
@@ -310,10 +314,11 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
     record.seed = seed->seed.Copy();
   } else if (const auto* profile = std::get_if<broker::ChangeProfile>(&change)) {
     record.profile = profile->profile.Copy();
-  } else if (const auto* standing = std::get_if<broker::ChangeStanding>(&change)) {
-    if (record.standing == Standing::kRefreshTokenRejected) return absl::OkStatus();
-    record.standing = standing->standing;
-    if (!standing->error_reason.empty()) record.last_error_reason = standing->error_reason;
+  } else if (const auto* disabled = std::get_if<broker::SetDisabled>(&change)) {
+    record.disabled = disabled->disabled;
+  } else if (const auto* given_up = std::get_if<broker::GiveUpGrant>(&change)) {
+    record.grant = GrantState::kDead;
+    record.last_error_reason = given_up->error_reason;
   }
   return absl::OkStatus();
 }
@@ -322,8 +327,8 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
 std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
     const broker::BeginRequest& request, Row& row) {
   broker::CredentialRecord& record = row.record;
-  if (record.generation != request.generation ||
-      record.standing == Standing::kRefreshTokenRejected || record.held_since.has_value()) {
+  if (record.generation != request.generation || record.grant == GrantState::kDead ||
+      record.held_since.has_value()) {
     return std::nullopt;
   }
   const std::string opened = request.hash.value_or("");
@@ -333,7 +338,7 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
   }
   if (row.held.empty()) return std::nullopt;
   if (const auto found = spent.find(row.held); found != spent.end()) {
-    record.standing = Standing::kRefreshTokenRejected;
+    record.grant = GrantState::kDead;
     record.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
     ++record.consecutive_failures;
     return broker::FoundSpent{.since = found->second};
