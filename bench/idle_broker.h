@@ -40,6 +40,9 @@ class IdleBroker {
     absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view) override {
       return absl::UnavailableError("no store");
     }
+    absl::Status SendCandidate(std::string_view, std::string_view, const Secret&) override {
+      return absl::OkStatus();
+    }
     absl::Status MarkEvidence(std::string_view, std::string_view, broker::EvidenceMark) override {
       return absl::UnavailableError("no store");
     }

@@ -70,6 +70,7 @@ Evidence Evidence::Copy() const {
           .http_status = http_status,
           .grant_serial = grant_serial,
           .stands = stands,
+          .sent = sent,
           .tried = tried,
           .id = id};
 }

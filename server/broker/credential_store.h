@@ -114,7 +114,8 @@ struct Evidence {
   uint64_t grant_serial = 0;
   // While it stands, that refresh token is not sent: the provider may have made another of it.
   bool stands = false;
-  bool tried = false;  // The refresh token in it was sent, and what came was no use either.
+  bool sent = false;   // The refresh token in it was sent, or was about to be.
+  bool tried = false;  // It was, and what came was no use either.
   std::string id;      // The store's; given when it comes out of it.
 
   Evidence Copy() const;
@@ -163,6 +164,12 @@ class RotationStore {
 
   // What is kept, the oldest first. `stands` is as it is now.
   virtual absl::StatusOr<std::vector<Evidence>> ListEvidence(std::string_view name) = 0;
+
+  // The refresh token in this answer is about to be sent: it is remembered as spent from now on,
+  // and the answer as `sent`. SpentTokenError: it is spent by another way, and must not be sent;
+  // nothing was written. NOT_FOUND also when there is no such evidence.
+  virtual absl::Status SendCandidate(std::string_view name, std::string_view id,
+                                     const Secret& refresh_token) = 0;
 
   // NOT_FOUND also when there is no such evidence.
   virtual absl::Status MarkEvidence(std::string_view name, std::string_view id,

@@ -83,6 +83,12 @@ absl::StatusOr<std::vector<Evidence>> ObservingCredentialStore::ListEvidence(
   return Observe(StoreOperation::kOther, [&] { return inner_.ListEvidence(name); });
 }
 
+absl::Status ObservingCredentialStore::SendCandidate(std::string_view name, std::string_view id,
+                                                     const Secret& refresh_token) {
+  return Observe(StoreOperation::kOther,
+                 [&] { return inner_.SendCandidate(name, id, refresh_token); });
+}
+
 absl::Status ObservingCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
                                                     EvidenceMark mark) {
   return Observe(StoreOperation::kOther, [&] { return inner_.MarkEvidence(name, id, mark); });

@@ -31,6 +31,8 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<std::vector<Evidence>> ListEvidence(std::string_view name) override;
+  absl::Status SendCandidate(std::string_view name, std::string_view id,
+                             const Secret& refresh_token) override;
   absl::Status MarkEvidence(std::string_view name, std::string_view id, EvidenceMark mark) override;
   absl::Status DiscardEvidence(std::string_view name, std::string_view id) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/broker/crash_point.h"
 #include "server/broker/lifetime.h"
+#include "server/broker/spent_token.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::broker {
@@ -190,6 +191,13 @@ absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
     if (evidence->tried || options_.reader == nullptr) return std::nullopt;
     std::optional<Secret> token = options_.reader->Candidate(evidence->body, record.refresh_token);
     if (!token.has_value()) return std::nullopt;
+    const absl::Status sent = store_.SendCandidate(record.name, evidence->id, *token);
+    if (const auto spent = SpentTokenOf(sent); spent.has_value()) {
+      Log(Level::kError, "the refresh token of a kept answer is spent, and not sent",
+          {{"credential", record.name}, {"since", SinceText(*spent)}});
+      return std::nullopt;
+    }
+    if (!sent.ok()) return sent;
     return Candidate{evidence->id, *std::move(token)};
   }
   return std::nullopt;

@@ -73,8 +73,7 @@ class Refresher {
     std::string evidence_id;
     Secret token;
   };
-  // What there is to the evidence of a record, of which some stands. kUnusable, or kCandidate and
-  // the candidate.
+  // What may be sent of the evidence of a record, of which some stands; remembered as sent then.
   absl::StatusOr<std::optional<Candidate>> FindCandidate(const CredentialRecord& record);
   StandingEvidence Weigh(const Flight& flight, const KeptAnswer& answer) const;
   // The candidate of a flight was refused, or was answered uselessly.

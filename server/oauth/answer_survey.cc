@@ -55,14 +55,15 @@ bool EqualsDecoded(std::string_view form, std::string_view text) {
   return at == form.size();
 }
 
-// Whether `text` is what was sent, or as much of it as shows that it is: an echo that was
-// shortened, the piece before a cut.
+// Whether `text` is what was sent, or as much of it as can be told: an echo that was shortened, the
+// piece before a cut. A cut piece with which the token sent begins says no more than an answer that
+// never came, and is weighed like one (docs/rotation.md).
 bool IsSent(std::string_view text, bool whole, const Secret& sent) {
   constexpr size_t kLeastEcho = 6;
   const std::string_view known = sent.Reveal();
   if (text == known) return true;
   if (text.size() >= known.size() || known.substr(0, text.size()) != text) return false;
-  return whole ? text.size() >= kLeastEcho : 2 * text.size() >= known.size();
+  return !whole || text.size() >= kLeastEcho;
 }
 
 // What the names on the way to a value say of it: its own, unless an object or list that it stands

@@ -60,9 +60,11 @@ constexpr char kChanges[] = "SELECT changes()";
 // An id that comes back after its row is gone is no other row's: hence the attempt.
 constexpr char kSelectEvidence[] =
     "SELECT e.id || '-' || substr(e.attempt_id,1,8), e.attempt_id, e.generation, e.time, e.body,"
-    " e.http_status, e.grant_serial, e.stands AND e.grant_serial>=c.grant_serial, e.tried"
+    " e.http_status, e.grant_serial, e.stands AND e.grant_serial>=c.grant_serial, e.sent, e.tried"
     " FROM evidence e JOIN credentials c ON c.name=e.credential WHERE e.credential=? ORDER BY e.id";
 #define TS_EVIDENCE_ID " WHERE credential=? AND id || '-' || substr(attempt_id,1,8)=?"
+constexpr char kWasSent[] = "SELECT sent FROM evidence" TS_EVIDENCE_ID;
+constexpr char kMarkSent[] = "UPDATE evidence SET sent=1" TS_EVIDENCE_ID;
 constexpr char kMarkTried[] = "UPDATE evidence SET tried=1" TS_EVIDENCE_ID;
 constexpr char kMarkRefused[] = "UPDATE evidence SET stands=0" TS_EVIDENCE_ID;
 constexpr char kDeleteEvidence[] = "DELETE FROM evidence" TS_EVIDENCE_ID;
@@ -350,10 +352,21 @@ absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& c
     evidence.http_status = static_cast<int>(query.Integer());
     evidence.grant_serial = static_cast<uint64_t>(query.Integer());
     evidence.stands = query.Integer() != 0;
+    evidence.sent = query.Integer() != 0;
     evidence.tried = query.Integer() != 0;
   }
   if (!query.status().ok()) return query.status();
   return list;
+}
+
+absl::StatusOr<bool> MarkEvidenceSent(SqliteConnection& connection, std::string_view name,
+                                      std::string_view id) {
+  SqliteQuery query(connection, kWasSent);
+  const bool sent = query.Bind(name).Bind(id).Step() && query.Integer() != 0;
+  if (!query.status().ok()) return query.status();
+  absl::Status status = ChangeEvidence(connection, kMarkSent, name, id);
+  if (!status.ok()) return status;
+  return sent;
 }
 
 absl::Status MarkEvidenceRow(SqliteConnection& connection, std::string_view name,

@@ -42,6 +42,9 @@ absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence);
 absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& connection,
                                                              std::string_view name);
+// Whether it was marked already.
+absl::StatusOr<bool> MarkEvidenceSent(SqliteConnection& connection, std::string_view name,
+                                      std::string_view id);
 absl::Status MarkEvidenceRow(SqliteConnection& connection, std::string_view name,
                              std::string_view id, broker::EvidenceMark mark);
 absl::Status DeleteEvidenceRow(SqliteConnection& connection, std::string_view name,

@@ -171,6 +171,12 @@ absl::StatusOr<std::vector<broker::Evidence>> SealingCredentialStore::ListEviden
   return list;
 }
 
+absl::Status SealingCredentialStore::SendCandidate(std::string_view name, std::string_view id,
+                                                   const Secret& refresh_token) {
+  // By its hash, which is all that the store below ever sees of it.
+  return inner_->SendCandidate(name, id, Secret(hasher_.Hash(refresh_token)));
+}
+
 absl::Status SealingCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
                                                   broker::EvidenceMark mark) {
   return inner_->MarkEvidence(name, id, mark);

@@ -312,6 +312,18 @@ absl::StatusOr<std::vector<broker::Evidence>> SqliteCredentialStore::ListEvidenc
   return list;
 }
 
+absl::Status SqliteCredentialStore::SendCandidate(std::string_view name, std::string_view id,
+                                                  const Secret& refresh_token) {
+  const absl::Time now = clock_.WallNow();
+  return writer_.Run([&](SqliteConnection& connection) -> absl::Status {
+    const absl::StatusOr<StoredRow> row = ReadRow(connection, name);
+    if (!row.ok()) return row.status();
+    const absl::StatusOr<bool> sent = MarkEvidenceSent(connection, name, id);
+    if (!sent.ok()) return sent.status();
+    return RememberCandidate(connection, *row, refresh_token.Reveal(), *sent, now);
+  });
+}
+
 absl::Status SqliteCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
                                                  broker::EvidenceMark mark) {
   return writer_.Run(

@@ -64,6 +64,8 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override;
+  absl::Status SendCandidate(std::string_view name, std::string_view id,
+                             const Secret& refresh_token) override;
   absl::Status MarkEvidence(std::string_view name, std::string_view id,
                             broker::EvidenceMark mark) override;
   absl::Status DiscardEvidence(std::string_view name, std::string_view id) override;

@@ -115,6 +115,7 @@ constexpr const char* kMigrations[] = {
     "UPDATE credentials SET standing='dead' WHERE standing='refresh_token_rejected';"
     "UPDATE credentials SET standing='client_refused' WHERE standing='client_rejected';"
     "ALTER TABLE credentials RENAME COLUMN standing TO grant_state;"
+    "ALTER TABLE evidence ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
     "PRAGMA user_version=8;",
 };
 

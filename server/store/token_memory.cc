@@ -143,6 +143,18 @@ absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
   return Outcome(broker::HeldByOther{.lease_end = *lease_end});
 }
 
+absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& row,
+                               std::string_view hash, bool sent_before, absl::Time now) {
+  const auto known = KnowToken(connection, row.record.name, &row, hash, /*from_file=*/false);
+  if (!known.ok()) return known.status();
+  // What the answer itself has made spent may be sent again, by the rule of replays.
+  if (!sent_before && !known->current) {
+    if (absl::Status status = AsStatus(*known); !status.ok()) return status;
+  }
+  // The current one is remembered as such.
+  return known->current ? absl::OkStatus() : SpendToken(connection, hash, now);
+}
+
 absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation) {
   const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
   const auto held = ReadHeldToken(connection, rotation.name);

@@ -33,6 +33,11 @@ absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
 absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
     SqliteConnection& connection, const broker::BeginRequest& request, StoredRow& row);
 
+// A refresh token found in an answer is about to be sent; `sent_before`: it was already.
+// SpentTokenError: it must not be.
+absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& row,
+                               std::string_view hash, bool sent_before, absl::Time now);
+
 // After a commit that was no repetition.
 absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation);
 

@@ -49,6 +49,10 @@ class WatchedStore final : public broker::RotationStore {
   absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override {
     return store_.ListEvidence(name);
   }
+  absl::Status SendCandidate(std::string_view name, std::string_view id,
+                             const Secret& refresh_token) override {
+    return store_.SendCandidate(name, id, refresh_token);
+  }
   absl::Status MarkEvidence(std::string_view name, std::string_view id,
                             broker::EvidenceMark mark) override {
     return store_.MarkEvidence(name, id, mark);

@@ -114,6 +114,17 @@ TEST_F(StandingEvidenceTest, ItIsTriedAfterACrashToo) {
   EXPECT_EQ(Get().outcome(), "token 1");
 }
 
+// docs/adr/0024-spent-tokens.md
+TEST_F(StandingEvidenceTest, OneThatIsSpentIsNotTried) {
+  StartAndRun();  // alpha/0 is spent.
+  provider_.Next(MayHoldTheNext("rt:alpha/0"));
+  Elapse(absl::Hours(3));
+  EXPECT_EQ(Get().outcome(), "ANSWER_UNREADABLE");
+  EXPECT_EQ(provider_.count(), 2);
+  EXPECT_EQ(Posted().front(), "alpha/0");
+  EXPECT_NE(Posted().back(), "alpha/0");
+}
+
 TEST_F(StandingEvidenceTest, RefusedItStandsNoMoreAndTheDoubtAboutTheOldOneResumes) {
   Create("held", [](auto& settings) { settings.replay_window = absl::ZeroDuration(); });
   StartAndRun();  // Seen to rotate: held/0 is spent.

@@ -45,6 +45,8 @@ TEST(RfcEvidenceReader, TellsPlacesAndTypesAndNoValue) {
               ElementsAre("refresh_token string refresh"));
   EXPECT_THAT(Described(R"({"refresh_token":"RT)"),
               ElementsAre("refresh_token cut string refresh"));
+  EXPECT_THAT(Described(R"({"refresh_token":"sent-ref)"), ElementsAre("refresh_token cut string"))
+      << "how the token sent begins";
   EXPECT_THAT(Described("refresh_token=RT-2"), SizeIs(0));
 }
 

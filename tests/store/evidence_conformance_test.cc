@@ -110,6 +110,53 @@ TEST_P(EvidenceConformance, IsMarkedAndDiscardedById) {
   }
 }
 
+// docs/adr/0024-spent-tokens.md
+TEST_P(EvidenceConformance, TheRefreshTokenInItIsSpentOnceItIsSent) {
+  Keep("one");
+  const Secret candidate(std::string_view("candidate"));
+  EXPECT_FALSE(Kept().at(0).sent);
+  for (int time = 1; time <= 2; ++time) {  // A replay.
+    ASSERT_TRUE(store_->SendCandidate(kName, Kept().at(0).id, candidate).ok());
+    if (GetParam().durable) Reopen();
+    EXPECT_TRUE(Kept().at(0).sent);
+    EXPECT_TRUE(store_->LookUp(kName, candidate, /*from_file=*/false)->spent.has_value());
+  }
+  EXPECT_TRUE(
+      broker::SpentTokenOf(store_->ReplaceRefreshToken(kName, candidate, false)).has_value());
+  EXPECT_TRUE(absl::IsNotFound(store_->SendCandidate(kName, "7", candidate)));
+  EXPECT_TRUE(absl::IsNotFound(store_->SendCandidate("nobody", Kept().at(0).id, candidate)));
+}
+
+TEST_P(EvidenceConformance, WhatIsSpentByAnotherWayIsNoCandidate) {
+  Rotate(*store_, 0);
+  Keep("one");
+  const Secret old(RefreshTokenOf(kName, 0));
+  const absl::Status sent = store_->SendCandidate(kName, Kept().at(0).id, old);
+  EXPECT_TRUE(broker::SpentTokenOf(sent).has_value()) << sent;
+  EXPECT_FALSE(Kept().at(0).sent);
+}
+
+TEST_P(EvidenceConformance, TheProvidersWordCountsForACandidateToo) {
+  Keep("one");
+  const Secret candidate(std::string_view("candidate"));
+  ASSERT_TRUE(store_->SendCandidate(kName, Kept().at(0).id, candidate).ok());
+  ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
+  broker::Rotation rotation = MakeRotation("a");
+  rotation.refresh_token = candidate.Copy();
+  ASSERT_TRUE(store_->Commit(rotation).ok());
+  const auto known = store_->LookUp(kName, candidate, /*from_file=*/false);
+  EXPECT_TRUE(known->current);
+  EXPECT_FALSE(known->spent.has_value());
+}
+
+TEST_P(EvidenceConformance, ACandidateThatWasReplacedStaysSpent) {
+  Keep("one");
+  const Secret candidate(std::string_view("candidate"));
+  ASSERT_TRUE(store_->SendCandidate(kName, Kept().at(0).id, candidate).ok());
+  Rotate(*store_, 0);
+  EXPECT_TRUE(store_->LookUp(kName, candidate, /*from_file=*/false)->spent.has_value());
+}
+
 // The first after the last good answer and the newest are the likeliest to hold what is live.
 TEST_P(EvidenceConformance, OfTooManyWhatStandsNoMoreGoesFirstAndNeverTheFirstThatStands) {
   Keep("history");

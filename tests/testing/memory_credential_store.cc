@@ -149,6 +149,24 @@ absl::StatusOr<std::vector<broker::Evidence>> MemoryCredentialStore::ListEvidenc
   return list;
 }
 
+absl::Status MemoryCredentialStore::SendCandidate(std::string_view name, std::string_view id,
+                                                  const Secret& refresh_token) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = state_.rows.find(name);
+  if (found == state_.rows.end()) return NoSuchCredential();
+  for (broker::Evidence& kept : found->second.evidence) {
+    if (kept.id != id) continue;
+    const std::string hash(refresh_token.Reveal());
+    const auto known = state_.Know(name, hash, /*from_file=*/false);
+    if (known.current) return absl::OkStatus();
+    if (known.spent.has_value() && !kept.sent) return SpentTokenError(*known.spent);
+    kept.sent = true;
+    state_.Spend(hash, clock_.WallNow());
+    return absl::OkStatus();
+  }
+  return absl::NotFoundError("no such evidence");
+}
+
 absl::Status MemoryCredentialStore::MarkEvidence(std::string_view name, std::string_view id,
                                                  broker::EvidenceMark mark) {
   absl::MutexLock lock(&mutex_);
