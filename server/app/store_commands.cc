@@ -46,6 +46,11 @@ int RunRestore(const store::StoreOptions& options, const std::string& file,
   if (!report->kept.empty()) {
     std::printf("the store that was there is now %s\n", report->kept.c_str());
   }
+  if (!report->kept.empty() && !report->knows_what_was_spent) {
+    std::puts(
+        "what it has spent since the copy was made is not known: it could not be read, or "
+        "remembers refresh tokens by another key");
+  }
   for (const std::string& name : report->held) std::printf("held: %s\n", Shown(name).c_str());
   for (const std::string& name : report->unreadable) {
     std::fprintf(stderr, "token-server: restore: \"%s\" does not open\n", Shown(name).c_str());

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "server/store/credential_rows.h"
+#include "server/store/token_memory.h"
+#include "server/store/token_rows.h"
 
 namespace token_service::store {
 namespace {
@@ -13,7 +16,7 @@ constexpr char kRaise[] =
 
 }  // namespace
 
-absl::Status CarryOver(SqliteConnection& from, SqliteConnection& to) {
+absl::Status CarryGenerations(SqliteConnection& from, SqliteConnection& to) {
   absl::Status raised;
   absl::Status read = ReadEveryRow(from, [&](const StoredRow& row) {
     if (!raised.ok()) return;
@@ -22,6 +25,24 @@ absl::Status CarryOver(SqliteConnection& from, SqliteConnection& to) {
     raised = query.Bind(static_cast<int64_t>(given)).Bind(row.record.name).Run();
   });
   return read.ok() ? raised : read;
+}
+
+absl::Status CarrySpentTokens(SqliteConnection& from, SqliteConnection& to) {
+  absl::Status status = ReadEverySpentToken(
+      from, [&](std::string_view hash, absl::Time since) { return SpendToken(to, hash, since); });
+  if (!status.ok()) return status;
+  // What is neither spent nor in doubt is live there, and may be given to the new one.
+  absl::Status read = ReadEveryRow(from, [&](const StoredRow& row) {
+    const std::optional<absl::Time> since = MayBeConsumedSince(row.record);
+    if (!status.ok() || !row.record.rotates || !since.has_value()) return;
+    const auto held = ReadHeldToken(from, row.record.name);
+    if (!held.ok()) {
+      status = held.status();
+    } else if (held->has_value()) {
+      status = SpendToken(to, (*held)->hash, *since);
+    }
+  });
+  return read.ok() ? status : read;
 }
 
 }  // namespace token_service::store

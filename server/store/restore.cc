@@ -24,6 +24,7 @@
 #include "server/store/sqlite_connection.h"
 #include "server/store/sqlite_schema.h"
 #include "server/store/store_paths.h"
+#include "server/store/token_rows.h"
 
 namespace token_service::store {
 namespace {
@@ -139,12 +140,27 @@ class Restoring {
     absl::StatusOr<ConnectionPtr> old = SqliteConnection::Open({.path = path_});
     if (!old.ok() || !CheckSchema(**old).ok()) return absl::OkStatus();
     absl::Status status = SqliteQuery(copy, kBegin).Run();
-    if (status.ok()) status = CarryOver(**old, copy);
+    if (status.ok()) status = CarryGenerations(**old, copy);
+    const bool comparable = status.ok() && RememberByTheSameKey(**old, copy);
+    if (comparable) status = CarrySpentTokens(**old, copy);
     if (status.ok()) status = SqliteQuery(copy, kCommit).Run();
     if (!status.ok() && copy.in_transaction()) copy.Execute("ROLLBACK").IgnoreError();
     if (absl::IsDataLoss(status)) return absl::OkStatus();
     if (!status.ok()) return About(path_, status);
+    report_.knows_what_was_spent = comparable;
     return About(path_, Finish(*std::move(old), path_));
+  }
+
+  // False also where one of them does not open, or there is none yet.
+  bool RememberByTheSameKey(SqliteConnection& a, SqliteConnection& b) const {
+    const auto key_of = [this](SqliteConnection& connection) {
+      const absl::StatusOr<Secret> sealed = ReadHashKey(connection);
+      if (!sealed.ok() || sealed->empty()) return Secret();
+      absl::StatusOr<Secret> key = sealer_.OpenHashKey(*sealed);
+      return key.ok() ? *std::move(key) : Secret();
+    };
+    const Secret key = key_of(a);
+    return !key.empty() && key == key_of(b);
   }
 
   // Whoever forces may err: a refresh token in it may be the only one that is good.

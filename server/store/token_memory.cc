@@ -18,17 +18,6 @@ std::string HashOf(const broker::TokenHash& given, const Secret& value) {
   return given.has_value() ? *given : std::string(value.Reveal());
 }
 
-// When the current refresh token may have been consumed, if so.
-std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record) {
-  std::optional<absl::Time> since;
-  if (record.doubt_since.has_value()) since = record.doubt_since->wall;
-  if (record.attempt.has_value()) {
-    const absl::Time begun = record.attempt->begun.wall;
-    since = std::min(since.value_or(begun), begun);
-  }
-  return since;
-}
-
 // A provider that was seen to leave it in use may be expected to go on so. A file cannot be told to
 // wait until that is known, an operator can.
 bool MayBeShared(const OtherHolder& other, bool from_file) {
@@ -40,6 +29,16 @@ absl::Status AsStatus(const TokenKnowledge& known) {
 }
 
 }  // namespace
+
+std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record) {
+  std::optional<absl::Time> since;
+  if (record.doubt_since.has_value()) since = record.doubt_since->wall;
+  if (record.attempt.has_value()) {
+    const absl::Time begun = record.attempt->begun.wall;
+    since = std::min(since.value_or(begun), begun);
+  }
+  return since;
+}
 
 absl::StatusOr<TokenKnowledge> KnowToken(SqliteConnection& connection, std::string_view credential,
                                          const StoredRow* row, std::string_view hash,

@@ -41,6 +41,9 @@ absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& ro
 // After a commit that was no repetition.
 absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation);
 
+// When the current refresh token may have been consumed, if so.
+std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record);
+
 // Before the row goes.
 absl::Status RememberDeleted(SqliteConnection& connection, const StoredRow& row, absl::Time now);
 

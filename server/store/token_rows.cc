@@ -14,6 +14,7 @@ constexpr char kOthers[] =
     "SELECT kept, rotates, attempt_lease_end, coalesce(last_refresh_time, create_time)"
     " FROM held_tokens JOIN credentials ON name=credential WHERE hash=? AND credential<>?";
 constexpr char kReadSpent[] = "SELECT since FROM spent_tokens WHERE hash=?";
+constexpr char kReadEverySpent[] = "SELECT hash, since FROM spent_tokens";
 constexpr char kSpend[] =
     "INSERT INTO spent_tokens(hash, since) VALUES(?,?)"
     " ON CONFLICT(hash) DO UPDATE SET since=min(since, excluded.since)";
@@ -81,6 +82,18 @@ absl::StatusOr<std::optional<absl::Time>> ReadSpentSince(SqliteConnection& conne
 absl::Status SpendToken(SqliteConnection& connection, std::string_view hash, absl::Time since) {
   SqliteQuery query(connection, kSpend);
   return query.BindBytes(hash).Bind(absl::ToUnixNanos(since)).Run();
+}
+
+absl::Status ReadEverySpentToken(
+    SqliteConnection& connection,
+    absl::FunctionRef<absl::Status(std::string_view hash, absl::Time since)> visit) {
+  SqliteQuery query(connection, kReadEverySpent);
+  while (query.Step()) {
+    const std::string hash = TakeHash(query);
+    const absl::Time since = absl::FromUnixNanos(query.Integer());
+    if (absl::Status status = visit(hash, since); !status.ok()) return status;
+  }
+  return query.status();
 }
 
 absl::Status UnspendToken(SqliteConnection& connection, std::string_view hash) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -43,6 +44,9 @@ absl::StatusOr<std::optional<absl::Time>> ReadSpentSince(SqliteConnection& conne
                                                          std::string_view hash);
 // The earliest time stays.
 absl::Status SpendToken(SqliteConnection& connection, std::string_view hash, absl::Time since);
+absl::Status ReadEverySpentToken(
+    SqliteConnection& connection,
+    absl::FunctionRef<absl::Status(std::string_view hash, absl::Time since)> visit);
 // A provider says that it is good.
 absl::Status UnspendToken(SqliteConnection& connection, std::string_view hash);
 

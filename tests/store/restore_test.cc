@@ -120,9 +120,47 @@ TEST_F(RestoreTest, KeepsWhatItReplacesAndGivesNoGenerationTwice) {
   EXPECT_EQ(Sql(report->kept, "PRAGMA integrity_check"), "ok");
   Open();
   EXPECT_EQ(Load().generation, 1u);
-  ASSERT_TRUE(store_->Release(kName).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
   const auto begun = store_->Begin(MakeBegin("next", 1));
   EXPECT_EQ(std::get<broker::Begun>(*begun).record.reserved_generation, 7u);
+}
+
+// docs/adr/0024-spent-tokens.md
+TEST_F(RestoreTest, KnowsWhatTheReplacedStoreHasSpent) {
+  Add(kName, 1);
+  Add("stays");
+  ASSERT_TRUE(Backup().ok());
+  for (uint64_t generation = 1; generation < 4; ++generation) Rotate(*store_, generation);
+  Close();
+  const auto report = Restore(Overwrite::kYes);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->knows_what_was_spent);
+  Open();
+  // Whoever releases it all the same sends nothing.
+  ASSERT_TRUE(store_->Release(kName).ok());
+  const auto begun = store_->Begin(MakeBegin("next", 1));
+  EXPECT_TRUE(std::holds_alternative<broker::FoundSpent>(*begun));
+  const auto spent = [this](uint64_t generation) {
+    const Secret token(RefreshTokenOf(kName, generation));
+    return store_->LookUp(kName, token, /*from_file=*/true)->spent.has_value();
+  };
+  EXPECT_TRUE(spent(2) && spent(3));
+  EXPECT_FALSE(spent(4)) << "the live one, with which an operator may go on";
+  ASSERT_TRUE(store_->Release("stays").ok());
+  broker::BeginRequest other = MakeBegin("other", 0);
+  other.name = "stays";
+  EXPECT_TRUE(std::holds_alternative<broker::Begun>(*store_->Begin(other)));
+}
+
+TEST_F(RestoreTest, SaysSoWhereTheReplacedOneRemembersByAnotherKey) {
+  Add(kName, 1);
+  ASSERT_TRUE(Backup().ok());
+  Rotate(*store_, 1);
+  Close();
+  Sql(database_, "DELETE FROM token_hash_key");
+  const auto report = Restore(Overwrite::kYes);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_FALSE(report->knows_what_was_spent);
 }
 
 TEST_F(RestoreTest, KeepsEachOfTwoThatItReplacesInOneSecond) {
