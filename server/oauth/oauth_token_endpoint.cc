@@ -132,7 +132,9 @@ class Judge {
     TokenResponse parsed = ParseTokenResponse(response.body, now_);
     const bool success = IsSuccess(response.status);
     auto* const granted = std::get_if<Granted>(&parsed);
-    if (success && granted != nullptr && granted->refresh_token.has_value()) {
+    // One that hands out what was sent may hand out another elsewhere, or twice.
+    if (success && granted != nullptr && granted->refresh_token.has_value() &&
+        !(*granted->refresh_token == sent_)) {
       return std::move(*granted);
     }
     const MayHold holds = SurveyAnswer(response.body.Reveal(), sent_);

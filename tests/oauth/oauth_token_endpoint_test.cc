@@ -206,6 +206,15 @@ TEST_F(OAuthTokenEndpointTest, AGrantWithoutARefreshTokenThatHasOneElsewhereKeep
   const ExchangeOutcome outcome = Exchange(200, body);
   ASSERT_EQ(OutcomeText(outcome), "granted, kept");
   EXPECT_EQ(std::get<Granted>(outcome).evidence.body.Reveal(), body);
+  // So does one that hands out what was sent, and another one besides.
+  for (const std::string beside :
+       {R"({"access_token":"a","refresh_token":"RT-2","refresh_token":"sentinel-refresh-token"})",
+        R"({"access_token":"a","refresh_token":"sentinel-refresh-token","next":{"rt":"RT-2"}})"}) {
+    EXPECT_EQ(OutcomeText(Exchange(200, beside)), "granted, kept") << beside;
+  }
+  EXPECT_EQ(OutcomeText(
+                Exchange(200, R"({"access_token":"a","refresh_token":"sentinel-refresh-token"})")),
+            "granted");
   // Where the rules have one, that is it.
   EXPECT_EQ(OutcomeText(Exchange(200, R"({"access_token":"a","refresh_token":"r","rt":"RT-2"})")),
             "granted");
