@@ -49,11 +49,16 @@ struct HeldByOther {
 struct MovedOn {
   CredentialRecord record;
 };
+// The store is older than what the caller knows: a file that was put back, a replica that lost what
+// it had confirmed. What is stored may be spent. Nothing was written.
+struct Behind {
+  uint64_t generation = 0;  // The stored one.
+};
 // The refresh token has been spent elsewhere: it must not be sent. The grant is dead from now on.
 struct FoundSpent {
   absl::Time since;
 };
-using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn, FoundSpent>;
+using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn, Behind, FoundSpent>;
 
 // ---- commit
 

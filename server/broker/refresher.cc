@@ -113,6 +113,13 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   if (const auto* held = std::get_if<HeldByOther>(&*begin)) {
     return {.outcome = HeldElsewhere{std::max(held->lease_end - wall, absl::ZeroDuration())}};
   }
+  if (const auto* behind = std::get_if<Behind>(&*begin)) {
+    Log(Level::kError, "not refreshed: the store has gone back, and what it holds may be spent",
+        {{"credential", settings.name},
+         {"generation", order.generation},
+         {"stored_generation", behind->generation}});
+    return {.outcome = NotRecorded{Reason::kStoreUnavailable}};
+  }
   if (const auto* moved = std::get_if<MovedOn>(&*begin)) {
     return Adopt(moved->record, settings.min_refresh_interval);
   }

@@ -75,7 +75,10 @@ bool Apply(const broker::GiveUpGrant& change, CredentialRecord& record) {
 
 broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
   CredentialRecord& record = row.record;
-  if (record.generation != request.generation || record.held_since.has_value()) {
+  if (record.generation < request.generation) {
+    return broker::Behind{.generation = record.generation};
+  }
+  if (record.generation > request.generation || record.held_since.has_value()) {
     return broker::MovedOn{record.Copy()};
   }
   if (record.attempt.has_value()) {

@@ -462,6 +462,13 @@ TEST_F(RefresherTest, AnOperatorsOrderTakesALiveAttemptOver) {
   EXPECT_EQ(provider_.count(), 1);
 }
 
+TEST_F(RefresherTest, AStoreThatHasGoneBackIsNeitherSentNorAdopted) {
+  As<broker::Refreshed>(Refresh());
+  EXPECT_EQ(As<NotRecorded>(Refresh(7)).reason, Reason::kStoreUnavailable);
+  EXPECT_EQ(provider_.count(), 1);
+  EXPECT_EQ(Published(), 1);
+}
+
 TEST_F(RefresherTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
   TheyBegin(0);
   ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());

@@ -170,6 +170,14 @@ TEST_P(RotationConformance, CommitStoresTheRotation) {
   EXPECT_EQ(record.last_refresh_time, At(101) + absl::Nanoseconds(3));
 }
 
+// A file that was put back under the server, say.
+TEST_P(RotationConformance, AStoreThatIsOlderThanItsCallerSendsNothing) {
+  Rotate(*store_, 0);
+  EXPECT_EQ(Begin<broker::Behind>(MakeBegin("b", 2)).generation, 1u);
+  EXPECT_FALSE(Load().attempt.has_value());
+  Begin<Begun>(MakeBegin("c", 1));
+}
+
 TEST_P(RotationConformance, CommitSettlesDoubtAndErrors) {
   Begin<Begun>(MakeBegin("a"));
   Conclude("a", AttemptEnd::kInDoubt);

@@ -42,7 +42,10 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   if (auto outcome = state_.Send(request, found->second)) return *std::move(outcome);
   broker::CredentialRecord& record = found->second.record;
   const Row& row = found->second;
-  if (record.generation != request.generation || record.held_since.has_value()) {
+  if (record.generation < request.generation) {
+    return broker::Behind{.generation = record.generation};
+  }
+  if (record.generation > request.generation || record.held_since.has_value()) {
     return broker::MovedOn{row.Snapshot()};
   }
   if (record.attempt.has_value()) {
