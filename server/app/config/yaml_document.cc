@@ -44,9 +44,12 @@ std::string SafeComplaint(const YAML::ParserException& error) {
       msg::CHAR_IN_ANCHOR,
       msg::CHAR_IN_BLOCK,
       msg::ZERO_INDENT_IN_BLOCK,
-      msg::UNKNOWN_ANCHOR,
   };
   if (error.msg == msg::DOC_IN_SCALAR) return "malformed YAML: a quote that is not closed";
+  // Later versions add the anchor's name, which may be anything.
+  if (error.msg.starts_with("the referenced anchor is not defined")) {
+    return "malformed YAML: the referenced anchor is not defined";
+  }
   const auto* const found = std::find(std::begin(constant), std::end(constant), error.msg);
   if (found == std::end(constant)) return "malformed YAML";
   return absl::StrCat("malformed YAML: ", *found);
