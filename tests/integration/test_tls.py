@@ -108,7 +108,7 @@ def test_a_certificate_that_nobody_vouches_for_gets_no_connection(
         what, tmp_path, authority, server_pair, connect, start_sandbox, start_server):
     server = start_server([start_sandbox().credential()], tls=tls(server_pair, authority),
                           callers=[{"identity": "billing", "credentials": ["*"]}])
-    pairs = {"expired": lambda: authority.issue("billing", subject="/CN=billing", days=-1),
+    pairs = {"expired": lambda: authority.issue("billing", subject="/CN=billing", expired=True),
              "other_authority": lambda: Authority(tmp_path / "other").issue(
                  "billing", subject="/CN=billing"),
              "none": lambda: None}
@@ -353,7 +353,7 @@ BAD_PAIRS = {
     "empty_key": lambda authority, now: now.private_key_file.write_bytes(b""),
     "gone": lambda authority, now: now.private_key_file.unlink(),
     "expired": lambda authority, now: authority.issue(
-        "old", san=["DNS:localhost"], days=-1).copy_to(now),
+        "old", san=["DNS:localhost"], expired=True).copy_to(now),
 }
 
 
@@ -417,7 +417,7 @@ def test_a_bad_file_is_one_line_and_exit_2(what, flags, tmp_path, make_server):
 
 
 def test_an_expired_certificate_is_a_warning(authority, start_server):
-    pair = authority.issue("old", san=["DNS:localhost"], days=-1)
+    pair = authority.issue("old", san=["DNS:localhost"], expired=True)
     server = start_server([], tls=tls(pair))
     assert server.events("certificate has expired")[0]["file"] == str(pair.certificate_file)
 
