@@ -3,8 +3,7 @@
 #include <map>
 #include <variant>
 
-#include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
+#include "CLI/CLI.hpp"
 #include "client/command/exit_code.h"
 
 namespace token_service::client {

@@ -3,8 +3,7 @@
 #include <map>
 #include <string>
 
-#include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
+#include "CLI/CLI.hpp"
 
 namespace token_service::client {
 

@@ -1,7 +1,6 @@
 #include "client/command/write_credential_command.h"
 
-#include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
+#include "CLI/CLI.hpp"
 #include "client/command/exit_code.h"
 #include "client/command/secret_input.h"
 
