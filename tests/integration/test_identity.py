@@ -166,7 +166,7 @@ def test_a_greedy_caller_leaves_room_for_others(tmp_path, start_sandbox, start_s
     paths = [tmp_path / "a", tmp_path / "b"]
     server = start_server([start_sandbox(latency="20s").credential("slow")], listen=[f"unix:{p}" for p in paths],
                           callers=[{"identity": f"unix:{p}", "credentials": ["*"]} for p in paths],
-                          limits={"waiting_calls": 8, "watchers": 8})
+                          limits={"waiting_calls": 8, "watchers": 8}, metrics={"listen": "127.0.0.1:0"})
     greedy, modest = Api(f"unix:{paths[0]}"), Api(f"unix:{paths[1]}")
     waiting = [greedy.get_future("slow", timeout=60) for _ in range(20)]
 
@@ -176,6 +176,8 @@ def test_a_greedy_caller_leaves_room_for_others(tmp_path, start_sandbox, start_s
     for each in refused(waiting):
         assert each.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     others = [modest.get_future("slow", timeout=60) for _ in range(2)]
+    # Before there are watchers, who wait too.
+    eventually(lambda: metrics.scrape(server)("token_service_waiting_calls") == 8, 15, "so do two more")
     watches = [greedy.watch("slow") for _ in range(8)]
     more = modest.watch("slow")
     with pytest.raises(Refused) as error:
