@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <array>
+#include <ctime>
 #include <string>
 
 #include "absl/synchronization/notification.h"
@@ -17,7 +18,7 @@ class Connection final : public httplib::Stream {
 
   // Takes the socket; closes it in the end.
   explicit Connection(socket_t fd);
-  ~Connection() override;
+  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -30,13 +31,18 @@ class Connection final : public httplib::Stream {
   // Waits until the client closes its side, or `stopping`.
   void WaitForClientToLeave(const absl::Notification& stopping) const;
 
-  bool is_readable() const override;
-  bool is_writable() const override;
-  ssize_t read(char* data, size_t size) override;
-  ssize_t write(const char* data, size_t size) override;
-  void get_remote_ip_and_port(std::string& ip, int& port) const override;
-  void get_local_ip_and_port(std::string& ip, int& port) const override;
-  socket_t socket() const override { return fd_; }
+  // Of httplib::Stream. Which of the first five it has is a matter of its version, so that none
+  // says `override`.
+  bool is_readable() const;
+  bool is_writable() const;
+  bool wait_readable() const { return is_readable(); }
+  bool wait_writable() const { return is_writable(); }
+  time_t duration() const { return 0; }
+  ssize_t read(char* data, size_t size);
+  ssize_t write(const char* data, size_t size);
+  void get_remote_ip_and_port(std::string& ip, int& port) const;
+  void get_local_ip_and_port(std::string& ip, int& port) const;
+  socket_t socket() const { return fd_; }
 
  private:
   bool WaitFor(short events, int timeout_ms) const;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -29,7 +30,7 @@ void Reject(httplib::Response& response, int status, std::string_view why) {
 std::optional<Json> ParseObject(const std::string& text) {
   Json json = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
   if (!json.is_object()) return std::nullopt;
-  return json;
+  return std::make_optional<Json>(std::move(json));
 }
 
 // Seconds as a number, or an absl::Duration's text; absent: `otherwise`. Nothing if it is neither,

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -30,7 +31,7 @@ std::optional<Json> DecodePart(const std::string& part) {
   if (!absl::WebSafeBase64Unescape(part, &text)) return std::nullopt;
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
-  return json;
+  return std::make_optional<Json>(std::move(json));
 }
 
 std::string Text(const Json& json, const char* key) {
