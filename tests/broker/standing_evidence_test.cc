@@ -83,11 +83,11 @@ TEST_F(StandingEvidenceTest, NotEvenForAnOperatorUnlessHeInsists) {
 TEST_F(StandingEvidenceTest, ALiveTokenIsServedToItsEndAndItsWatchersAreTold) {
   StartAndRun();
   provider_.Next(MayHoldTheNext("unreadable"));
-  Elapse(absl::Minutes(50));
+  Elapse(absl::Minutes(55));  // Past every moment at which it may be refreshed ahead.
   EXPECT_EQ(provider_.count(), 2);
   EXPECT_EQ(Get().outcome(), "token 1");
   EXPECT_EQ(State(), CredentialState::kInDoubt);
-  Elapse(absl::Minutes(11));
+  Elapse(absl::Minutes(6));
   EXPECT_EQ(Get().outcome(), "ANSWER_UNREADABLE");
   EXPECT_EQ(provider_.count(), 2);
 }
