@@ -7,6 +7,12 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(ts_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
 endif()
 
+# Abseil of 2026 has absl::MutexLock(mutex), and calls absl::MutexLock(&mutex) deprecated, which is all that Debian 12's has.
+find_package(absl CONFIG REQUIRED)
+if(absl_VERSION VERSION_GREATER_EQUAL 20250000)
+  target_compile_options(ts_warnings INTERFACE -Wno-deprecated-declarations)
+endif()
+
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # GCC 12 sees uninitialised reads inside std::optional and std::variant that are not there.
   target_compile_options(ts_warnings INTERFACE -Wno-maybe-uninitialized)

@@ -1,8 +1,11 @@
 # Everything comes from the packages of Debian 12 or 13; docs/dependencies.md says why each.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-# Module mode: Debian's protobuf has no CMake config file. Before gRPC, which looks for it.
-find_package(Protobuf 3.21 REQUIRED MODULE)
+# Before gRPC, which looks for it. Debian's protobuf has a CMake config file only since it needs one, for Abseil.
+find_package(Protobuf CONFIG QUIET)
+if(NOT Protobuf_FOUND)
+  find_package(Protobuf 3.21 REQUIRED MODULE)
+endif()
 if(NOT TOKEN_SERVICE_WITHOUT_GRPC)
   find_package(gRPC 1.51 CONFIG REQUIRED)
   include(GrpcLinking)

@@ -10,7 +10,8 @@ add_library(ts_grpc INTERFACE)
 add_library(ts_grpc_reflection INTERFACE)
 
 set(archives)
-if(TOKEN_SERVICE_STATIC_GRPC AND NOT TOKEN_SERVICE_SANITIZE)
+# Later ones need archives that CMake is told of by nobody.
+if(TOKEN_SERVICE_STATIC_GRPC AND NOT TOKEN_SERVICE_SANITIZE AND gRPC_VERSION VERSION_LESS 1.53)
   get_target_property(shared gRPC::grpc++ LOCATION)
   get_filename_component(directory ${shared} DIRECTORY)
   # In the order in which each needs the next.

@@ -39,9 +39,7 @@ std::string OneLine(std::string text) {
 template <typename Message>
 std::string Json(const Message& message) {
   std::string json;
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = false;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) json = "{}";
+  if (!google::protobuf::util::MessageToJsonString(message, &json).ok()) json = "{}";
   return json;
 }
 

@@ -180,11 +180,11 @@ grpc::Status ToGrpcStatus(const ApiError& error) {
     (*info.mutable_metadata())["credential"] = error.credential;
   }
   if (!error.field.empty()) (*info.mutable_metadata())["field"] = error.field;
-  status.add_details()->PackFrom(info);
+  (void)status.add_details()->PackFrom(info);
   if (error.retry_after.has_value()) {
     google::rpc::RetryInfo retry;
     *retry.mutable_retry_delay() = ToProto(std::max(*error.retry_after, absl::ZeroDuration()));
-    status.add_details()->PackFrom(retry);
+    (void)status.add_details()->PackFrom(retry);
   }
   return {error.code, error.message, status.SerializeAsString()};
 }

@@ -53,7 +53,7 @@ grpc::Slice Serialise(const broker::AccessToken& token) {
   auto bytes = std::make_unique<WipedBytes>(header_size + value.size() + others.ByteSizeLong());
   uint8_t* out = std::copy_n(header.data(), header_size, bytes->data.get());
   out = std::copy(value.begin(), value.end(), out);
-  others.SerializeWithCachedSizesToArray(out);
+  (void)others.SerializeWithCachedSizesToArray(out);
 
   uint8_t* const data = bytes->data.get();
   const size_t size = bytes->size;

@@ -1,11 +1,11 @@
 #include "server/api/tls_server_credentials.h"
 
-#include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 
 #include <string>
 #include <utility>
 
+#include "server/api/server_credentials_of_core.h"
 #include "server/base/secret.h"
 
 namespace token_service::api {
@@ -18,34 +18,16 @@ grpc_ssl_certificate_config_reload_status OnHandshake(void* certificate,
                             : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
-// gRPC's C++ API has no certificate that is asked for at each handshake, its C API has: see
-// docs/adr/0007-certificates-swap-as-a-pair.md.
-class CoreServerCredentials final : public grpc::ServerCredentials {
- public:
-  CoreServerCredentials(grpc_ssl_client_certificate_request_type request,
-                        HandshakeCertificate* certificate)
-      : credentials_(grpc_ssl_server_credentials_create_with_options(
-            grpc_ssl_server_credentials_create_options_using_config_fetcher(request, OnHandshake,
-                                                                            certificate))) {}
-  ~CoreServerCredentials() override { grpc_server_credentials_release(credentials_); }
-
-  void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
-
- private:
-  int AddPortToServer(const std::string& address, grpc_server* server) override {
-    return grpc_server_add_http2_port(server, address.c_str(), credentials_);
-  }
-
-  grpc_server_credentials* const credentials_;
-};
-
 }  // namespace
 
 std::shared_ptr<grpc::ServerCredentials> HandshakeCertificate::MakeCredentials() {
   const auto request = source_.Current()->client_roots.empty()
                            ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                            : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
-  return std::make_shared<CoreServerCredentials>(request, this);
+  // gRPC's C++ API has no certificate that is asked for at each handshake, its C API has: see
+  // docs/adr/0007-certificates-swap-as-a-pair.md.
+  return std::make_shared<ServerCredentialsOfCore>(grpc_ssl_server_credentials_create_with_options(
+      grpc_ssl_server_credentials_create_options_using_config_fetcher(request, OnHandshake, this)));
 }
 
 grpc_ssl_server_certificate_config* HandshakeCertificate::TakeNew() {

@@ -1,7 +1,15 @@
 #include "server/app/library_logs.h"
 
+#if __has_include(<google/protobuf/stubs/logging.h>)
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
+#else  // Later ones log through Abseil.
+#include "absl/base/log_severity.h"
+#include "absl/log/globals.h"
+#include "absl/log/log_entry.h"
+#include "absl/log/log_sink.h"
+#include "absl/log/log_sink_registry.h"
+#endif
 
 #include <optional>
 #include <string>
@@ -52,28 +60,72 @@ void TellOfHandshake(std::string_view text) {
                                          : text.substr(0, kLongestText)}});
 }
 
-void FromGrpc(gpr_log_func_args* line) {
-  if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
-  const std::string_view text = line->message;
-  // Its assertions abort at once: nothing written later would be seen.
-  const bool last_words = text.starts_with("assertion failed");
-  const std::string_view file = BaseName(line->file);
+// Nothing written after the last words would be seen.
+void GrpcSays(std::string_view text, std::string_view file, int line, bool last_words) {
   if (file == kHandshakes && text.starts_with(kHandshakeFailed)) {
     TellOfHandshake(text.substr(kHandshakeFailed.size()));
   }
-  if (!last_words && !Limiter().Admit(file, line->line)) return;
+  if (!last_words && !Limiter().Admit(file, line)) return;
   Log(last_words ? Level::kError : Level::kWarning, "grpc",
-      {{"text", text.substr(0, kLongestText)}, {"file", file}, {"line", line->line}});
+      {{"text", text.substr(0, kLongestText)}, {"file", file}, {"line", line}});
   if (last_words) telemetry::FlushLog();
+}
+
+void ProtobufSays(std::string_view file, int line, bool last_words) {
+  Log(last_words ? Level::kError : Level::kDebug, "protobuf", {{"file", file}, {"line", line}});
+  if (last_words) telemetry::FlushLog();
+}
+
+#if __has_include(<google/protobuf/stubs/logging.h>)
+
+void FromGrpc(gpr_log_func_args* line) {
+  if (line->severity != GPR_LOG_SEVERITY_ERROR) return;
+  const std::string_view text = line->message;
+  // Its assertions abort at once.
+  GrpcSays(text, BaseName(line->file), line->line, text.starts_with("assertion failed"));
 }
 
 void FromProtobuf(google::protobuf::LogLevel level, const char* file, int line,
                   const std::string& /*text*/) {
-  const bool last_words = level == google::protobuf::LOGLEVEL_FATAL;
-  Log(last_words ? Level::kError : Level::kDebug, "protobuf",
-      {{"file", BaseName(file)}, {"line", line}});
-  if (last_words) telemetry::FlushLog();
+  ProtobufSays(BaseName(file), line, level == google::protobuf::LOGLEVEL_FATAL);
 }
+
+void TakeOver() {
+  gpr_set_log_function(FromGrpc);
+  // Whatever GRPC_VERBOSITY says.
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+  google::protobuf::SetLogHandler(FromProtobuf);
+}
+
+#else
+
+class OurLog final : public absl::LogSink {
+ public:
+  void Send(const absl::LogEntry& entry) override {
+    if (entry.log_severity() < absl::LogSeverity::kError) return;
+    const bool last_words = entry.log_severity() == absl::LogSeverity::kFatal;
+    const std::string_view path = entry.source_filename();
+    const std::string_view file = BaseName(path);
+    if (path.find("protobuf") != std::string_view::npos) {
+      ProtobufSays(file, entry.source_line(), last_words);
+    } else {
+      GrpcSays(entry.text_message(), file, entry.source_line(), last_words);
+    }
+  }
+};
+
+void TakeOver() {
+  static auto* const ours = [] {
+    auto* const sink = new OurLog;
+    absl::AddLogSink(sink);
+    return sink;
+  }();
+  (void)ours;
+  absl::SetMinLogLevel(absl::LogSeverityAtLeast::kError);
+  absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfinity);
+}
+
+#endif
 
 }  // namespace
 
@@ -89,11 +141,6 @@ void TellOfSuppressedLibraryLogs() {
   }
 }
 
-void TakeOverLibraryLogs() {
-  gpr_set_log_function(FromGrpc);
-  // Whatever GRPC_VERBOSITY says.
-  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
-  google::protobuf::SetLogHandler(FromProtobuf);
-}
+void TakeOverLibraryLogs() { TakeOver(); }
 
 }  // namespace token_service::app

@@ -22,8 +22,7 @@ Secret BasicCredentials(const broker::CredentialSettings& settings, const Secret
   std::string pair;
   pair.reserve(id.size() + 1 + password.size());
   pair.append(id.Reveal()).append(":").append(password.Reveal());
-  std::string encoded;
-  absl::Base64Escape(absl::string_view(pair), &encoded);
+  std::string encoded = absl::Base64Escape(absl::string_view(pair));
   std::string value;
   value.reserve(kScheme.size() + encoded.size());
   value.append(kScheme).append(encoded);

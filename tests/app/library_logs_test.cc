@@ -1,9 +1,13 @@
 #include "server/app/library_logs.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#if __has_include(<google/protobuf/stubs/logging.h>)
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
-#include <gtest/gtest.h>
+#else
+#include "absl/log/log.h"
+#endif
 
 #include <algorithm>
 #include <string>
@@ -18,6 +22,30 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
+// As the libraries themselves do.
+#if __has_include(<google/protobuf/stubs/logging.h>)
+void GrpcError(const char* file, const std::string& text) {
+  gpr_log(file, 7, GPR_LOG_SEVERITY_ERROR, "%s", text.c_str());
+}
+void GrpcTraces(const char* text) {
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_DEBUG);
+  gpr_log("/src/core/x.cc", 7, GPR_LOG_SEVERITY_INFO, "%s", text);
+  gpr_log("/src/core/x.cc", 7, GPR_LOG_SEVERITY_DEBUG, "%s", text);
+}
+void ProtobufError(const char* text) { GOOGLE_LOG(ERROR) << text; }
+#else
+void GrpcError(const char* file, const std::string& text) {
+  LOG(ERROR).AtLocation(file, 7) << text;
+}
+void GrpcTraces(const char* text) {
+  LOG(INFO).AtLocation("/src/core/x.cc", 7) << text;
+  VLOG(2).AtLocation("/src/core/x.cc", 7) << text;
+}
+void ProtobufError(const char* text) {
+  LOG(ERROR).AtLocation("/google/protobuf/library_logs_test.cc", 7) << text;
+}
+#endif
+
 template <typename Speak>
 std::string Logged(telemetry::Level level, Speak speak) {
   TakeOverLibraryLogs();
@@ -30,8 +58,7 @@ std::string Logged(telemetry::Level level, Speak speak) {
 
 TEST(LibraryLogsTest, AnErrorOfGrpcIsOneLineOfOurs) {
   const std::string logged = Logged(telemetry::Level::kInfo, [] {
-    gpr_log("/src/core/x.cc", 7, GPR_LOG_SEVERITY_ERROR, "bad \"peer\"\n\x1b[2J%s",
-            std::string(5000, 'y').c_str());
+    GrpcError("/src/core/x.cc", "bad \"peer\"\n\x1b[2J" + std::string(5000, 'y'));
   });
   EXPECT_THAT(logged,
               HasSubstr(R"("level":"warning","event":"grpc","text":"bad \"peer\"\n\u001b[2Jy)"));
@@ -42,23 +69,19 @@ TEST(LibraryLogsTest, AnErrorOfGrpcIsOneLineOfOurs) {
 TEST(LibraryLogsTest, APlaceThatSpeaksAllTheTimeIsCutShort) {
   const std::string logged = Logged(telemetry::Level::kInfo, [] {
     for (int i = 0; i < 1000; ++i) {
-      gpr_log("/src/core/flood.cc", 8, GPR_LOG_SEVERITY_ERROR, "peer %d", i);
+      GrpcError("/src/core/flood.cc", "peer " + std::to_string(i));
     }
   });
   EXPECT_EQ(std::count(logged.begin(), logged.end(), '\n'), 5);
 }
 
 TEST(LibraryLogsTest, WhatGrpcTracesIsNotLogged) {
-  const std::string logged = Logged(telemetry::Level::kDebug, [] {
-    gpr_set_log_verbosity(GPR_LOG_SEVERITY_DEBUG);
-    gpr_log("/src/core/x.cc", 7, GPR_LOG_SEVERITY_INFO, "READ: sentinel");
-    gpr_log("/src/core/x.cc", 7, GPR_LOG_SEVERITY_DEBUG, "READ: sentinel");
-  });
+  const std::string logged = Logged(telemetry::Level::kDebug, [] { GrpcTraces("READ: sentinel"); });
   EXPECT_THAT(logged, IsEmpty());
 }
 
 TEST(LibraryLogsTest, OfProtobufOnlyThePlaceIsLogged) {
-  const auto speak = [] { GOOGLE_LOG(ERROR) << "cannot parse sentinel"; };
+  const auto speak = [] { ProtobufError("cannot parse sentinel"); };
   EXPECT_THAT(Logged(telemetry::Level::kInfo, speak), IsEmpty());
   const std::string logged = Logged(telemetry::Level::kDebug, speak);
   EXPECT_THAT(logged, HasSubstr(R"("event":"protobuf","file":"library_logs_test.cc","line":)"));

@@ -153,11 +153,11 @@ grpc::Status StatusWithReason(grpc::StatusCode code, const std::string& message,
   google::rpc::ErrorInfo info;
   info.set_domain(domain);
   info.set_reason(reason);
-  details.add_details()->PackFrom(info);
+  (void)details.add_details()->PackFrom(info);
   if (retry_seconds > 0) {
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_seconds(retry_seconds);
-    details.add_details()->PackFrom(retry);
+    (void)details.add_details()->PackFrom(retry);
   }
   return grpc::Status(code, message, details.SerializeAsString());
 }

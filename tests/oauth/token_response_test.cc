@@ -27,9 +27,7 @@ Granted Grant(const std::string& body) {
 }
 
 std::string Jwt(const std::string& claims) {
-  std::string payload;
-  absl::WebSafeBase64Escape(claims, &payload);
-  return absl::StrCat("eyJhbGciOiJIUzUxMiJ9.", payload, ".c2ln");
+  return absl::StrCat("eyJhbGciOiJIUzUxMiJ9.", absl::WebSafeBase64Escape(claims), ".c2ln");
 }
 
 TEST(TokenResponse, ReadsTheTicketApisAnswer) {

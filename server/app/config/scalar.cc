@@ -39,7 +39,7 @@ absl::Status SetEnum(const std::string& word, const FieldDescriptor& field, Mess
   const size_t prefix = ValuePrefix(type).size();
   std::vector<std::string> words;
   for (int i = 1; i < type.value_count(); ++i) {
-    words.push_back(absl::AsciiStrToLower(type.value(i)->name().substr(prefix)));
+    words.push_back(absl::AsciiStrToLower(std::string(type.value(i)->name()).substr(prefix)));
     if (words.back() != word) continue;
     message.GetReflection()->SetEnum(&message, &field, type.value(i));
     return absl::OkStatus();

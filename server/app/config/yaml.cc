@@ -36,7 +36,9 @@ bool IsPlainMessage(const FieldDescriptor& field) {
 
 std::vector<std::string> FieldNames(const Descriptor& descriptor) {
   std::vector<std::string> names;
-  for (int i = 0; i < descriptor.field_count(); ++i) names.push_back(descriptor.field(i)->name());
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    names.emplace_back(descriptor.field(i)->name());
+  }
   return names;
 }
 
