@@ -17,7 +17,7 @@ namespace token_service::bench {
 class IdleBroker {
  public:
   explicit IdleBroker(broker::TokenCache& cache)
-      : refresher_({.holder = "bench"}, store_, endpoint_, cache, SystemClock()),
+      : refresher_({.holder = "bench"}, store_, endpoint_, SystemClock()),
         scheduler_({}, refresher_, cache, workers_, timers_, SystemClock()),
         issuer_({}, cache, scheduler_, timers_, SystemClock()) {
     scheduler_.AddListener(&issuer_);

@@ -225,7 +225,7 @@ absl::Status TokenServer::WireBroker() {
           .send_within = limits.connect_timeout + absl::Seconds(10),
           .longest_exchange = limits.exchange_timeout + absl::Seconds(5),
           .reader = &evidence_reader_},
-      *store_, *endpoint_, cache_, clock);
+      *store_, *endpoint_, clock);
   timers_ = std::make_unique<ThreadTimerQueue>(clock);
   workers_ = std::make_unique<broker::WorkerPool>(limits.refresh_workers, kRefreshNiceness);
   scheduler_ = std::make_unique<broker::RefreshScheduler>(

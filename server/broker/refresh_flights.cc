@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/broker/crash_point.h"
 #include "server/broker/endpoint_queues.h"
 #include "server/broker/refresh_effects.h"
 #include "server/broker/refresh_scheduler.h"
@@ -256,14 +257,18 @@ void RefreshScheduler::Land(const EntryPtr& entry, RefreshResult result) {
       effects.landed = std::move(entry->landed);
     } else {
       const Endpoint& endpoint = endpoints_->Of(entry->settings->token_endpoint);
+      const AccessTokenPtr published = entry->facts.token;
       const bool withdraw = entry->Apply(result, {.options = options_,
                                                   .now = now,
                                                   .wall = clock_.WallNow(),
                                                   .calendar = endpoint.calendar,
                                                   .random = random_});
-      if (withdraw || entry->disabled) WithdrawLocked(*entry);
-      if (std::exchange(entry->publish, false) && entry->facts.token != nullptr) {
+      if (withdraw || entry->disabled) {
+        WithdrawLocked(*entry);
+      } else if (entry->facts.token != published) {
+        // Under the lock: who has seen the token and asks for another does not join its flight.
         cache_.Publish(entry->facts.token);
+        TS_CRASH_POINT("after-publish", entry->settings->name, entry->generation);
       }
       if (running.outdated) entry->EndClientRejection(now);
       if (entry->disabled) {

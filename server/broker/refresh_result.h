@@ -18,7 +18,7 @@ namespace token_service::broker {
 
 // What one refresh came to: a closed set.
 
-// The new token is durable and published.
+// The new token is durable.
 struct Refreshed {
   AccessTokenPtr token;
 };

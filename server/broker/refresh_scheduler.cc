@@ -141,8 +141,6 @@ void RefreshScheduler::Disable(std::string_view name) {
     if (entry == nullptr) return;
     entry->disabled = true;
     entry->forced = false;
-    // A flight publishes before it lands.
-    cache_.Hide(name);
     WithdrawLocked(*entry);
     if (!entry->running()) {
       WakeLocked(*entry);
@@ -162,9 +160,6 @@ void RefreshScheduler::Enable(CredentialSettingsPtr settings, const CredentialRe
       // What lands is newer than the record.
       entry->disabled = false;
       entry->settings = std::move(settings);
-      cache_.Show(record.name);
-      // What was published meanwhile was hidden.
-      entry->publish = true;
       if (auto* const running = std::get_if<Entry::Running>(&entry->state)) {
         running->outdated = true;
       }
@@ -314,9 +309,6 @@ RefreshScheduler::Answer RefreshScheduler::DemandLocked(std::string_view name, N
   const bool insists = need == Need::kOperatorInsists;
   if (insists) need = Need::kOperator;
   if (seen_generation != entry->visible_generation() && need != Need::kOperator) {
-    // A token is published a moment before its flight lands.
-    const bool about_to_land = seen_generation > entry->visible_generation() && entry->running();
-    if (about_to_land) return Underway{};
     return Superseded{};
   }
   const MonotonicTime now = clock_.Now();

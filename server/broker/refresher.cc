@@ -78,12 +78,8 @@ void LogStoreError(std::string_view event, std::string_view credential,
 }  // namespace
 
 Refresher::Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint,
-                     TokenCache& cache, const Clock& clock)
-    : options_(std::move(options)),
-      store_(store),
-      endpoint_(endpoint),
-      cache_(cache),
-      clock_(clock) {}
+                     const Clock& clock)
+    : options_(std::move(options)), store_(store), endpoint_(endpoint), clock_(clock) {}
 
 RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order& order) {
   for (size_t secrets = settings.client_secrets.size();; --secrets) {
@@ -294,7 +290,6 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     LogStoreError("rotation not persisted", rotation.name, commit.status());
     Pin(pending);
     TS_CRASH_POINT("pinned", rotation.name, rotation.generation);
-    cache_.Publish(pending.token);
     const bool rotates = pending.rotates;
     const StandingEvidence evidence = pending.evidence;
     return {.outcome = std::move(pending), .rotates = rotates, .evidence = evidence};
@@ -322,8 +317,6 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     return Adopt(fenced->record, pending.min_refresh_interval);
   }
   TS_CRASH_POINT("before-publish", rotation.name, rotation.generation);
-  cache_.Publish(pending.token);
-  TS_CRASH_POINT("after-publish", rotation.name, rotation.generation);
   Log(Level::kInfo, "token refreshed",
       {{"credential", rotation.name},
        {"generation", rotation.generation},
@@ -527,7 +520,6 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record,
     adopted.token = MakeAccessToken(record.name, record.generation, *record.token,
                                     min_refresh_interval, clock_);
   }
-  if (adopted.token != nullptr) cache_.Publish(adopted.token);
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});
   RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};

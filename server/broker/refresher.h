@@ -12,13 +12,13 @@
 #include "server/broker/credential_store.h"
 #include "server/broker/evidence_reader.h"
 #include "server/broker/refresh_result.h"
-#include "server/broker/token_cache.h"
 #include "server/broker/token_endpoint.h"
 
 namespace token_service::broker {
 
-// One refresh, a straight line of calls: begin → exchange → commit → publish
-// (docs/adr/0001-rotation.md). Called from refresh workers, never twice at once for one credential.
+// One refresh, a straight line of calls: begin → exchange → commit
+// (docs/adr/0001-rotation.md). Whoever calls publishes what it returns.
+// Called from refresh workers, never twice at once for one credential.
 class Refresher {
  public:
   struct Options {
@@ -38,8 +38,7 @@ class Refresher {
     const EvidenceReader* reader = nullptr;
   };
 
-  Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint, TokenCache& cache,
-            const Clock& clock);
+  Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint, const Clock& clock);
 
   struct Order {
     uint64_t generation = 0;  // The one known to be current.
@@ -109,7 +108,6 @@ class Refresher {
   const Options options_;
   RotationStore& store_;
   TokenEndpoint& endpoint_;
-  TokenCache& cache_;
   const Clock& clock_;
   std::atomic<int> unpersisted_ = 0;
   absl::Mutex random_mutex_;

@@ -101,7 +101,6 @@ struct RefreshScheduler::Entry : std::enable_shared_from_this<RefreshScheduler::
   bool replaced = false;
   bool disabled = false;  // Not in the configuration any more, or not to be read.
   bool gone = false;      // Between its purge from the store and its removal here.
-  bool publish = false;   // What is in the air may have been published while it was disabled.
   bool removed = false;
   absl::AnyInvocable<void()> landed;  // Told when the flight of a removed credential has landed.
 };

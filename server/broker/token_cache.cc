@@ -55,7 +55,6 @@ struct Node : cds_lfht_node {
   std::atomic<Box*> box = nullptr;
   std::atomic<int64_t> last_asked_s = kNeverAsked;
   std::atomic<bool> dormant = false;
-  bool hidden = false;  // The writers'.
   Grave<Node> grave{};
 };
 
@@ -211,7 +210,7 @@ void TokenCache::Publish(AccessTokenPtr token) {
   absl::MutexLock writers(&table_->writers);
   const ReadLock lock;
   Node* const node = table_->Find(token->credential);
-  if (node == nullptr || node->hidden) return;
+  if (node == nullptr) return;
   token->calls.Set(node->calls);
   Box* const box = new Box(std::move(token));
   DeleteAfterGracePeriod(node->box.exchange(box, std::memory_order_acq_rel));
@@ -224,22 +223,6 @@ void TokenCache::Withdraw(std::string_view name) {
   Node* const node = table_->Find(name);
   if (node == nullptr) return;
   DeleteAfterGracePeriod(node->box.exchange(nullptr, std::memory_order_acq_rel));
-}
-
-void TokenCache::Hide(std::string_view name) {
-  absl::MutexLock writers(&table_->writers);
-  const ReadLock lock;
-  Node* const node = table_->Find(name);
-  if (node == nullptr) return;
-  node->hidden = true;
-  DeleteAfterGracePeriod(node->box.exchange(nullptr, std::memory_order_acq_rel));
-}
-
-void TokenCache::Show(std::string_view name) {
-  absl::MutexLock writers(&table_->writers);
-  const ReadLock lock;
-  Node* const node = table_->Find(name);
-  if (node != nullptr) node->hidden = false;
 }
 
 void TokenCache::SetDormant(std::string_view name, bool dormant) {

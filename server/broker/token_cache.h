@@ -60,11 +60,6 @@ class TokenCache {
   // Takes the token away: nobody is to have it any more.
   void Withdraw(std::string_view name);
 
-  // Takes the token away, and whatever is published until Show: who began to fetch one before may
-  // publish it still.
-  void Hide(std::string_view name);
-  void Show(std::string_view name);
-
   void SetDormant(std::string_view name, bool dormant);
 
   void Remove(std::string_view name);

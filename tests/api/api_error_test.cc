@@ -26,7 +26,9 @@ Details DetailsOf(const grpc::Status& status) {
   for (const auto& any : proto.details()) {
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&retry)) details.retry = retry;
-    any.UnpackTo(&details.info);
+    if (any.Is<google::rpc::ErrorInfo>()) {
+      EXPECT_TRUE(any.UnpackTo(&details.info));
+    }
   }
   return details;
 }

@@ -182,8 +182,10 @@ class TokenServiceTest : public ::testing::Test {
   static std::string ReasonOf(const grpc::Status& status) {
     google::rpc::Status details;
     google::rpc::ErrorInfo info;
-    details.ParseFromString(status.error_details());
-    if (details.details_size() > 0) details.details(0).UnpackTo(&info);
+    EXPECT_TRUE(details.ParseFromString(status.error_details()));
+    if (details.details_size() > 0) {
+      EXPECT_TRUE(details.details(0).UnpackTo(&info));
+    }
     return info.reason();
   }
 
@@ -195,7 +197,7 @@ class TokenServiceTest : public ::testing::Test {
   testing::FakeTimerQueue timers_{clock_};
   testing::ManualExecutor executor_;
   broker::TokenCache cache_;
-  broker::Refresher refresher_{{.holder = "us"}, store_, provider_, cache_, clock_};
+  broker::Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
   broker::RefreshScheduler scheduler_{{}, refresher_, cache_, executor_, timers_, clock_};
   broker::TokenIssuer issuer_{{}, cache_, scheduler_, timers_, clock_};
   broker::TokenWatchers watchers_{{}, cache_, clock_};

@@ -32,7 +32,7 @@ std::optional<absl::Duration> Caller::retry_after() const {
 BrokerTest::Process::Process(FakeClock& clock, FaultyCredentialStore& store,
                              ScriptedTokenEndpoint& provider, const ProcessOptions& options)
     : timers(clock),
-      refresher(options.refresher, store, provider, cache, clock),
+      refresher(options.refresher, store, provider, clock),
       scheduler(options.scheduler, refresher, cache, executor, timers, clock),
       issuer(options.issuer, cache, scheduler, timers, clock) {
   scheduler.AddListener(&issuer);

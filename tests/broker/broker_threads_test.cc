@@ -89,7 +89,7 @@ class BrokerThreadsTest : public ::testing::Test {
   MemoryCredentialStore store_;
   ScriptedTokenEndpoint provider_{clock_};
   broker::TokenCache cache_;
-  broker::Refresher refresher_{{.holder = "us"}, store_, provider_, cache_, clock_};
+  broker::Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
   std::unique_ptr<ThreadTimerQueue> timers_ = std::make_unique<ThreadTimerQueue>(clock_);
   broker::WorkerPool workers_{4};
   broker::RefreshScheduler scheduler_{

@@ -183,7 +183,7 @@ class CredentialRegistryTest : public ::testing::Test {
   FailingStore store_;
   EchoingEndpoint provider_;
   TokenCache cache_;
-  Refresher refresher_{{.holder = "us"}, store_, provider_, cache_, clock_};
+  Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
   StepExecutor flights_{/*at_once=*/false};
   RefreshScheduler scheduler_{{}, refresher_, cache_, flights_, timers_, clock_};
   TokenIssuer issuer_{{}, cache_, scheduler_, timers_, clock_};

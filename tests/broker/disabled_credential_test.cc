@@ -78,15 +78,15 @@ TEST_F(DisabledCredentialTest, WhatIsInTheAirIsStoredAndHandedToNobody) {
 }
 
 // A flight publishes a moment before it lands.
-TEST_F(DisabledCredentialTest, WhatAFlightPublishesMeanwhileIsNobodys) {
-  StartAndRun();
-  const AccessTokenPtr published = process_->cache.Find("alpha", clock_.Now())->token;
-  ASSERT_NE(published, nullptr);
-  Disable();
-  process_->cache.Publish(published);
+TEST_F(DisabledCredentialTest, WhatAFlightBringsMeanwhileIsKeptAndNobodys) {
+  provider_.Meanwhile([&] { Disable(); });
+  Start();
+  Run();
+  EXPECT_EQ(process_->cache.Find("alpha", clock_.Now())->token, nullptr);
   EXPECT_EQ(Get().outcome(), "CREDENTIAL_DISABLED");
   Enable();
   EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(provider_.count(), 1);
 }
 
 TEST_F(DisabledCredentialTest, OneEnabledAgainWhileItsFlightIsInTheAirIsServedWhatItBrings) {

@@ -373,18 +373,6 @@ TEST_F(RefreshSchedulerTest, StatusTellsWhenTheNextRefreshIs) {
   EXPECT_EQ(Status().last_refresh_time, clock_.WallNow());
 }
 
-TEST_F(RefreshSchedulerTest, ADemandThatKnowsOfATokenBeforeItsFlightHasLandedWaitsForTheLanding) {
-  StartAndRun();
-  bool waits = false;
-  provider_.Meanwhile([&] {
-    const auto answer = scheduler().Demand("alpha", Need::kNow, 2);
-    waits = std::holds_alternative<broker::RefreshScheduler::Underway>(answer);
-  });
-  OperatorRefresh();
-  Run();
-  EXPECT_TRUE(waits);
-}
-
 TEST_F(RefreshSchedulerTest, ADemandThatKnowsOnlyAnOlderTokenIsSuperseded) {
   StartAndRun();
   const auto answer = scheduler().Demand("alpha", Need::kNow, 0);

@@ -54,20 +54,6 @@ TEST(TokenCacheTest, FindsWhatWasPublishedLast) {
   EXPECT_EQ(cache.Find("alpha", kNow)->token->generation, 2);
 }
 
-TEST(TokenCacheTest, WhatIsPublishedOfAHiddenNameIsNobodys) {
-  TokenCache cache;
-  cache.Add("alpha");
-  cache.Publish(Token("alpha", 1));
-  cache.Hide("alpha");
-  EXPECT_EQ(cache.Find("alpha", kNow)->token, nullptr);
-  cache.Publish(Token("alpha", 2));
-  EXPECT_EQ(cache.Find("alpha", kNow)->token, nullptr);
-  cache.Show("alpha");
-  EXPECT_EQ(cache.Find("alpha", kNow)->token, nullptr);
-  cache.Publish(Token("alpha", 3));
-  EXPECT_EQ(cache.Find("alpha", kNow)->token->generation, 3);
-}
-
 TEST(TokenCacheTest, AddingAgainKeepsTheToken) {
   TokenCache cache;
   cache.Add("alpha");
