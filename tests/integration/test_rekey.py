@@ -42,7 +42,7 @@ def settled(server, names) -> dict:
 
 
 def test_a_key_is_replaced_while_the_server_rotates(start_sandbox, start_server, keyring):
-    sandbox = start_sandbox(ttl="3s", latency="5ms")
+    sandbox = start_sandbox(ttl="3s", grace="30s", latency="5ms")
     server = start_server([sandbox.credential()], sealing=keyring.config)
     names = ["default"] + add_credentials(server, sandbox, MANY)
     settled(server, names)

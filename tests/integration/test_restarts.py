@@ -89,6 +89,7 @@ def test_without_retry_calls_fail_while_the_server_is_away_and_only_so(server):
 
 
 def test_a_stale_socket_file_is_no_obstacle(server):
+    assert server.api.get().generation == 1, "no exchange is lost with it"
     server.kill()
     server.start()
     assert server.api.get().generation == 1
