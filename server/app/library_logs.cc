@@ -6,6 +6,7 @@
 #else  // Later ones log through Abseil.
 #include "absl/base/log_severity.h"
 #include "absl/log/globals.h"
+#include "absl/log/initialize.h"
 #include "absl/log/log_entry.h"
 #include "absl/log/log_sink.h"
 #include "absl/log/log_sink_registry.h"
@@ -118,6 +119,7 @@ void TakeOver() {
   static auto* const ours = [] {
     auto* const sink = new OurLog;
     absl::AddLogSink(sink);
+    absl::InitializeLog();  // Until then all goes to stderr as well, whatever the threshold.
     return sink;
   }();
   (void)ours;
