@@ -1,6 +1,6 @@
 /* The rotation of one credential's refresh token: begin, exchange, commit, publish, conclude, quarantine, as in
  * server/broker/refresher.cc; what is planned and what a landing changes, as in refresh_policy.cc,
- * refresh_scheduler.cc and refresh_flights.cc; the store's semantics, as in server/store/transitions.cc.
+ * refresh_book.cc and refresh_book_flights.cc; the store's semantics, as in server/store/transitions.cc.
  * docs/rotation.md explains it, model/check runs it.
  *
  * An atomic block is one step: a transaction of the store, the provider's handling of one request, or what the scheduler

@@ -1,7 +1,7 @@
 #pragma once
 
 // A named moment of a refresh at which the torture test (tests/torture) kills the process. Only
-// that test's build of refresher.cc and refresh_flights.cc defines TOKEN_SERVICE_CRASH_POINTS;
+// that test's build of refresher.cc and refresh_scheduler.cc defines TOKEN_SERVICE_CRASH_POINTS;
 // everywhere else a point is nothing at all.
 
 #ifdef TOKEN_SERVICE_CRASH_POINTS

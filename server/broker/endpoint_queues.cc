@@ -4,16 +4,22 @@
 #include <variant>
 
 namespace token_service::broker {
+namespace {
 
-void RefreshScheduler::Endpoint::DropStale() {
+constexpr size_t kMostWhenOverdue = 2;
+
+}  // namespace
+
+void EndpointQueue::DropStale() {
   while (!wanted.empty() && wanted.front().stale()) wanted.pop_front();
   while (!ahead.empty() && ahead.front().stale()) ahead.pop_front();
 }
 
-Refusal RefreshScheduler::Endpoint::BreakerRefusal(const Entry& entry, MonotonicTime now) const {
-  if (std::optional<Refusal> latched = entry.LatchedRefusal()) return *std::move(latched);
+Refusal EndpointQueue::BreakerRefusal(const ScheduledCredential& credential,
+                                      MonotonicTime now) const {
+  if (std::optional<Refusal> latched = credential.LatchedRefusal()) return *std::move(latched);
   const absl::Duration wait = breaker.probing() ? absl::Seconds(1) : breaker.probe_at() - now;
-  Refusal refusal = MakeRefusal(entry.last_reason.value_or(Reason::kProviderUnavailable),
+  Refusal refusal = MakeRefusal(credential.last_reason.value_or(Reason::kProviderUnavailable),
                                 std::max(wait, absl::Milliseconds(10)));
   if (refusal.reason != Reason::kProviderUnavailable) {
     refusal.message += "; the next try waits for the provider, which does not work at present";
@@ -21,8 +27,12 @@ Refusal RefreshScheduler::Endpoint::BreakerRefusal(const Entry& entry, Monotonic
   return refusal;
 }
 
-void RefreshScheduler::Endpoint::Learn(const RefreshResult& result, bool probe, MonotonicTime now,
-                                       absl::BitGenRef random) {
+void EndpointQueue::OnBegun(MonotonicTime now) { begun.push_back(now); }
+
+bool EndpointQueue::OnEnded(const ScheduledCredential::Flying& flown, const RefreshResult& result,
+                            MonotonicTime now, absl::BitGenRef random) {
+  begun.erase(std::find(begun.begin(), begun.end(), flown.begun));
+  const bool was_open = breaker.IsOpen();
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   const bool answered = failed == nullptr ? std::holds_alternative<Refreshed>(result.outcome) ||
                                                 std::holds_alternative<Unpersisted>(result.outcome)
@@ -32,47 +42,57 @@ void RefreshScheduler::Endpoint::Learn(const RefreshResult& result, bool probe, 
   if (answered) {
     breaker.OnSignOfLife();
   } else if (failed == nullptr || !failed->outage) {
-    breaker.OnNothingLearned(probe);
+    breaker.OnNothingLearned(flown.probe);
   } else {
-    breaker.OnOutage(probe, now, random);
+    breaker.OnOutage(flown.probe, now, random);
   }
+  return was_open && !breaker.IsOpen();
 }
 
-RefreshScheduler::Endpoint& RefreshScheduler::Endpoints::Of(const std::string& url) {
-  std::unique_ptr<Endpoint>& endpoint = endpoints_[url];
-  if (endpoint == nullptr) endpoint = std::make_unique<Endpoint>(options_);
+EndpointQueue& EndpointQueues::Of(const std::string& url) {
+  std::unique_ptr<EndpointQueue>& endpoint = endpoints_[url];
+  if (endpoint == nullptr) endpoint = std::make_unique<EndpointQueue>(options_);
   return *endpoint;
 }
 
-void RefreshScheduler::Endpoints::Push(const EntryPtr& entry, bool wanted) {
-  Endpoint& endpoint = Of(entry->settings->token_endpoint);
-  Endpoint::Place place{entry, entry->ticket};
-  if (entry->forced) {
+void EndpointQueues::Push(const ScheduledCredentialPtr& credential) {
+  const auto& queued = std::get<ScheduledCredential::Queued>(credential->state);
+  EndpointQueue& endpoint = Of(credential->settings->token_endpoint);
+  EndpointQueue::Place place{credential, credential->ticket};
+  if (credential->forced()) {
     endpoint.wanted.push_front(std::move(place));
   } else {
-    (wanted ? endpoint.wanted : endpoint.ahead).push_back(std::move(place));
+    (queued.wanted ? endpoint.wanted : endpoint.ahead).push_back(std::move(place));
   }
   if (endpoint.ready) return;
   endpoint.ready = true;
   ready_.push_back(&endpoint);
 }
 
-RefreshScheduler::Endpoint& RefreshScheduler::Endpoints::TakeTurn() {
-  Endpoint& endpoint = *ready_.front();
+bool EndpointQueues::MayStart(const EndpointQueue& endpoint, int free_workers,
+                              MonotonicTime overdue) const {
+  if (endpoints_.size() == 1) return true;
+  const std::deque<MonotonicTime>& begun = endpoint.begun;
+  if (begun.size() >= kMostWhenOverdue && begun.front() < overdue) return false;
+  return begun.size() < static_cast<size_t>(free_workers);
+}
+
+EndpointQueue& EndpointQueues::TakeTurn() {
+  EndpointQueue& endpoint = *ready_.front();
   ready_.pop_front();
   endpoint.DropStale();
   return endpoint;
 }
 
-bool RefreshScheduler::Endpoints::EndTurn(Endpoint& endpoint) {
+bool EndpointQueues::EndTurn(EndpointQueue& endpoint) {
   endpoint.ready = endpoint.queued();
   if (endpoint.ready) ready_.push_back(&endpoint);
   return endpoint.ready;
 }
 
-MonotonicTime RefreshScheduler::Endpoints::NextProbe(MonotonicTime now) const {
+MonotonicTime EndpointQueues::NextProbe(MonotonicTime now) const {
   MonotonicTime next = MonotonicTime::Never();
-  for (const Endpoint* endpoint : ready_) {
+  for (const EndpointQueue* endpoint : ready_) {
     const Breaker& breaker = endpoint->breaker;
     if (breaker.IsOpen() && !breaker.probing() && breaker.probe_at() > now) {
       next = std::min(next, breaker.probe_at());
@@ -81,13 +101,13 @@ MonotonicTime RefreshScheduler::Endpoints::NextProbe(MonotonicTime now) const {
   return next;
 }
 
-bool RefreshScheduler::Endpoints::AnyWanted() const {
-  return std::any_of(ready_.begin(), ready_.end(), [](const Endpoint* endpoint) {
+bool EndpointQueues::AnyWanted() const {
+  return std::any_of(ready_.begin(), ready_.end(), [](const EndpointQueue* endpoint) {
     return !endpoint->wanted.empty() && !endpoint->breaker.IsOpen();
   });
 }
 
-std::vector<RefreshScheduler::EndpointStatus> RefreshScheduler::Endpoints::List() const {
+std::vector<EndpointStatus> EndpointQueues::List() const {
   std::vector<EndpointStatus> all;
   all.reserve(endpoints_.size());
   for (const auto& [url, endpoint] : endpoints_) {

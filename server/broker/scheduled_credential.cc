@@ -3,14 +3,62 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/backoff.h"
 
 namespace token_service::broker {
-uint64_t RefreshScheduler::Entry::visible_generation() const {
+namespace {
+
+using Why = RefreshPlan::Why;
+
+// For how long callers are told to wait for an operator.
+constexpr absl::Duration kLookAgain = absl::Minutes(1);
+
+}  // namespace
+
+ScheduledCredential::ScheduledCredential(CredentialSettingsPtr s, const CredentialRecord& record,
+                                         RefreshFacts f)
+    : settings(std::move(s)),
+      facts(std::move(f)),
+      state(Resting{}),
+      disabled(record.disabled || record.unreadable),
+      generation(record.generation),
+      create_time(record.create_time),
+      last_refresh_time(record.last_refresh_time),
+      last_error_reason(record.last_error_reason),
+      failures(record.consecutive_failures) {}
+
+bool ScheduledCredential::unsaved() const {
+  const auto* flying = std::get_if<Flying>(&state);
+  return std::holds_alternative<Unsaved>(state) || (flying != nullptr && flying->persists());
+}
+
+ScheduledCredential::Insistence ScheduledCredential::insistence() const {
+  const auto* queued = std::get_if<Queued>(&state);
+  return queued == nullptr ? Insistence::kNone : queued->insistence;
+}
+
+bool ScheduledCredential::elsewhere() const {
+  if (const auto* resting = std::get_if<Resting>(&state)) return resting->elsewhere;
+  const auto* queued = std::get_if<Queued>(&state);
+  return queued != nullptr && queued->elsewhere;
+}
+
+bool ScheduledCredential::suspect() const {
+  const bool first_replay = facts.doubt_since.has_value() && facts.rotates && !facts.replayed;
+  return tries > 0 && last_reason == Reason::kProviderUnavailable && !first_replay;
+}
+
+bool ScheduledCredential::ReplayHeldBack(MonotonicTime now) const {
+  return facts.doubt_since.has_value() && facts.rotates &&
+         PlanRefresh(*settings, facts, now).when > now;
+}
+
+uint64_t ScheduledCredential::visible_generation() const {
   return facts.token == nullptr ? 0 : facts.token->generation;
 }
 
-void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, const Landing& landing) {
+void ScheduledCredential::SetToken(AccessTokenPtr token, const Landing& landing) {
   ForgetFailures();
   facts.grant = GrantState::kUsable;
   facts.doubt_since.reset();
@@ -22,7 +70,7 @@ void RefreshScheduler::Entry::SetToken(AccessTokenPtr token, const Landing& land
   facts.token = std::move(token);
 }
 
-void RefreshScheduler::Entry::ForgetFailures() {
+void ScheduledCredential::ForgetFailures() {
   facts.retry_at.reset();
   facts.not_before = MonotonicTime();
   facts.replayed = false;
@@ -32,14 +80,14 @@ void RefreshScheduler::Entry::ForgetFailures() {
   last_error_reason.clear();
 }
 
-void RefreshScheduler::Entry::EndClientRejection(MonotonicTime now) {
+void ScheduledCredential::EndClientRejection(MonotonicTime now) {
   if (facts.grant != GrantState::kClientRefused) return;
   facts.grant = GrantState::kUsable;
   facts.retry_at = now;
   last_reason.reset();  // It may hold no more, and nobody is to be told so before the next try.
 }
 
-std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
+std::optional<Refusal> ScheduledCredential::LatchedRefusal() const {
   if (disabled) return MakeRefusal(Reason::kCredentialDisabled);
   if (gone) return MakeRefusal(Reason::kCredentialNotFound);
   if (facts.grant == GrantState::kDead) return MakeRefusal(Reason::kRefreshTokenRejected);
@@ -48,7 +96,31 @@ std::optional<Refusal> RefreshScheduler::Entry::LatchedRefusal() const {
   return std::nullopt;
 }
 
-CredentialStatus RefreshScheduler::Entry::Status() const {
+Refusal ScheduledCredential::RefusalAt(MonotonicTime now) const {
+  if (std::optional<Refusal> latched = LatchedRefusal()) return *std::move(latched);
+  const auto* resting = std::get_if<Resting>(&state);
+  const auto* waits = std::get_if<Unsaved>(&state);
+  const MonotonicTime again = resting != nullptr ? resting->plan.when
+                              : waits != nullptr ? waits->when
+                                                 : now;
+  const absl::Duration wait = std::max(again - now, absl::Milliseconds(10));
+  if (unsaved()) return MakeRefusal(Reason::kStoreUnavailable, wait);
+  if (facts.evidence != StandingEvidence::kNone) {
+    return MakeRefusal(Reason::kAnswerUnreadable,
+                       held_by_evidence() ? kLookAgain : std::min(wait, kLookAgain));
+  }
+  if (resting != nullptr && resting->plan.why == Why::kHold) {
+    return MakeRefusal(Reason::kRefreshInDoubt, wait);
+  }
+  Refusal refusal = MakeRefusal(last_reason.value_or(Reason::kProviderUnavailable), wait);
+  // An expired certificate is to be told from a host that is down.
+  if (refusal.reason == Reason::kProviderUnavailable && !last_detail.empty()) {
+    absl::StrAppend(&refusal.message, ": ", last_detail);
+  }
+  return refusal;
+}
+
+CredentialStatus ScheduledCredential::Status(MonotonicTime now, absl::Time wall) const {
   CredentialStatus status{.settings = settings,
                           .generation = generation,
                           .token = facts.token,
@@ -56,7 +128,15 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
                           .last_refresh_time = last_refresh_time,
                           .last_error_reason = last_error_reason,
                           .consecutive_failures = failures,
-                          .unpersisted = unpersisted != nullptr};
+                          .unpersisted = unsaved()};
+  const auto* resting = std::get_if<Resting>(&state);
+  if (const auto* waits = std::get_if<Unsaved>(&state)) {
+    status.next_refresh_time = wall + (waits->when - now);
+  } else if (resting == nullptr) {
+    status.next_refresh_time = wall;
+  } else if (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry) {
+    status.next_refresh_time = wall + (resting->plan.when - now);
+  }
   if (disabled || gone) {
     status.state = CredentialState::kDisabled;
     return status;
@@ -87,15 +167,16 @@ CredentialStatus RefreshScheduler::Entry::Status() const {
   return status;
 }
 
-bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landing) {
-  const bool was_unpersisted = unpersisted != nullptr;
-  unpersisted.reset();
-  if (replaced && result.failed()) return false;
+ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
+                                                          const Flying& flown,
+                                                          const Landing& landing) {
+  Aftermath aftermath;
+  if (flown.replaced && result.failed()) return aftermath;
   const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
                          !std::holds_alternative<NotRecorded>(result.outcome);
   if (saw_grant) {
     facts.rotates = facts.rotates || result.rotates;
-    if (!replaced) facts.evidence = result.evidence;  // Else it is about what is gone.
+    if (!flown.replaced) facts.evidence = result.evidence;  // Else it is about what is gone.
     // The earliest doubt counts, and its time on this process's own clock is the better one.
     if (!result.doubt_since.has_value() || !facts.doubt_since.has_value()) {
       facts.doubt_since = result.doubt_since;
@@ -111,18 +192,18 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     facts.grant = adopted->grant;
     facts.held = adopted->held;
     facts.doubt_since = result.doubt_since;
-  } else if (auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
-    held_elsewhere = true;
+  } else if (const auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
+    aftermath.elsewhere = true;
     facts.retry_at = landing.now + std::min(held->lease_left, landing.options.poll_other_holder);
   } else if (auto* pinned = std::get_if<Unpersisted>(&result.outcome)) {
-    const int tries_so_far = was_unpersisted ? tries : 0;
+    const int tries_so_far = flown.persists() ? tries : 0;
     if (pinned->token != nullptr) SetToken(pinned->token, landing);
     tries = tries_so_far;
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
-    unpersisted = std::make_unique<Unpersisted>(std::move(*pinned));
-    if (std::holds_alternative<Conclusion>(unpersisted->write) && !replaced) {
+    aftermath.unsaved = std::make_unique<Unpersisted>(std::move(*pinned));
+    if (std::holds_alternative<Conclusion>(aftermath.unsaved->write) && !flown.replaced) {
       facts.grant = GrantState::kDead;
-      return facts.rejected;
+      aftermath.withdraw = facts.rejected;
     }
   } else if (const auto* not_recorded = std::get_if<NotRecorded>(&result.outcome)) {
     CountFailure(not_recorded->reason, std::nullopt, landing);
@@ -130,21 +211,23 @@ bool RefreshScheduler::Entry::Apply(RefreshResult& result, const Landing& landin
     CountFailure(Reason::kCredentialNotFound, std::nullopt, landing);
     gone = true;
   } else {
-    return ApplyFailure(std::get<RefreshFailed>(result.outcome), landing);
+    aftermath.withdraw = ApplyFailure(std::get<RefreshFailed>(result.outcome), landing);
   }
-  return false;
+  return aftermath;
 }
 
-bool RefreshScheduler::Entry::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
+bool ScheduledCredential::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
   CountFailure(failed.reason, failed.retry_after, landing);
   // Who insisted on a dead grant has not heard that it lives.
-  if (facts.grant != GrantState::kDead) facts.grant = GrantState::kUsable;
+  const bool dead = facts.grant == GrantState::kDead;
+  if (!dead) facts.grant = GrantState::kUsable;
   switch (failed.end) {
     case AttemptEnd::kDead:
       facts.grant = GrantState::kDead;
       facts.retry_at.reset();
       return facts.rejected;
     case AttemptEnd::kClientRefused:
+      if (dead) return false;
       facts.grant = GrantState::kClientRefused;
       facts.retry_at = landing.now + landing.options.client_rejected_retry;
       return false;
@@ -157,8 +240,8 @@ bool RefreshScheduler::Entry::ApplyFailure(const RefreshFailed& failed, const La
   return false;
 }
 
-void RefreshScheduler::Entry::CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
-                                           const Landing& landing) {
+void ScheduledCredential::CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
+                                       const Landing& landing) {
   ++failures;
   ++tries;
   last_reason = reason;

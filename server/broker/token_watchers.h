@@ -13,7 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
 #include "server/broker/access_token.h"
-#include "server/broker/refresh_scheduler.h"
+#include "server/broker/refresh_listener.h"
 #include "server/broker/shared_places.h"
 #include "server/broker/token_cache.h"
 

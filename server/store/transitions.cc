@@ -123,13 +123,14 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
   if (record.reserved_generation > record.generation) --record.reserved_generation;
   // Who insisted on a dead grant has not heard that it lives.
-  if (record.grant != GrantState::kDead) record.grant = GrantState::kUsable;
+  const bool dead = record.grant == GrantState::kDead;
+  if (!dead) record.grant = GrantState::kUsable;
   switch (conclusion.end) {
     case AttemptEnd::kInDoubt:
       MoveAttemptIntoDoubt(record, conclusion.lost);
       break;
     case AttemptEnd::kClientRefused:
-      record.grant = GrantState::kClientRefused;
+      if (!dead) record.grant = GrantState::kClientRefused;
       break;
     case AttemptEnd::kDead:
       record.grant = GrantState::kDead;

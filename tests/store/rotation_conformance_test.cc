@@ -178,6 +178,18 @@ TEST_P(RotationConformance, AStoreThatIsOlderThanItsCallerSendsNothing) {
   Begin<Begun>(MakeBegin("c", 1));
 }
 
+// An operator may have insisted on it: what is refused is the client.
+TEST_P(RotationConformance, ADeadGrantStaysDeadWhateverItsNextAttemptCameToButAToken) {
+  Begin<Begun>(MakeBegin("a"));
+  Conclude("a", AttemptEnd::kDead);
+  for (const AttemptEnd end :
+       {AttemptEnd::kClientRefused, AttemptEnd::kUnspent, AttemptEnd::kInDoubt}) {
+    Begin<Begun>(MakeBegin("b"));
+    Conclude("b", end);
+    EXPECT_EQ(Load().grant, GrantState::kDead);
+  }
+}
+
 TEST_P(RotationConformance, CommitSettlesDoubtAndErrors) {
   Begin<Begun>(MakeBegin("a"));
   Conclude("a", AttemptEnd::kInDoubt);

@@ -22,7 +22,7 @@ from trace import Run  # noqa: E402
 # Where the server kills itself, and the most passings before it does. The rare ones die the first time or two.
 CRASH_POINTS = {
     "before-begin": 60, "after-begin": 60, "before-exchange": 60, "after-exchange": 60, "before-commit": 60,
-    "before-publish": 60, "after-publish": 60, "before-conclude": 8, "after-conclude": 8, "before-quarantine": 2,
+    "before-publish": 60, "landed": 60, "before-conclude": 8, "after-conclude": 8, "before-quarantine": 2,
     "after-quarantine": 2, "pinned": 4, "fenced": 1,
 }
 
