@@ -17,8 +17,9 @@ class MachineClock final : public Clock {
 }  // namespace
 
 const Clock& BootClock() {
-  static const MachineClock clock;
-  return clock;
+  // Never destroyed: a source that outlives the end of main looks at it to the last.
+  static const auto* const clock = new MachineClock;
+  return *clock;
 }
 
 }  // namespace token_service::client
