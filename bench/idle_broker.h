@@ -29,6 +29,7 @@ class IdleBroker {
  private:
   class NoStore final : public broker::RotationStore {
    public:
+    bool shared() const override { return false; }
     absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest&) override {
       return absl::UnavailableError("no store");
     }

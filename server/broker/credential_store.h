@@ -152,6 +152,10 @@ class RotationStore {
  public:
   virtual ~RotationStore() = default;
 
+  // Other processes have it too: an attempt on record may be one of theirs, and live. Otherwise it
+  // is this process's own, from before a crash.
+  virtual bool shared() const = 0;
+
   virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
 
   // Writes the token and the refresh token, clears attempt, doubt and errors; the grant is

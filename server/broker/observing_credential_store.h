@@ -17,6 +17,7 @@ class ObservingCredentialStore final : public CredentialStore {
                            const Clock& clock)
       : inner_(inner), metrics_(metrics), clock_(clock) {}
 
+  bool shared() const override { return inner_.shared(); }
   absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) override;
   absl::StatusOr<CommitOutcome> Commit(const Rotation& rotation) override;
   absl::Status Conclude(const Conclusion& conclusion) override;

@@ -5,7 +5,7 @@
 namespace token_service::broker {
 
 RefreshFacts RecallFacts(const CredentialSettings& settings, const CredentialRecord& record,
-                         bool sole_holder, const Clock& clock) {
+                         bool shared, const Clock& clock) {
   RefreshFacts facts;
   // Another configuration or another day: a client once rejected is worth one try.
   facts.grant = record.grant == GrantState::kClientRefused ? GrantState::kUsable : record.grant;
@@ -14,7 +14,7 @@ RefreshFacts RecallFacts(const CredentialSettings& settings, const CredentialRec
   facts.last_refresh = LastRefresh(record, settings.keepalive, clock);
   if (record.doubt_since.has_value()) {
     facts.doubt_since = DoubtSince(*record.doubt_since, clock);
-  } else if (record.attempt.has_value() && sole_holder) {
+  } else if (record.attempt.has_value() && !shared) {
     // With other holders about it may be theirs, and live: Begin finds out.
     facts.doubt_since = DoubtSince(record.attempt->begun, clock);
   }

@@ -7,9 +7,9 @@
 
 namespace token_service::broker {
 
-// What a process that finds a record makes of it, on its own clock. `sole_holder`: an attempt on
-// record is this holder's own, from before a crash, and is in doubt. All but `refresh_at`.
+// What a process that finds a record makes of it, on its own clock. `shared`: as of
+// RotationStore. All but `refresh_at`.
 RefreshFacts RecallFacts(const CredentialSettings& settings, const CredentialRecord& record,
-                         bool sole_holder, const Clock& clock);
+                         bool shared, const Clock& clock);
 
 }  // namespace token_service::broker

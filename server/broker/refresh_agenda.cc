@@ -18,13 +18,18 @@ MonotonicTime WhenDue(const ScheduledCredential& credential) {
 
 }  // namespace
 
+RefreshAgenda::Place RefreshAgenda::PlaceOf(const ScheduledCredential& credential) {
+  return {WhenDue(credential).since_origin(), credential.serial};
+}
+
 void RefreshAgenda::Enter(ScheduledCredential& credential) {
-  const MonotonicTime when = WhenDue(credential);
-  if (when < MonotonicTime::Never()) due_.emplace(when.since_origin(), &credential);
+  if (WhenDue(credential) < MonotonicTime::Never()) {
+    due_.emplace(PlaceOf(credential), &credential);
+  }
 }
 
 void RefreshAgenda::Wake(ScheduledCredential& credential) {
-  due_.erase({WhenDue(credential).since_origin(), &credential});
+  due_.erase(PlaceOf(credential));
   if (auto* resting = std::get_if<ScheduledCredential::Resting>(&credential.state)) {
     RefreshCalendar* const calendar = std::exchange(resting->calendar, nullptr);
     if (calendar != nullptr) calendar->Leave(resting->slot);
@@ -33,12 +38,12 @@ void RefreshAgenda::Wake(ScheduledCredential& credential) {
 }
 
 ScheduledCredential* RefreshAgenda::Due(MonotonicTime now) const {
-  const bool due = !due_.empty() && due_.begin()->first <= now.since_origin();
+  const bool due = !due_.empty() && due_.begin()->first.first <= now.since_origin();
   return due ? due_.begin()->second : nullptr;
 }
 
 MonotonicTime RefreshAgenda::next() const {
-  return due_.empty() ? MonotonicTime::Never() : MonotonicTime(due_.begin()->first);
+  return due_.empty() ? MonotonicTime::Never() : MonotonicTime(due_.begin()->first.first);
 }
 
 }  // namespace token_service::broker

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
-#include "absl/container/btree_set.h"
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/broker/scheduled_credential.h"
@@ -24,7 +25,11 @@ class RefreshAgenda {
   MonotonicTime next() const;
 
  private:
-  absl::btree_set<std::pair<absl::Duration, ScheduledCredential*>> due_;
+  // Those due at once in the order of their serials.
+  using Place = std::pair<absl::Duration, uint64_t>;
+  static Place PlaceOf(const ScheduledCredential& credential);
+
+  absl::btree_map<Place, ScheduledCredential*> due_;
 };
 
 }  // namespace token_service::broker

@@ -47,6 +47,7 @@ void RefreshBook::Add(CredentialSettingsPtr settings, const CredentialRecord& re
   Do(Serve{name});
   auto credential =
       std::make_shared<ScheduledCredential>(std::move(settings), record, std::move(facts));
+  credential->serial = ++last_serial_;
   credentials_.emplace(credential->name(), credential);
   // Of one that is disabled nothing is handed out, though whoever asks is told.
   if (credential->facts.token != nullptr && !credential->disabled) Show(*credential);

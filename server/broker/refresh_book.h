@@ -150,6 +150,7 @@ class RefreshBook {
   EndpointQueues endpoints_;
   absl::flat_hash_map<FlightId, InTheAir> in_the_air_;
   FlightId last_flight_ = 0;
+  uint64_t last_serial_ = 0;
   int per_endpoint_;
   bool draining_ = false;
   MonotonicTime armed_ = MonotonicTime::Never();

@@ -20,7 +20,6 @@ struct RefreshOptions {
   absl::Duration overdue = absl::Seconds(2);
   // How often to look whether another replica's attempt has landed.
   absl::Duration poll_other_holder = absl::Milliseconds(250);
-  bool sole_holder = true;  // As in Refresher::Options.
 };
 
 }  // namespace token_service::broker

@@ -9,8 +9,7 @@ namespace token_service::broker {
 
 RefreshScheduler::RefreshScheduler(const Options& options, Refresher& refresher, TokenCache& cache,
                                    Executor& executor, TimerQueue& timers, const Clock& clock)
-    : sole_holder_(options.sole_holder),
-      refresher_(refresher),
+    : refresher_(refresher),
       cache_(cache),
       executor_(executor),
       timers_(timers),
@@ -79,7 +78,7 @@ RefreshScheduler::Answer RefreshScheduler::Demand(std::string_view name, Need ne
 
 RefreshFacts RefreshScheduler::FactsOf(const CredentialSettings& settings,
                                        const CredentialRecord& record) const {
-  return RecallFacts(settings, record, sole_holder_, clock_);
+  return RecallFacts(settings, record, refresher_.shares_store(), clock_);
 }
 
 // ---- what is asked

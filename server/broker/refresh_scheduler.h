@@ -117,7 +117,6 @@ class RefreshScheduler {
   RefreshFacts FactsOf(const CredentialSettings& settings, const CredentialRecord& record) const;
   bool IdleLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const bool sole_holder_;
   Refresher& refresher_;
   TokenCache& cache_;
   Executor& executor_;

@@ -98,7 +98,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                                    .holder = options_.holder,
                                    .begun = clock_.MomentAt(begun_at),
                                    .lease_end = wall + options_.lease},
-                       .take_over = options_.sole_holder || order.take_over};
+                       .take_over = !store_.shared() || order.take_over};
   TS_CRASH_POINT("before-begin", settings.name, order.generation);
   absl::StatusOr<BeginOutcome> begin = store_.Begin(request);
   TS_CRASH_POINT("after-begin", settings.name, order.generation);

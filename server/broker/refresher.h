@@ -32,8 +32,6 @@ class Refresher {
     // No exchange takes longer, unless this process was stopped or the machine slept meanwhile: a
     // loss counts as noticed when it would have been then.
     absl::Duration longest_exchange = absl::Seconds(35);
-    // Nobody else uses the store: an attempt on record is our own, from before a crash.
-    bool sole_holder = true;
     // Finds a refresh token in what was kept; outlives the Refresher. Null: nobody looks.
     const EvidenceReader* reader = nullptr;
   };
@@ -60,6 +58,9 @@ class Refresher {
   // Tries again to store an answer. Refreshed or RefreshFailed (kInDoubt for evidence, kDead for a
   // conclusion) when it is down at last.
   RefreshResult Persist(Unpersisted pending);
+
+  // RotationStore::shared.
+  bool shares_store() const { return store_.shared(); }
 
   // Answers that are in memory only. Counted before anybody sees what came with them. Any thread.
   int unpersisted() const { return unpersisted_.load(); }

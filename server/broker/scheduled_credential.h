@@ -131,6 +131,7 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   bool disabled = false;    // Not in the configuration any more, or not to be read.
   bool gone = false;        // Between its purge from the store and its removal here.
   bool dormant = false;     // As the cache was told.
+  uint64_t serial = 0;      // Its own, among all that a book has ever known.
   uint64_t ticket = 0;      // Of its latest place in a queue.
   uint64_t generation = 0;  // As stored (or about to be).
   absl::Time create_time;

@@ -41,6 +41,7 @@ class SealingCredentialStore final : public broker::CredentialStore {
   // time.
   absl::Status UseKeyring(Keyring next);
 
+  bool shared() const override { return inner_->shared(); }
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;

@@ -49,6 +49,7 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options,
                                                                      NewFiles& made);
 
+  bool shared() const override { return false; }  // Locked to one process.
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;

@@ -63,8 +63,6 @@ class BrokerTest : public ::testing::Test {
     broker::Refresher::Options refresher{.holder = "us"};
     broker::RefreshScheduler::Options scheduler;
     broker::TokenIssuer::Options issuer;
-    // Another process shares the store.
-    void Shared() { refresher.sole_holder = scheduler.sole_holder = false; }
   };
   struct Process {
     Process(FakeClock& clock, FaultyCredentialStore& store, ScriptedTokenEndpoint& provider,

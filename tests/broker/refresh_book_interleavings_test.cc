@@ -18,7 +18,6 @@ namespace token_service::testing {
 namespace {
 
 constexpr int kDepth = 4;
-constexpr char kAlpha[] = "alpha";
 
 // FLIGHT stands for the one that is out, SEEN for the generation that callers see.
 const std::vector<std::string>& Events() {

@@ -77,7 +77,6 @@ class RefresherTest : public ::testing::Test {
   ScriptedTokenEndpoint provider_{clock_};
   broker::CredentialSettings settings_;
   Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
-  Refresher shared_{{.holder = "us", .sole_holder = false}, store_, provider_, clock_};
 };
 
 // ---- granted
@@ -440,16 +439,18 @@ TEST_F(RefresherTest, AnAttemptThatTookTooLongToConnectIsNotSent) {
 // ---- others
 
 TEST_F(RefresherTest, AnotherHoldersLiveAttemptIsWaitedFor) {
+  memory_.set_shared(true);
   TheyBegin(0);
   clock_.Advance(absl::Seconds(10));
-  const HeldElsewhere held = As<HeldElsewhere>(shared_.Refresh(settings_, {}));
+  const HeldElsewhere held = As<HeldElsewhere>(refresher_.Refresh(settings_, {}));
   EXPECT_EQ(held.lease_left, absl::Seconds(50));
   EXPECT_EQ(provider_.count(), 0);
 }
 
 TEST_F(RefresherTest, AnOperatorsOrderTakesALiveAttemptOver) {
+  memory_.set_shared(true);
   TheyBegin(0);
-  As<Refreshed>(shared_.Refresh(settings_, {.take_over = true}));
+  As<Refreshed>(refresher_.Refresh(settings_, {.take_over = true}));
   EXPECT_EQ(provider_.count(), 1);
 }
 
@@ -460,21 +461,23 @@ TEST_F(RefresherTest, AStoreThatHasGoneBackIsNeitherSentNorAdopted) {
 }
 
 TEST_F(RefresherTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
+  memory_.set_shared(true);
   TheyBegin(0);
   ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
-  const Adopted adopted = As<Adopted>(shared_.Refresh(settings_, {}));
+  const Adopted adopted = As<Adopted>(refresher_.Refresh(settings_, {}));
   EXPECT_EQ(adopted.generation, 1);
   EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
   EXPECT_EQ(provider_.count(), 0);
 }
 
 TEST_F(RefresherTest, AFencedAnswerIsQuarantinedAndWhatIsStoredAdopted) {
+  memory_.set_shared(true);
   provider_.Meanwhile([&] {
     ASSERT_TRUE(
         memory_.Begin({.name = "alpha", .attempt = TheirAttempt(), .take_over = true}).ok());
     ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
   });
-  const Adopted adopted = As<Adopted>(shared_.Refresh(settings_, {}));
+  const Adopted adopted = As<Adopted>(refresher_.Refresh(settings_, {}));
   EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
   EXPECT_EQ(Record().refresh_token.Reveal(), "their refresh token");
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);

@@ -29,6 +29,7 @@ class WatchedStore final : public broker::RotationStore {
  public:
   explicit WatchedStore(broker::RotationStore& store) : store_(store) {}
 
+  bool shared() const override { return store_.shared(); }
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override {
     auto begun = store_.Begin(request);
     if (after_begin) std::exchange(after_begin, nullptr)();
@@ -210,11 +211,11 @@ TEST_F(RotationFindingsTest, DoubtIsHeededWhereOnlyThisProcessKnowsOfTheRotation
 
 // Another replica is at it when the replay is tried; once it has given up, the window is over.
 TEST_F(RotationFindingsTest, AReplayThatWaitedForAnotherReplicaIsWeighedAgain) {
-  Refresher shared({.holder = "us", .sole_holder = false}, store_, provider_, clock_);
-  shared.Refresh(*settings_, {});
+  memory_.set_shared(true);
+  refresher_.Refresh(*settings_, {});
   scheduler_ = std::make_unique<RefreshScheduler>(
-      RefreshScheduler::Options{.poll_other_holder = absl::Seconds(30), .sole_holder = false},
-      shared, cache_, executor_, timers_, clock_);
+      RefreshScheduler::Options{.poll_other_holder = absl::Seconds(30)}, refresher_, cache_,
+      executor_, timers_, clock_);
   // A lost answer, and now another holder replays.
   const absl::Time wall = clock_.WallNow();
   broker::BeginRequest request{.name = "alpha",

@@ -10,7 +10,7 @@ using broker::CredentialState;
 // Another process shares the store.
 class SharedTest : public InterleavingTest {
  protected:
-  SharedTest() { options_.Shared(); }
+  SharedTest() { memory_.set_shared(true); }
 };
 
 TEST_F(SharedTest, AnotherHoldersAttemptIsWaitedForAndItsTokenAdopted) {

@@ -28,6 +28,7 @@ class FaultyCredentialStore final : public broker::RotationStore {
   // How many calls of this kind were made, failed ones included.
   int calls(Call call) const;
 
+  bool shared() const override { return store_.shared(); }
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +19,10 @@ class MemoryCredentialStore : public broker::CredentialStore {
  public:
   explicit MemoryCredentialStore(const Clock& clock = SystemClock()) : clock_(clock) {}
 
+  // Another process has it too.
+  void set_shared(bool shared) { shared_ = shared; }
+
+  bool shared() const override { return shared_; }
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
   absl::StatusOr<broker::CommitOutcome> Commit(const broker::Rotation& rotation) override;
   absl::Status Conclude(const broker::Conclusion& conclusion) override;
@@ -72,6 +77,7 @@ class MemoryCredentialStore : public broker::CredentialStore {
   };
 
   const Clock& clock_;
+  std::atomic<bool> shared_ = false;
   absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t next_evidence_ ABSL_GUARDED_BY(mutex_) = 1;
