@@ -5,6 +5,11 @@
 
 namespace token_service::broker {
 
+GrantState GrantAfter(GrantState before, AttemptEnd end) {
+  if (before == GrantState::kDead || end == AttemptEnd::kDead) return GrantState::kDead;
+  return end == AttemptEnd::kClientRefused ? GrantState::kClientRefused : GrantState::kUsable;
+}
+
 absl::Status CredentialStore::ApplyOne(CredentialChange change) {
   return Apply(absl::MakeConstSpan(&change, 1), [] {});
 }

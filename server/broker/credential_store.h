@@ -97,6 +97,10 @@ enum class AttemptEnd {
   kDead,
 };
 
+// What a grant is after an attempt that ended so. Who insisted on a dead one has not heard that it
+// lives, whatever came but a token.
+GrantState GrantAfter(GrantState before, AttemptEnd end);
+
 struct Conclusion {
   std::string name;
   std::string attempt_id;

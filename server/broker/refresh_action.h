@@ -70,9 +70,11 @@ struct CallLanded {
   absl::AnyInvocable<void()> landed;
 };
 
-using RefreshAction =
-    std::variant<Serve, StopServing, Publish, Withdraw, SetDormant, StartFlight, StartPersist,
-                 ArmTimer, ArmPatience, Tell, TellRemoved, CallLanded>;
+// Calls others.
+using Telling = std::variant<Tell, TellRemoved, CallLanded>;
+
+using RefreshAction = std::variant<Serve, StopServing, Publish, Withdraw, SetDormant, StartFlight,
+                                   StartPersist, ArmTimer, ArmPatience, Telling>;
 using RefreshActions = std::vector<RefreshAction>;
 
 }  // namespace token_service::broker

@@ -3,29 +3,14 @@
 #include <variant>
 
 namespace token_service::broker {
-namespace {
-
-// Never: nothing is to be done for it until something changes.
-MonotonicTime WhenDue(const ScheduledCredential& credential) {
-  if (const auto* resting = std::get_if<ScheduledCredential::Resting>(&credential.state)) {
-    return resting->plan.when;
-  }
-  if (const auto* unsaved = std::get_if<ScheduledCredential::Unsaved>(&credential.state)) {
-    return unsaved->when;
-  }
-  return MonotonicTime::Never();
-}
-
-}  // namespace
 
 RefreshAgenda::Place RefreshAgenda::PlaceOf(const ScheduledCredential& credential) {
-  return {WhenDue(credential).since_origin(), credential.serial};
+  return {credential.due().value_or(MonotonicTime::Never()).since_origin(), credential.serial};
 }
 
 void RefreshAgenda::Enter(ScheduledCredential& credential) {
-  if (WhenDue(credential) < MonotonicTime::Never()) {
-    due_.emplace(PlaceOf(credential), &credential);
-  }
+  const Place place = PlaceOf(credential);
+  if (place.first < absl::InfiniteDuration()) due_.emplace(place, &credential);
 }
 
 void RefreshAgenda::Wake(ScheduledCredential& credential) {

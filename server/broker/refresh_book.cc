@@ -9,12 +9,6 @@
 
 namespace token_service::broker {
 
-using Why = RefreshPlan::Why;
-using Resting = ScheduledCredential::Resting;
-using Unsaved = ScheduledCredential::Unsaved;
-using Queued = ScheduledCredential::Queued;
-using Flying = ScheduledCredential::Flying;
-
 RefreshBook::RefreshBook(const RefreshOptions& options, LastAsked last_asked,
                          absl::BitGenRef random)
     : options_(options),
@@ -25,7 +19,7 @@ RefreshBook::RefreshBook(const RefreshOptions& options, LastAsked last_asked,
 
 RefreshActions RefreshBook::Done(MonotonicTime now) {
   Advance(now);
-  return std::exchange(actions_, {});
+  return Take();
 }
 
 // ---- what is known
@@ -77,7 +71,7 @@ RefreshActions RefreshBook::OnSettings(CredentialSettingsPtr settings, Monotonic
   if (queued != nullptr && queued->wanted && endpoint.breaker.IsOpen() && !credential->forced()) {
     Do(Tell{credential->name(), endpoint.BreakerRefusal(*credential, now)});
   }
-  return Done(now);
+  return Take();
 }
 
 RefreshActions RefreshBook::OnRemoved(std::string_view name, absl::AnyInvocable<void()> landed,
@@ -230,7 +224,7 @@ std::vector<CredentialStatus> RefreshBook::List(std::string_view after, size_t m
 RefreshBook::Demanded RefreshBook::OnDemand(std::string_view name, Need need,
                                             uint64_t seen_generation, MonotonicTime now) {
   Answer answer = Demand(name, need, seen_generation, now);
-  return {std::move(answer), std::exchange(actions_, {})};
+  return {std::move(answer), Take()};
 }
 
 RefreshBook::Answer RefreshBook::Demand(std::string_view name, Need need, uint64_t seen_generation,

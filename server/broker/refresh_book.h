@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -61,7 +62,7 @@ class RefreshBook {
   RefreshActions OnDraining(MonotonicTime now);
   // ArmTimer's moment has come, and ArmPatience's.
   RefreshActions OnTimer(MonotonicTime now);
-  RefreshActions OnPatienceEnd(FlightId flight, MonotonicTime now);
+  RefreshActions OnPatienceEnd(FlightId flight);
   // What became of a flight, once each.
   RefreshActions OnLanded(FlightId flight, RefreshResult result, MonotonicTime now,
                           absl::Time wall);
@@ -101,6 +102,11 @@ class RefreshBook {
   std::vector<EndpointStatus> ListEndpoints() const { return endpoints_.List(); }
 
  private:
+  using Why = RefreshPlan::Why;
+  using Resting = ScheduledCredential::Resting;
+  using Unsaved = ScheduledCredential::Unsaved;
+  using Queued = ScheduledCredential::Queued;
+  using Flying = ScheduledCredential::Flying;
   using Insistence = ScheduledCredential::Insistence;
 
   struct InTheAir {
@@ -110,6 +116,7 @@ class RefreshBook {
   };
 
   void Do(RefreshAction action) { actions_.push_back(std::move(action)); }
+  RefreshActions Take() { return std::exchange(actions_, {}); }
   // Brings everything up to now, and gives out what came of it.
   RefreshActions Done(MonotonicTime now);
 
@@ -136,8 +143,8 @@ class RefreshBook {
   bool StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime now);
   void StartPersisting(ScheduledCredential& credential);
   void Arm(MonotonicTime now);
-  void Land(ScheduledCredential& credential, RefreshResult& result, MonotonicTime now,
-            absl::Time wall);
+  void Land(ScheduledCredential& credential, const Flying& flown, RefreshResult& result,
+            MonotonicTime now, absl::Time wall);
   void RefuseWanted(const EndpointQueue& endpoint, MonotonicTime now);
   void RetryAfterOutage(const EndpointQueue& endpoint, MonotonicTime now);
   int flying() const { return static_cast<int>(in_the_air_.size()); }

@@ -6,12 +6,6 @@
 
 namespace token_service::broker {
 
-using Why = RefreshPlan::Why;
-using Resting = ScheduledCredential::Resting;
-using Unsaved = ScheduledCredential::Unsaved;
-using Queued = ScheduledCredential::Queued;
-using Flying = ScheduledCredential::Flying;
-
 // ---- resting
 
 RefreshPlan RefreshBook::PlanOf(ScheduledCredential& credential, MonotonicTime now,
@@ -94,13 +88,15 @@ void RefreshBook::AdvanceOne(ScheduledCredential& credential, MonotonicTime now)
   agenda_.Wake(credential);
   if (credential.stopped()) {
     Rest(credential, now, elsewhere);
-    TellRefusal(credential, now);
-  } else if (draining_ && PlanOf(credential, now, elsewhere).why == Why::kReplay) {
+    return TellRefusal(credential, now);
+  }
+  const RefreshPlan plan = PlanOf(credential, now, elsewhere);
+  if (draining_ && plan.why == Why::kReplay) {
     // After a restart the replay window may be over: this is the grant's best chance.
     Enqueue(credential, /*wanted=*/true);
   } else if (draining_) {
     credential.state = Resting{};
-  } else if (elsewhere || PlanOf(credential, now, elsewhere).when <= now) {
+  } else if (elsewhere || plan.when <= now) {
     Enqueue(credential, /*wanted=*/false);
   } else {
     Rest(credential, now);
@@ -188,12 +184,12 @@ RefreshActions RefreshBook::OnTimer(MonotonicTime now) {
   return Done(now);
 }
 
-RefreshActions RefreshBook::OnPatienceEnd(FlightId flight, MonotonicTime /*now*/) {
+RefreshActions RefreshBook::OnPatienceEnd(FlightId flight) {
   if (!IsWanted(flight)) return {};
   const ScheduledCredential& credential = *in_the_air_.at(flight).credential;
   if (std::get<Flying>(credential.state).operator_waits) return {};
   Do(Tell{credential.name(), MakeRefusal(Reason::kProviderUnavailable, options_.patience)});
-  return std::exchange(actions_, {});
+  return Take();
 }
 
 // ---- landing
@@ -209,16 +205,15 @@ RefreshActions RefreshBook::OnLanded(FlightId flight, RefreshResult result, Mono
     if (endpoint->breaker.IsOpen()) RefuseWanted(*endpoint, now);
   }
   if (!landed.removed) {
-    Land(credential, result, now, wall);
+    Land(credential, flown, result, now, wall);
   } else if (landed.landed) {
     Do(CallLanded{std::move(landed.landed)});
   }
   return Done(now);
 }
 
-void RefreshBook::Land(ScheduledCredential& credential, RefreshResult& result, MonotonicTime now,
-                       absl::Time wall) {
-  const Flying flown = std::get<Flying>(credential.state);
+void RefreshBook::Land(ScheduledCredential& credential, const Flying& flown, RefreshResult& result,
+                       MonotonicTime now, absl::Time wall) {
   const EndpointQueue& endpoint = endpoints_.Of(credential.settings->token_endpoint);
   const AccessTokenPtr shown = credential.facts.token;
   ScheduledCredential::Aftermath aftermath = credential.Apply(result, flown,
@@ -234,9 +229,8 @@ void RefreshBook::Land(ScheduledCredential& credential, RefreshResult& result, M
   }
   if (flown.outdated) credential.EndClientRejection(now);
   const bool unsaved = aftermath.unsaved != nullptr;
-  MonotonicTime again = now;
   if (unsaved) {
-    again = credential.facts.retry_at.value_or(now);
+    const MonotonicTime again = credential.facts.retry_at.value_or(now);
     credential.state = Unsaved{again, std::move(aftermath.unsaved), flown.replaced};
     agenda_.Enter(credential);
   } else if (flown.replaced && !credential.disabled && !credential.facts.held) {
@@ -244,14 +238,13 @@ void RefreshBook::Land(ScheduledCredential& credential, RefreshResult& result, M
     return Enqueue(credential, /*wanted=*/true);
   } else {
     Rest(credential, now, aftermath.elsewhere);
-    again = std::get<Resting>(credential.state).plan.when;
   }
   const bool without_token = result.failed() || (unsaved && credential.facts.token == nullptr);
   if (credential.disabled || (aftermath.elsewhere && credential.stopped())) {
     TellRefusal(credential, now);
   } else if (!without_token && !aftermath.elsewhere) {
     Do(Tell{credential.name(), std::nullopt});
-  } else if (without_token && again > now) {
+  } else if (without_token && credential.due() > now) {
     // Callers wait on through a replay that starts at once, and while another replica is at it.
     TellRefusal(credential, now);
   }

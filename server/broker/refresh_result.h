@@ -23,8 +23,7 @@ struct Refreshed {
   AccessTokenPtr token;
 };
 
-// Somebody else's word is in the store: another replica's newer token, or another grant. Published
-// if it has a token.
+// Somebody else's word is in the store: another replica's newer token, or another grant.
 struct Adopted {
   AccessTokenPtr token;  // Null: none yet.
   uint64_t generation = 0;
@@ -46,7 +45,7 @@ struct Unpersisted {
 
   // A conclusion: the provider's word that the grant is dead.
   std::variant<Rotation, Evidence, Conclusion> write;
-  AccessTokenPtr token;  // Published. Null but for a rotation.
+  AccessTokenPtr token;  // To be served already. Null but for a rotation.
   // What to believe of the grant if this is evidence.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;

@@ -1,6 +1,7 @@
 #include "server/broker/refresh_scheduler.h"
 
 #include <utility>
+#include <variant>
 
 #include "server/broker/crash_point.h"
 #include "server/broker/recalled_facts.h"
@@ -160,23 +161,13 @@ void RefreshScheduler::Do(const ArmTimer& action) {
 
 void RefreshScheduler::Do(const ArmPatience& action) {
   timers_.At(action.when, [this, flight = action.flight] {
-    On([&](RefreshBook& book, MonotonicTime now) { return book.OnPatienceEnd(flight, now); });
+    On([&](RefreshBook& book, MonotonicTime) { return book.OnPatienceEnd(flight); });
   });
 }
 
-void RefreshScheduler::Do(Tell& action) {
+void RefreshScheduler::Do(Telling& action) {
   mutex_.AssertHeld();
-  to_tell_.emplace_back(std::move(action));
-}
-
-void RefreshScheduler::Do(TellRemoved& action) {
-  mutex_.AssertHeld();
-  to_tell_.emplace_back(std::move(action));
-}
-
-void RefreshScheduler::Do(CallLanded& action) {
-  mutex_.AssertHeld();
-  to_tell_.emplace_back(std::move(action));
+  to_tell_.push_back(std::move(action));
 }
 
 // ---- what others are told
@@ -195,7 +186,7 @@ void RefreshScheduler::TellEverybody() {
   }
 }
 
-std::optional<RefreshScheduler::Telling> RefreshScheduler::TakeNext() {
+std::optional<Telling> RefreshScheduler::TakeNext() {
   absl::MutexLock lock(&mutex_);
   telling_ = !to_tell_.empty();
   if (!telling_) return std::nullopt;

@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -86,8 +85,6 @@ class RefreshScheduler {
 
  private:
   using Event = absl::FunctionRef<RefreshActions(RefreshBook&, MonotonicTime now)>;
-  // What calls others: not under the lock, in order, by one thread at a time.
-  using Telling = std::variant<Tell, TellRemoved, CallLanded>;
 
   // Tells the book what happened, and does what it says.
   void On(Event event) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -105,9 +102,7 @@ class RefreshScheduler {
   void Do(const SetDormant& action);
   void Do(const ArmTimer& action);
   void Do(const ArmPatience& action);
-  void Do(Tell& action);
-  void Do(TellRemoved& action);
-  void Do(CallLanded& action);
+  void Do(Telling& action);
   void Do(const StartFlight&) {}  // Start's, once the lock is released.
   void Do(const StartPersist&) {}
 
@@ -128,6 +123,7 @@ class RefreshScheduler {
   absl::BitGen random_ ABSL_GUARDED_BY(mutex_);
   RefreshBook book_ ABSL_GUARDED_BY(mutex_);
   std::optional<TimerQueue::TimerId> timer_ ABSL_GUARDED_BY(mutex_);
+  // Told without the lock, in order, by one thread at a time.
   std::deque<Telling> to_tell_ ABSL_GUARDED_BY(mutex_);
   bool telling_ ABSL_GUARDED_BY(mutex_) = false;
 };

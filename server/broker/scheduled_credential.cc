@@ -44,6 +44,12 @@ bool ScheduledCredential::elsewhere() const {
   return queued != nullptr && queued->elsewhere;
 }
 
+std::optional<MonotonicTime> ScheduledCredential::due() const {
+  if (const auto* resting = std::get_if<Resting>(&state)) return resting->plan.when;
+  if (const auto* waits = std::get_if<Unsaved>(&state)) return waits->when;
+  return std::nullopt;
+}
+
 bool ScheduledCredential::suspect() const {
   const bool first_replay = facts.doubt_since.has_value() && facts.rotates && !facts.replayed;
   return tries > 0 && last_reason == Reason::kProviderUnavailable && !first_replay;
@@ -99,11 +105,7 @@ std::optional<Refusal> ScheduledCredential::LatchedRefusal() const {
 Refusal ScheduledCredential::RefusalAt(MonotonicTime now) const {
   if (std::optional<Refusal> latched = LatchedRefusal()) return *std::move(latched);
   const auto* resting = std::get_if<Resting>(&state);
-  const auto* waits = std::get_if<Unsaved>(&state);
-  const MonotonicTime again = resting != nullptr ? resting->plan.when
-                              : waits != nullptr ? waits->when
-                                                 : now;
-  const absl::Duration wait = std::max(again - now, absl::Milliseconds(10));
+  const absl::Duration wait = std::max(due().value_or(now) - now, absl::Milliseconds(10));
   if (unsaved()) return MakeRefusal(Reason::kStoreUnavailable, wait);
   if (facts.evidence != StandingEvidence::kNone) {
     return MakeRefusal(Reason::kAnswerUnreadable,
@@ -130,13 +132,9 @@ CredentialStatus ScheduledCredential::Status(MonotonicTime now, absl::Time wall)
                           .consecutive_failures = failures,
                           .unpersisted = unsaved()};
   const auto* resting = std::get_if<Resting>(&state);
-  if (const auto* waits = std::get_if<Unsaved>(&state)) {
-    status.next_refresh_time = wall + (waits->when - now);
-  } else if (resting == nullptr) {
-    status.next_refresh_time = wall;
-  } else if (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry) {
-    status.next_refresh_time = wall + (resting->plan.when - now);
-  }
+  const bool comes =
+      resting == nullptr || (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry);
+  if (comes) status.next_refresh_time = wall + (due().value_or(now) - now);
   if (disabled || gone) {
     status.state = CredentialState::kDisabled;
     return status;
@@ -218,22 +216,18 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
 
 bool ScheduledCredential::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
   CountFailure(failed.reason, failed.retry_after, landing);
-  // Who insisted on a dead grant has not heard that it lives.
-  const bool dead = facts.grant == GrantState::kDead;
-  if (!dead) facts.grant = GrantState::kUsable;
+  facts.grant = GrantAfter(facts.grant, failed.end);
+  if (facts.grant == GrantState::kClientRefused) {
+    facts.retry_at = landing.now + landing.options.client_rejected_retry;
+  }
   switch (failed.end) {
     case AttemptEnd::kDead:
-      facts.grant = GrantState::kDead;
       facts.retry_at.reset();
       return facts.rejected;
-    case AttemptEnd::kClientRefused:
-      if (dead) return false;
-      facts.grant = GrantState::kClientRefused;
-      facts.retry_at = landing.now + landing.options.client_rejected_retry;
-      return false;
     case AttemptEnd::kUnspent:
       last_detail = failed.detail;
       return false;
+    case AttemptEnd::kClientRefused:
     case AttemptEnd::kInDoubt:
       return false;
   }

@@ -85,6 +85,8 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   Insistence insistence() const;
   bool forced() const { return insistence() != Insistence::kNone; }
   bool elsewhere() const;
+  // Until when it rests; Never: until something changes. Nullopt: it does not rest.
+  std::optional<MonotonicTime> due() const;
   // Nothing is tried any more until somebody changes something.
   bool dead() const { return disabled || gone || facts.grant == GrantState::kDead; }
   // Nothing is tried at all now, whoever insists.

@@ -122,21 +122,16 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   CredentialRecord& record = row.record;
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
   if (record.reserved_generation > record.generation) --record.reserved_generation;
-  // Who insisted on a dead grant has not heard that it lives.
-  const bool dead = record.grant == GrantState::kDead;
-  if (!dead) record.grant = GrantState::kUsable;
+  record.grant = broker::GrantAfter(record.grant, conclusion.end);
   switch (conclusion.end) {
     case AttemptEnd::kInDoubt:
       MoveAttemptIntoDoubt(record, conclusion.lost);
       break;
-    case AttemptEnd::kClientRefused:
-      if (!dead) record.grant = GrantState::kClientRefused;
-      break;
     case AttemptEnd::kDead:
-      record.grant = GrantState::kDead;
       record.doubt_since.reset();
       break;
     case AttemptEnd::kUnspent:
+    case AttemptEnd::kClientRefused:
       break;
   }
   record.attempt.reset();

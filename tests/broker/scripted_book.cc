@@ -159,7 +159,7 @@ RefreshActions ScriptedBook::Happen(const std::vector<std::string>& words) {
   if (verb == "released") return book_.OnReleased(subject, now_);
   if (verb == "evidence") return book_.OnEvidenceChanged(subject, now_);
   if (verb == "drain") return book_.OnDraining(now_);
-  if (verb == "patience") return book_.OnPatienceEnd(Number(subject), now_);
+  if (verb == "patience") return book_.OnPatienceEnd(Number(subject));
   if (verb == "demand") {
     const std::string seen = ValueOf(words, "seen");
     auto demanded =
@@ -294,11 +294,12 @@ std::string ScriptedBook::Words(const broker::RefreshAction& action) {
   if (const auto* its = std::get_if<broker::ArmPatience>(&action)) {
     return absl::StrCat("patience ", its->flight, " ", In(its->when));
   }
-  if (const auto* its = std::get_if<broker::Tell>(&action)) {
+  const auto& telling = std::get<broker::Telling>(action);
+  if (const auto* its = std::get_if<broker::Tell>(&telling)) {
     return absl::StrCat("tell ", its->name, " ",
                         its->refusal.has_value() ? testing::Words(*its->refusal) : "look");
   }
-  if (const auto* its = std::get_if<broker::TellRemoved>(&action)) {
+  if (const auto* its = std::get_if<broker::TellRemoved>(&telling)) {
     return "tell " + its->name + " removed";
   }
   return "landed";
