@@ -25,6 +25,7 @@ constexpr std::array kReasons = {
     Named{ErrorReason::kRefreshInDoubt, "REFRESH_IN_DOUBT"},
     Named{ErrorReason::kProviderUnavailable, "PROVIDER_UNAVAILABLE"},
     Named{ErrorReason::kProviderThrottled, "PROVIDER_THROTTLED"},
+    Named{ErrorReason::kProviderBusy, "PROVIDER_BUSY"},
     Named{ErrorReason::kProviderMalformed, "PROVIDER_MALFORMED"},
     Named{ErrorReason::kAnswerUnreadable, "ANSWER_UNREADABLE"},
     Named{ErrorReason::kValidityUnavailable, "VALIDITY_UNAVAILABLE"},

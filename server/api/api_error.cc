@@ -29,6 +29,7 @@ grpc::StatusCode CodeOf(Reason reason) {
     case Reason::kRefreshInDoubt:
     case Reason::kProviderUnavailable:
     case Reason::kProviderThrottled:
+    case Reason::kProviderBusy:
     case Reason::kProviderMalformed:
     case Reason::kAnswerUnreadable:
     case Reason::kRefreshedRecently:

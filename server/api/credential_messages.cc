@@ -33,8 +33,9 @@ token::v1::CredentialState ToProto(broker::CredentialState state) {
   return token::v1::CREDENTIAL_STATE_UNSPECIFIED;
 }
 
-constexpr std::string_view kPaths[] = {"purpose",     "client_id",     "token_endpoint", "scope",
-                                       "client_auth", "client_secret", "refresh_token"};
+constexpr std::string_view kPaths[] = {"purpose",       "client_id",    "token_endpoint",
+                                       "scope",         "provider",     "client_auth",
+                                       "client_secret", "refresh_token"};
 
 // False: no such path.
 bool Take(std::string_view path, const Credential& from, broker::ProfileChange& change) {
@@ -46,6 +47,8 @@ bool Take(std::string_view path, const Credential& from, broker::ProfileChange& 
     change.token_endpoint = from.token_endpoint();
   } else if (path == "scope") {
     change.scope = from.scope();
+  } else if (path == "provider") {
+    change.provider = from.provider();
   } else if (path == "client_auth") {
     change.client_auth = from.client_auth();
   } else if (path == "client_secret") {
@@ -88,6 +91,19 @@ void ToProto(const broker::CredentialStatus& status, Credential& credential) {
   credential.set_consecutive_failures(status.consecutive_failures);
   credential.set_managed_by_config(settings.managed_by_config);
   credential.set_client_auth(std::string(ClientAuthName(settings.client_auth)));
+  credential.set_provider(settings.provider->name);
+  if (status.refresh_token_expire_time.has_value()) {
+    *credential.mutable_refresh_token_expire_time() = ToProto(*status.refresh_token_expire_time);
+  }
+  if (status.last_rotation_time.has_value()) {
+    *credential.mutable_last_rotation_time() = ToProto(*status.last_rotation_time);
+  }
+  if (!status.last_error.empty()) {
+    token::v1::LastError& error = *credential.mutable_last_error();
+    error.set_http_status(status.last_error.http_status);
+    error.set_code(status.last_error.code);
+    error.set_description(status.last_error.description);
+  }
 }
 
 void ToProto(const broker::CredentialRegistry::EvidenceView& view, token::v1::Evidence& evidence) {
@@ -113,6 +129,7 @@ broker::NewCredential FromProto(const Credential& credential) {
                       .token_endpoint = credential.token_endpoint(),
                       .scope = credential.scope(),
                       .client_auth = credential.client_auth(),
+                      .provider = credential.provider(),
                       .client_secret = Secret(std::string_view(credential.client_secret()))},
           .refresh_token = Secret(std::string_view(credential.refresh_token()))};
 }
@@ -123,8 +140,8 @@ std::variant<broker::ProfileChange, ApiError> FromProto(
   for (const std::string& path : request.update_mask().paths()) {
     if (!Take(path, request.credential(), change)) {
       return InvalidField("update_mask",
-                          "may name purpose, client_id, token_endpoint, scope, client_auth, "
-                          "client_secret and refresh_token");
+                          "may name purpose, client_id, token_endpoint, scope, provider, "
+                          "client_auth, client_secret and refresh_token");
     }
   }
   if (request.update_mask().paths().empty()) {

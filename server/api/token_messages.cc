@@ -29,6 +29,7 @@ void ToProto(const broker::AccessToken& token, token::v1::GetAccessTokenResponse
   response.set_scope(token.scope);
   response.set_credential(token.credential);
   response.set_generation(token.generation);
+  response.mutable_properties()->insert(token.properties.begin(), token.properties.end());
 }
 
 }  // namespace token_service::api

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/app/config/builtin_provider.h"
 #include "server/app/config/client_key_file.h"
 #include "server/app/config/token_file.h"
 #include "server/app/token_file_poller.h"
@@ -24,33 +25,6 @@ using broker::CredentialSettings;
 using broker::GrantState;
 using telemetry::Level;
 using telemetry::Log;
-
-std::vector<Secret> CopyOf(const std::vector<Secret>& secrets) {
-  std::vector<Secret> copy;
-  for (const Secret& secret : secrets) copy.push_back(secret.Copy());
-  return copy;
-}
-
-CredentialSettings CopyOf(const CredentialSettings& settings) {
-  return {.name = settings.name,
-          .purpose = settings.purpose,
-          .client_id = settings.client_id,
-          .token_endpoint = settings.token_endpoint,
-          .scope = settings.scope,
-          .client_auth = settings.client_auth,
-          .client_secrets = CopyOf(settings.client_secrets),
-          .client_key = settings.client_key.Copy(),
-          .ca_file = settings.ca_file,
-          .extra_parameters = settings.extra_parameters,
-          .dead_grant_errors = settings.dead_grant_errors,
-          .refresh = settings.refresh,
-          .assumed_lifetime = settings.assumed_lifetime,
-          .min_refresh_interval = settings.min_refresh_interval,
-          .replay_window = settings.replay_window,
-          .idle_after = settings.idle_after,
-          .keepalive = settings.keepalive,
-          .managed_by_config = settings.managed_by_config};
-}
 
 // How often a plan is made anew that the store overtakes.
 constexpr int kMaxPlans = 5;
@@ -92,13 +66,51 @@ class ProofReader {
     return absl::OkStatus();
   }
 
+  // The configuration's own providers, with what is in their files.
+  absl::StatusOr<ProviderDeclarations> Providers() {
+    ProviderDeclarations whole;
+    for (const auto& [name, provider] : config_.providers) {
+      broker::ProviderRules rules = RulesWithoutSecrets(*provider->rules);
+      absl::Status status = Read(provider->secret_headers, rules.request.secret_headers);
+      if (status.ok()) status = Read(provider->secret_parameters, rules.request.secret_parameters);
+      if (!status.ok()) return status;
+      auto read = std::make_shared<ProviderDeclaration>(*provider);
+      read->rules = broker::ProviderRulesPtr(std::move(rules));
+      whole.emplace(name, std::move(read));
+    }
+    return whole;
+  }
+
   absl::StatusOr<Secret> DefaultKey() {
     const CredentialDefaults& defaults = config_.defaults;
     if (defaults.client_key_file.empty()) return Secret();
-    return Key(defaults.client_key_file, defaults.client_assertion_algorithm);
+    return Key(defaults.client_key_file, defaults.settings.client_key.algorithm);
   }
 
  private:
+  static broker::ProviderRules RulesWithoutSecrets(const broker::ProviderRules& from) {
+    broker::ProviderRules rules;
+    rules.name = from.name;
+    rules.request.body = from.request.body;
+    rules.request.client_id_parameter = from.request.client_id_parameter;
+    rules.request.headers = from.request.headers;
+    rules.request.user_agent = from.request.user_agent;
+    rules.request.parameters = from.request.parameters;
+    rules.response = from.response;
+    rules.errors = from.errors;
+    return rules;
+  }
+
+  absl::Status Read(const ProviderDeclaration::SecretFiles& files,
+                    std::vector<std::pair<std::string, Secret>>& into) {
+    for (const auto& [name, path] : files) {
+      absl::StatusOr<Secret> secret = ReadTokenFile(path);
+      if (!secret.ok()) return Unusable(config_, path, secret.status());
+      into.emplace_back(name, *std::move(secret));
+    }
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<Secret> Key(const std::string& path, const std::string& algorithm) {
     Secret& known = keys_[{path, algorithm}];
     if (known.empty()) {
@@ -161,14 +173,21 @@ absl::StatusOr<Declarations> CredentialCatalog::ReadFiles(
   ProofReader proofs(config);
   absl::StatusOr<Secret> default_key = proofs.DefaultKey();
   if (!default_key.ok()) return default_key.status();
-  Declarations read{.defaults = config.defaults,
+  absl::StatusOr<ProviderDeclarations> providers = proofs.Providers();
+  if (!providers.ok()) return providers.status();
+  Declarations read{.defaults = config.defaults.Copy(),
+                    .providers = *std::move(providers),
                     .default_key = *std::move(default_key),
                     .origins = {config.token_endpoints.begin(), config.token_endpoints.end()},
+                    .builtin_origins = config.builtin_origins,
                     .credentials = {}};
   for (const DeclaredCredential& declared : config.credentials) {
     const std::string& name = declared.settings.name;
-    CredentialSettings settings = CopyOf(declared.settings);
+    CredentialSettings settings = declared.settings.Copy();
     settings.managed_by_config = true;
+    if (const auto own = read.providers.find(declared.provider); own != read.providers.end()) {
+      settings.provider = own->second->rules;
+    }
     if (absl::Status status = proofs.Read(declared, settings); !status.ok()) return status;
     progress();
     read.credentials.emplace(
@@ -290,7 +309,7 @@ namespace {
 // Whoever made the credential chose its endpoint, and its client_id; whoever wrote the
 // configuration chose the key, for one endpoint.
 bool KeySignsFor(const CredentialCatalog::Declarations& in_force, std::string_view endpoint) {
-  return !in_force.default_key.empty() && endpoint == in_force.defaults.token_endpoint;
+  return !in_force.default_key.empty() && endpoint == in_force.defaults.settings.token_endpoint;
 }
 
 }  // namespace
@@ -306,7 +325,11 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
       declared != in_force->credentials.end()) {
     return declared->second.settings;
   }
-  CredentialSettings settings = in_force->defaults.ToSettings();
+  CredentialSettings settings = in_force->defaults.settings.Copy();
+  const std::string& provider =
+      record.profile.provider.empty() ? in_force->defaults.provider : record.profile.provider;
+  const ProviderDeclarationPtr rules = FindProvider(in_force->providers, provider);
+  if (rules != nullptr) rules->ApplyTo(settings);
   settings.name = record.name;
   settings.purpose = record.profile.purpose;
   settings.client_id = record.profile.client_id;
@@ -326,14 +349,32 @@ bool CredentialCatalog::Declares(std::string_view name) const {
   return InForce()->credentials.contains(name);
 }
 
-std::string CredentialCatalog::DefaultTokenEndpoint() const {
-  return InForce()->defaults.token_endpoint;
+std::optional<broker::SettingsSource::ProfileDefaults> CredentialCatalog::DefaultsFor(
+    std::string_view provider) const {
+  const std::shared_ptr<const Declarations> in_force = InForce();
+  const CredentialDefaults& defaults = in_force->defaults;
+  ProfileDefaults profile{.token_endpoint = defaults.settings.token_endpoint,
+                          .scope = defaults.settings.scope,
+                          .client_auth = std::string(ClientAuthName(ClientAuth::kNone))};
+  const std::string_view name = provider.empty() ? std::string_view(defaults.provider) : provider;
+  if (name.empty()) return profile;
+  const ProviderDeclarationPtr rules = FindProvider(in_force->providers, name);
+  if (rules == nullptr) return std::nullopt;
+  // One that is to be filled in by hand is none.
+  if (!rules->token_endpoint.empty()) {
+    const bool whole = rules->token_endpoint.find('{') == std::string::npos;
+    profile.token_endpoint = whole ? rules->token_endpoint : std::string();
+  }
+  if (rules->client_auth.has_value()) {
+    profile.client_auth = std::string(ClientAuthName(*rules->client_auth));
+  }
+  return profile;
 }
 
-std::string CredentialCatalog::DefaultScope() const { return InForce()->defaults.scope; }
-
 bool CredentialCatalog::PermitsOrigin(std::string_view origin) const {
-  return InForce()->origins.contains(origin);
+  const std::shared_ptr<const Declarations> in_force = InForce();
+  if (in_force->origins.contains(origin)) return true;
+  return in_force->builtin_origins && IsBuiltinOrigin(origin);
 }
 
 bool CredentialCatalog::HasDefaultClientKey(std::string_view token_endpoint) const {

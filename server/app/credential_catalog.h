@@ -58,8 +58,7 @@ class CredentialCatalog final : public broker::SettingsSource {
 
   broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
   bool Declares(std::string_view name) const override;
-  std::string DefaultTokenEndpoint() const override;
-  std::string DefaultScope() const override;
+  std::optional<ProfileDefaults> DefaultsFor(std::string_view provider) const override;
   bool PermitsOrigin(std::string_view origin) const override;
   bool HasDefaultClientKey(std::string_view token_endpoint) const override;
 

@@ -25,14 +25,15 @@ CredentialProfile ProfileOf(const CredentialSettings& settings) {
           .token_endpoint = settings.token_endpoint,
           .scope = settings.scope,
           .client_auth = std::string(ClientAuthName(settings.client_auth)),
+          .provider = settings.provider->name,
           .managed_by_config = true};
 }
 
 bool Same(const CredentialProfile& a, const CredentialProfile& b) {
   return a.purpose == b.purpose && a.client_id == b.client_id &&
          a.token_endpoint == b.token_endpoint && a.scope == b.scope &&
-         a.client_auth == b.client_auth && a.client_secret == b.client_secret &&
-         a.managed_by_config == b.managed_by_config;
+         a.client_auth == b.client_auth && a.provider == b.provider &&
+         a.client_secret == b.client_secret && a.managed_by_config == b.managed_by_config;
 }
 
 class Planning {

@@ -22,8 +22,10 @@ struct Declared {
 
 struct Declarations {
   CredentialDefaults defaults;
+  ProviderDeclarations providers;              // With the secrets that are in files.
   Secret default_key;                          // PEM; empty: none.
   std::set<std::string, std::less<>> origins;  // Of credentials made by RPC: see OriginOf.
+  bool builtin_origins = false;                // And those of the built-in providers.
   std::map<std::string, Declared, std::less<>> credentials;
 };
 

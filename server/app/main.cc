@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "server/app/config/builtin_provider.h"
 #include "server/app/config/command_line.h"
 #include "server/app/config/config.h"
 #include "server/app/config/flags.h"
@@ -51,6 +52,19 @@ constexpr int kUsageError = 2;
 int Fail(const absl::Status& status, int code) {
   std::fprintf(stderr, "token-server: %s\n", std::string(status.message()).c_str());
   return code;
+}
+
+int PrintProviders(const std::string& name) {
+  const std::string document = BuiltinProvidersDocument(name);
+  if (document.empty()) {
+    std::string what = "no built-in provider has this name";
+    if (const std::string meant = NearestProvider({}, name); !meant.empty()) {
+      what += "; did you mean " + meant + "?";
+    }
+    return Fail(absl::InvalidArgumentError(what), kUsageError);
+  }
+  std::fputs(document.c_str(), stdout);
+  return 0;
 }
 
 // Tokens are in this process's memory: no core file, no debugger of the same user.
@@ -159,6 +173,7 @@ int Main(const std::vector<std::string>& arguments, const Surroundings& surround
     std::puts("token-server " TOKEN_SERVICE_VERSION);
     return 0;
   }
+  if (line->command == Command::kProviders) return PrintProviders(line->file);
   // Before the first look at the configuration: who changes it while we start says so by SIGHUP.
   sigset_t signals;
   sigemptyset(&signals);

@@ -28,7 +28,7 @@
 #include "server/broker/worker_pool.h"
 #include "server/http/http_transport.h"
 #include "server/net/connection_guard.h"
-#include "server/oauth/rfc_evidence_reader.h"
+#include "server/oauth/oauth_evidence_reader.h"
 #include "server/posix/listening_sockets.h"
 #include "server/store/new_files.h"
 #include "server/store/open_credential_store.h"
@@ -123,7 +123,7 @@ class TokenServer {
   std::unique_ptr<http::HttpTransport> transport_;
   std::unique_ptr<broker::TokenEndpoint> provider_;
   std::unique_ptr<broker::TokenEndpoint> endpoint_;  // Observes provider_.
-  oauth::RfcEvidenceReader evidence_reader_;
+  oauth::OAuthEvidenceReader evidence_reader_;
   broker::TokenCache cache_;
   std::unique_ptr<broker::Refresher> refresher_;
   std::unique_ptr<broker::RefreshScheduler> scheduler_;

@@ -9,6 +9,7 @@ constexpr std::pair<ClientAuth, std::string_view> kNames[] = {
     {ClientAuth::kNone, "none"},
     {ClientAuth::kClientSecretPost, "client_secret_post"},
     {ClientAuth::kClientSecretBasic, "client_secret_basic"},
+    {ClientAuth::kClientSecretBasicRaw, "client_secret_basic_raw"},
     {ClientAuth::kPrivateKeyJwt, "private_key_jwt"},
 };
 
@@ -29,7 +30,8 @@ std::optional<ClientAuth> ClientAuthFromName(std::string_view wanted) {
 }
 
 bool TakesSecret(ClientAuth auth) {
-  return auth == ClientAuth::kClientSecretPost || auth == ClientAuth::kClientSecretBasic;
+  return auth == ClientAuth::kClientSecretPost || auth == ClientAuth::kClientSecretBasic ||
+         auth == ClientAuth::kClientSecretBasicRaw;
 }
 
 }  // namespace token_service::broker

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/secret.h"
+#include "server/broker/provider_rules.h"
 
 namespace token_service::broker {
 
@@ -16,7 +17,13 @@ enum class RefreshMode {
 };
 
 // How the client proves itself to the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2).
-enum class ClientAuth { kNone, kClientSecretPost, kClientSecretBasic, kPrivateKeyJwt };
+enum class ClientAuth {
+  kNone,
+  kClientSecretPost,
+  kClientSecretBasic,
+  kClientSecretBasicRaw,  // client_secret_basic without the form-encoding that the RFC wants.
+  kPrivateKeyJwt
+};
 
 // What a client signs its assertions with.
 struct ClientKey {
@@ -38,6 +45,7 @@ struct CredentialSettings {
   std::string token_endpoint;  // Checked: https, or http to a loopback host.
   std::string scope;           // Sent when not empty (RFC 6749 section 6).
   ClientAuth client_auth = ClientAuth::kNone;
+  ProviderRulesPtr provider;  // What its token endpoint does otherwise than RFC 6749.
   // For client_secret_*: one, or several while one is being replaced, in the order they are tried.
   std::vector<Secret> client_secrets;
   ClientKey client_key;  // For private_key_jwt.
@@ -50,7 +58,16 @@ struct CredentialSettings {
   absl::Duration replay_window = absl::Seconds(10);
   absl::Duration idle_after = absl::Hours(24);
   absl::Duration keepalive = absl::Hours(168);
+  // How long before a token's end it is refreshed. Zero: at 80 % of its life.
+  absl::Duration refresh_before;
+  absl::Duration exchange_timeout =
+      absl::InfiniteDuration();  // The service's own, if that is less.
+  // Of a refresh token whose provider does not tell. Infinite: not known.
+  absl::Duration refresh_token_lifetime = absl::InfiniteDuration();
+  int concurrency = 0;  // Exchanges at once for its client_id at this provider. 0: any.
   bool managed_by_config = false;
+
+  CredentialSettings Copy() const;
 
   friend bool operator==(const CredentialSettings&, const CredentialSettings&) = default;
 };

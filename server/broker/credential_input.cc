@@ -43,7 +43,9 @@ std::optional<Refusal> CheckClientAuth(const CredentialProfile& profile) {
   const std::optional<ClientAuth> auth = ClientAuthFromName(profile.client_auth);
   if (!auth.has_value()) {
     return InvalidField(
-        "client_auth", "expected none, client_secret_post, client_secret_basic or private_key_jwt");
+        "client_auth",
+        "expected none, client_secret_post, client_secret_basic, client_secret_basic_raw or "
+        "private_key_jwt");
   }
   if (TakesSecret(*auth)) return CheckSecret("client_secret", profile.client_secret);
   if (profile.client_secret.empty()) return std::nullopt;
@@ -60,6 +62,7 @@ void ProfileChange::ApplyTo(CredentialProfile& profile) const {
   if (client_id.has_value()) profile.client_id = *client_id;
   if (token_endpoint.has_value()) profile.token_endpoint = *token_endpoint;
   if (scope.has_value()) profile.scope = *scope;
+  if (provider.has_value()) profile.provider = *provider;
   if (client_auth.has_value()) {
     profile.client_auth = *client_auth;
     const std::optional<ClientAuth> auth = ClientAuthFromName(*client_auth);
@@ -79,6 +82,7 @@ std::vector<FieldChange> ChangesBetween(const CredentialProfile& before,
   compare("client_id", before.client_id, after.client_id);
   compare("token_endpoint", before.token_endpoint, after.token_endpoint);
   compare("scope", before.scope, after.scope);
+  compare("provider", before.provider, after.provider);
   compare("client_auth", before.client_auth, after.client_auth);
   if (!(before.client_secret == after.client_secret)) changes.push_back({"client_secret", {}});
   if (refresh_token) changes.push_back({"refresh_token", {}});
@@ -103,6 +107,9 @@ std::optional<Refusal> CheckDestination(const CredentialProfile& before,
   std::string_view moves;
   if (OriginOf(before.token_endpoint) != OriginOf(after.token_endpoint)) {
     moves = "token_endpoint";
+  } else if (before.provider != after.provider) {
+    // Its rules say in which part of the request secrets stand, and beside what.
+    moves = "provider";
   } else if (before.client_auth != after.client_auth) {
     moves = "client_auth";
   } else if (signs && before.client_id != after.client_id) {

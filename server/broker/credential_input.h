@@ -25,6 +25,7 @@ struct ProfileChange {
   std::optional<std::string> client_id;
   std::optional<std::string> token_endpoint;  // Empty: the configuration's default.
   std::optional<std::string> scope;
+  std::optional<std::string> provider;
   std::optional<std::string> client_auth;  // One that takes no client secret forgets it.
   std::optional<Secret> client_secret;
   std::optional<Secret> refresh_token;  // No part of the profile: a new grant.

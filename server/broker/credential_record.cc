@@ -9,6 +9,7 @@ StoredToken CopyToken(const StoredToken& token) {
   return {.value = token.value.Copy(),
           .token_type = token.token_type,
           .scope = token.scope,
+          .properties = token.properties,
           .issued = token.issued,
           .expires = token.expires};
 }
@@ -21,6 +22,7 @@ CredentialProfile CredentialProfile::Copy() const {
           .token_endpoint = token_endpoint,
           .scope = scope,
           .client_auth = client_auth,
+          .provider = provider,
           .client_secret = client_secret.Copy(),
           .managed_by_config = managed_by_config};
 }
@@ -35,6 +37,7 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.grant = grant;
   copy.disabled = disabled;
   copy.unreadable = unreadable;
+  copy.times = times;
   copy.grant_serial = grant_serial;
   copy.generation = generation;
   copy.reserved_generation = reserved_generation;
@@ -45,6 +48,7 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.create_time = create_time;
   copy.last_refresh_time = last_refresh_time;
   copy.last_error_reason = last_error_reason;
+  copy.last_error = last_error;
   copy.consecutive_failures = consecutive_failures;
   copy.standing_evidence = standing_evidence;
   return copy;
@@ -57,6 +61,7 @@ Rotation Rotation::Copy() const {
           .grant_serial = grant_serial,
           .refresh_token = refresh_token.Copy(),
           .rotated = rotated,
+          .refresh_token_expires = refresh_token_expires,
           .token = CopyToken(token),
           .hash = hash};
 }

@@ -7,6 +7,8 @@
 #include "absl/time/time.h"
 #include "server/base/moment.h"
 #include "server/base/secret.h"
+#include "server/broker/provider_error.h"
+#include "server/broker/token_properties.h"
 
 namespace token_service::broker {
 
@@ -23,8 +25,18 @@ struct StoredToken {
   Secret value;
   std::string token_type;
   std::string scope;
+  TokenProperties properties = {};
   Moment issued;  // When its request was sent.
   absl::Time expires;
+};
+
+// Of a refresh token.
+struct RefreshTokenTimes {
+  std::optional<absl::Time> since;          // Since when it is the credential's.
+  std::optional<absl::Time> expires;        // As the provider told. Absent: it did not.
+  std::optional<absl::Time> last_rotation;  // When the provider last replaced one.
+
+  friend bool operator==(const RefreshTokenTimes&, const RefreshTokenTimes&) = default;
 };
 
 // What the provider's last definite word makes of the grant.
@@ -42,6 +54,7 @@ struct CredentialProfile {
   std::string token_endpoint;
   std::string scope;
   std::string client_auth;  // ClientAuthName.
+  std::string provider;     // Whose rules its token endpoint has; empty: the defaults'.
   Secret client_secret;
   bool managed_by_config = false;
 
@@ -58,6 +71,8 @@ struct CredentialRecord {
   bool rotates = false;  // The provider has been seen to replace the refresh token.
   GrantState grant = GrantState::kUsable;
   bool disabled = false;  // Not in the configuration any more, whatever the grant is.
+
+  RefreshTokenTimes times;
 
   // Which of the credential's refresh tokens this is: a commit and a new grant each count one up.
   uint64_t grant_serial = 0;
@@ -78,6 +93,7 @@ struct CredentialRecord {
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;
   std::string last_error_reason;  // ReasonName of the last failure; empty after a success.
+  ProviderError last_error;       // What the provider said then.
   uint32_t consecutive_failures = 0;
 
   // What reading found, and nobody writes.

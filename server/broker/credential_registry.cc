@@ -32,9 +32,8 @@ CredentialRegistry::CredentialRegistry(CredentialStore& store, RefreshScheduler&
 // ---- create
 
 void CredentialRegistry::Create(NewCredential wanted, Done done) {
-  FillIn(wanted.profile);
-  if (wanted.profile.scope.empty()) wanted.profile.scope = settings_.DefaultScope();
   std::optional<Refusal> refusal = CheckName(wanted.name);
+  if (!refusal.has_value()) refusal = FillIn(wanted.profile, /*scope=*/true);
   if (!refusal.has_value()) refusal = Check(wanted.profile);
   if (!refusal.has_value()) refusal = CheckOriginOf(wanted.profile);
   if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.refresh_token);
@@ -62,11 +61,18 @@ std::optional<Refusal> CredentialRegistry::CheckOriginOf(const CredentialProfile
                       "its origin is none that the configuration permits (token_endpoints)");
 }
 
-void CredentialRegistry::FillIn(CredentialProfile& profile) const {
-  if (profile.token_endpoint.empty()) profile.token_endpoint = settings_.DefaultTokenEndpoint();
-  if (profile.client_auth.empty()) {
-    profile.client_auth = std::string(ClientAuthName(ClientAuth::kNone));
+std::optional<Refusal> CredentialRegistry::FillIn(CredentialProfile& profile, bool scope) const {
+  std::optional<SettingsSource::ProfileDefaults> defaults = settings_.DefaultsFor(profile.provider);
+  if (!defaults.has_value()) {
+    return InvalidField("provider", "neither the configuration nor the service knows this one");
   }
+  const auto fill = [](std::string& field, std::string& value) {
+    if (field.empty()) field = std::move(value);
+  };
+  fill(profile.token_endpoint, defaults->token_endpoint);
+  fill(profile.client_auth, defaults->client_auth);
+  if (scope) fill(profile.scope, defaults->scope);
+  return std::nullopt;
 }
 
 void CredentialRegistry::CreateNow(Creation creation) {
@@ -121,7 +127,7 @@ CredentialRegistry::Outcome CredentialRegistry::UpdateNow(const std::string& nam
   if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
   const CredentialProfile before = record->profile.Copy();
   change.ApplyTo(record->profile);
-  FillIn(record->profile);
+  if (auto refusal = FillIn(record->profile, /*scope=*/false)) return *std::move(refusal);
   if (auto refusal = CheckChange(before, record->profile, change)) return *std::move(refusal);
   const absl::Status stored = change.refresh_token.has_value()
                                   ? store_.Move(name, record->profile, *change.refresh_token)

@@ -118,8 +118,8 @@ class CredentialRegistry {
   std::optional<Refusal> CheckChange(const CredentialProfile& before,
                                      const CredentialProfile& after,
                                      const ProfileChange& change) const;
-  // What must not be left empty.
-  void FillIn(CredentialProfile& profile) const;
+  // What must not be left empty; of a new one the scope, too.
+  std::optional<Refusal> FillIn(CredentialProfile& profile, bool scope) const;
 
   CredentialStore& store_;
   RefreshScheduler& scheduler_;

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "server/broker/access_token.h"
 #include "server/broker/credential.h"
+#include "server/broker/provider_error.h"
 #include "server/broker/standing_evidence.h"
 
 namespace token_service::broker {
@@ -43,7 +44,10 @@ struct CredentialStatus {
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;
   std::optional<absl::Time> next_refresh_time;
+  std::optional<absl::Time> last_rotation_time;
+  std::optional<absl::Time> refresh_token_expire_time;
   std::string last_error_reason;
+  ProviderError last_error;  // What the provider said then.
   uint32_t consecutive_failures = 0;
   bool unpersisted = false;
   std::vector<FieldChange> changes = {};  // Of the outcome of an operator's change; else empty.

@@ -10,6 +10,16 @@ GrantState GrantAfter(GrantState before, AttemptEnd end) {
   return end == AttemptEnd::kClientRefused ? GrantState::kClientRefused : GrantState::kUsable;
 }
 
+RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation) {
+  RefreshTokenTimes after = before;
+  if (rotation.rotated) {
+    const absl::Time when = rotation.token.issued.wall;
+    after = {.since = when, .expires = {}, .last_rotation = when};
+  }
+  if (rotation.refresh_token_expires.has_value()) after.expires = rotation.refresh_token_expires;
+  return after;
+}
+
 absl::Status CredentialStore::ApplyOne(CredentialChange change) {
   return Apply(absl::MakeConstSpan(&change, 1), [] {});
 }

@@ -69,11 +69,15 @@ struct Rotation {
   uint64_t grant_serial = 0;  // Of the refresh token that was exchanged, as begin found it.
   Secret refresh_token;       // The new one, or the old one when the provider omitted it.
   bool rotated = false;       // It is a new one.
+  std::optional<absl::Time> refresh_token_expires = {};  // As told.
   StoredToken token;
   TokenHash hash = {};  // Of refresh_token.
 
   Rotation Copy() const;
 };
+
+// The times of the refresh token that it leaves.
+RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation);
 
 struct Committed {};
 // Something newer is stored or on its way: the refresh token was replaced, or another attempt is on
@@ -109,6 +113,7 @@ struct Conclusion {
   // since the attempt began.
   std::optional<Moment> lost = {};
   std::string error_reason;
+  ProviderError said = {};
 };
 
 // An answer kept because it may hold a refresh token that nobody else knows.

@@ -38,7 +38,8 @@ bool EndpointQueue::OnEnded(const ScheduledCredential::Flying& flown, const Refr
                                                 std::holds_alternative<Unpersisted>(result.outcome)
                                           : failed->end == AttemptEnd::kDead ||
                                                 failed->end == AttemptEnd::kClientRefused ||
-                                                failed->reason == Reason::kProviderThrottled;
+                                                failed->reason == Reason::kProviderThrottled ||
+                                                failed->reason == Reason::kProviderBusy;
   if (answered) {
     breaker.OnSignOfLife();
   } else if (failed == nullptr || !failed->outage) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/base/secret.h"
+#include "server/broker/provider_rules.h"
 
 namespace token_service::broker {
 
@@ -22,9 +23,10 @@ class EvidenceReader {
  public:
   virtual ~EvidenceReader() = default;
 
-  // The refresh token that may be tried by itself: it stands where the rules have it, whole and
-  // alone, and is not `sent`.
-  virtual std::optional<Secret> Candidate(const Secret& body, const Secret& sent) const = 0;
+  // The refresh token that may be tried by itself: it stands where the provider's rules have it,
+  // or RFC 6749's, whole and alone, and is not `sent`.
+  virtual std::optional<Secret> Candidate(const ProviderRules& rules, const Secret& body,
+                                          const Secret& sent) const = 0;
 
   // What is in it, as far as it can be read; bounded. `sent`: see Candidate.
   virtual std::vector<EvidenceMember> Describe(const Secret& body, const Secret& sent) const = 0;

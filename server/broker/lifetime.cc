@@ -32,17 +32,19 @@ MonotonicTime IssuedBefore(const StoredToken& stored, const Clock& clock) {
 }
 
 std::shared_ptr<AccessToken> Make(std::string_view credential, uint64_t generation,
-                                  const StoredToken& stored, absl::Duration min_refresh_interval,
+                                  const StoredToken& stored, const TokenTiming& timing,
                                   MonotonicTime issued) {
   auto token = std::make_shared<AccessToken>();
   token->credential = std::string(credential);
   token->value = stored.value.Copy();
   token->token_type = stored.token_type;
   token->scope = stored.scope;
+  token->properties = stored.properties;
   token->generation = generation;
   token->expire_time = stored.expires;
   token->lifetime = LifetimeOf(stored);
-  token->least_age = std::min(min_refresh_interval, token->lifetime / 10);
+  token->least_age = std::min(timing.min_refresh_interval, token->lifetime / 10);
+  token->refresh_before = std::min(timing.refresh_before, token->lifetime / 2);
   token->issued = issued;
   token->expires = issued + token->lifetime;
   return token;
@@ -52,6 +54,22 @@ std::shared_ptr<AccessToken> Make(std::string_view credential, uint64_t generati
 
 absl::Duration PreferredValidity(absl::Duration lifetime) {
   return std::min(absl::Seconds(60), lifetime / 10);
+}
+
+absl::Duration PreferredValidity(const AccessToken& token) {
+  const absl::Duration usual = PreferredValidity(token.lifetime);
+  const bool later = token.refresh_before > absl::ZeroDuration();
+  return later ? std::min(usual, token.refresh_before) : usual;
+}
+
+TokenTiming TimingOf(const CredentialSettings& settings) {
+  return {.min_refresh_interval = settings.min_refresh_interval,
+          .refresh_before = settings.refresh_before};
+}
+
+MonotonicTime LastChance(const AccessToken& token) {
+  const bool named = token.refresh_before > absl::ZeroDuration();
+  return token.expires - (named ? token.refresh_before : token.lifetime / 20);
 }
 
 absl::Duration SureLifetime(absl::Duration told) {
@@ -80,16 +98,15 @@ MonotonicTime LastRefresh(const CredentialRecord& record, absl::Duration keepali
 }
 
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
-                               const StoredToken& stored, absl::Duration min_refresh_interval,
+                               const StoredToken& stored, const TokenTiming& timing,
                                MonotonicTime issued) {
-  return Make(credential, generation, stored, min_refresh_interval, issued);
+  return Make(credential, generation, stored, timing, issued);
 }
 
 AccessTokenPtr MakeAccessToken(std::string_view credential, uint64_t generation,
-                               const StoredToken& stored, absl::Duration min_refresh_interval,
+                               const StoredToken& stored, const TokenTiming& timing,
                                const Clock& clock) {
-  auto token =
-      Make(credential, generation, stored, min_refresh_interval, IssuedBefore(stored, clock));
+  auto token = Make(credential, generation, stored, timing, IssuedBefore(stored, clock));
   // Where the wall clock was set since, or the token counts as older.
   const absl::Time expire_time = clock.WallNow() + (token->expires - clock.Now());
   if (absl::AbsDuration(expire_time - stored.expires) > kReading) token->expire_time = expire_time;

@@ -7,6 +7,7 @@ using telemetry::ExchangeEnd;
 
 struct EndOf {
   ExchangeEnd operator()(const Granted&) const { return ExchangeEnd::kGranted; }
+  ExchangeEnd operator()(const Extended&) const { return ExchangeEnd::kGranted; }
   ExchangeEnd operator()(const Unspent&) const { return ExchangeEnd::kUnspent; }
   ExchangeEnd operator()(const GrantDead&) const { return ExchangeEnd::kDead; }
   ExchangeEnd operator()(const ClientRefused&) const { return ExchangeEnd::kClientRefused; }

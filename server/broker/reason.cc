@@ -20,6 +20,7 @@ constexpr std::array kNames = {
     Named{Reason::kRefreshInDoubt, "REFRESH_IN_DOUBT"},
     Named{Reason::kProviderUnavailable, "PROVIDER_UNAVAILABLE"},
     Named{Reason::kProviderThrottled, "PROVIDER_THROTTLED"},
+    Named{Reason::kProviderBusy, "PROVIDER_BUSY"},
     Named{Reason::kProviderMalformed, "PROVIDER_MALFORMED"},
     Named{Reason::kAnswerUnreadable, "ANSWER_UNREADABLE"},
     Named{Reason::kValidityUnavailable, "VALIDITY_UNAVAILABLE"},
@@ -51,6 +52,8 @@ std::string_view Words(Reason reason) {
       return "the provider cannot be reached or does not work";
     case Reason::kProviderThrottled:
       return "the provider throttles requests";
+    case Reason::kProviderBusy:
+      return "the provider has another exchange of this grant under way, or finds it too early";
     case Reason::kProviderMalformed:
       return "the provider's answer could not be used";
     case Reason::kAnswerUnreadable:

@@ -16,6 +16,7 @@ enum class Reason {
   kRefreshInDoubt,
   kProviderUnavailable,
   kProviderThrottled,
+  kProviderBusy,  // It has another exchange of the same grant under way, or it is too early.
   kProviderMalformed,
   kAnswerUnreadable,  // An answer stands that may hold the next refresh token.
   kValidityUnavailable,

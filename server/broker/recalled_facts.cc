@@ -20,8 +20,8 @@ RefreshFacts RecallFacts(const CredentialSettings& settings, const CredentialRec
   }
   if (record.standing_evidence > 0) facts.evidence = StandingEvidence::kUnread;
   if (record.token.has_value()) {
-    facts.token = MakeAccessToken(settings.name, record.generation, *record.token,
-                                  settings.min_refresh_interval, clock);
+    facts.token =
+        MakeAccessToken(settings.name, record.generation, *record.token, TimingOf(settings), clock);
   }
   return facts;
 }

@@ -128,6 +128,7 @@ RefreshActions RefreshBook::OnGrantReplaced(std::string_view name, Hold hold, Mo
   ScheduledCredential* const credential = Find(name);
   if (credential == nullptr) return {};
   credential->ForgetFailures();
+  credential->times = {};  // Of the refresh token before.
   RefreshFacts& facts = credential->facts;
   facts.grant = GrantState::kUsable;
   facts.doubt_since.reset();

@@ -40,6 +40,11 @@ bool MuchMore(size_t many, size_t few) {
 
 MonotonicTime RefreshCalendar::Draw(const AccessToken& token, MonotonicTime now,
                                     absl::BitGenRef random) const {
+  if (token.refresh_before > absl::ZeroDuration()) {
+    // Later rather than earlier: who says so is refused before.
+    const MonotonicTime first = token.expires - token.refresh_before;
+    return std::max(first, now) + token.refresh_before * absl::Uniform(random, 0.0, 0.2);
+  }
   const MonotonicTime usual = DrawFrom(kFirst, token, now, random);
   const MonotonicTime other = DrawFrom(kEarliest, token, now, random);
   const bool crowded = MuchMore(Planned(usual, token.lifetime), Planned(other, token.lifetime));

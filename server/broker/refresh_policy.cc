@@ -19,7 +19,7 @@ MonotonicTime AheadOfExpiry(const RefreshFacts& facts) {
 
 // From then on a refresh is worth the risk of a replay.
 MonotonicTime NearlySpent(const AccessToken& token) {
-  return token.expires - PreferredValidity(token.lifetime);
+  return token.expires - PreferredValidity(token);
 }
 
 // A refresh token whose fate is unknown, at a provider that rotates.

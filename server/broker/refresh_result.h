@@ -11,6 +11,7 @@
 #include "server/broker/access_token.h"
 #include "server/broker/credential_record.h"
 #include "server/broker/credential_store.h"
+#include "server/broker/provider_error.h"
 #include "server/broker/reason.h"
 #include "server/broker/standing_evidence.h"
 
@@ -21,6 +22,7 @@ namespace token_service::broker {
 // The new token is durable.
 struct Refreshed {
   AccessTokenPtr token;
+  RefreshTokenTimes times;
 };
 
 // Somebody else's word is in the store: another replica's newer token, or another grant.
@@ -29,6 +31,7 @@ struct Adopted {
   uint64_t generation = 0;
   GrantState grant = GrantState::kUsable;
   bool held = false;  // Nothing may be sent for it.
+  RefreshTokenTimes times = {};
 };
 
 // Another holder is at it.
@@ -50,7 +53,8 @@ struct Unpersisted {
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;
   StandingEvidence evidence = StandingEvidence::kNone;
-  absl::Duration min_refresh_interval;  // As configured, for what is adopted should this be fenced.
+  RefreshTokenTimes times = {};  // Likewise.
+  TokenTiming timing;            // For what is adopted should this be fenced.
   // Counted by the Refresher, which outlives this, from the first failure on.
   std::unique_ptr<std::atomic<int>, Unpin> pin;
 };
@@ -63,6 +67,7 @@ struct RefreshFailed {
   std::optional<absl::Duration> retry_after;
   bool outage = false;  // The endpoint did not do its work, whoever asked: counts for its breaker.
   bool another_secret = false;  // As in ClientRefused.
+  ProviderError said = {};
 };
 
 // The store would not: nothing was sent, and nothing new is known of the grant.

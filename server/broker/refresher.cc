@@ -70,6 +70,13 @@ RefreshResult StoreFailed(const absl::Status& status) {
   return {.outcome = NotRecorded{Reason::kStoreUnavailable}};
 }
 
+// An invalid_grant after a lost answer, at a provider that has never been seen to rotate, may be
+// about the exchange that was lost: only a second one, later, says that the grant is gone.
+bool IsHearsay(const CredentialRecord& record) {
+  return record.grant != GrantState::kDead && record.doubt_since.has_value() && !record.rotates &&
+         record.last_error_reason != ReasonName(Reason::kRefreshTokenRejected);
+}
+
 void LogStoreError(std::string_view event, std::string_view credential,
                    const absl::Status& status) {
   Log(Level::kError, event, {{"credential", credential}, {"error", std::string(status.message())}});
@@ -117,7 +124,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
     return {.outcome = NotRecorded{Reason::kStoreUnavailable}};
   }
   if (const auto* moved = std::get_if<MovedOn>(&*begin)) {
-    return Adopt(moved->record, settings.min_refresh_interval);
+    return Adopt(moved->record, TimingOf(settings));
   }
 
   if (const auto* spent = std::get_if<FoundSpent>(&*begin)) {
@@ -145,7 +152,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   flight.record.rotates = flight.record.rotates || order.rotates;
   if (flight.record.standing_evidence > 0) {
     flight.evidence = StandingEvidence::kUnread;
-    absl::StatusOr<std::optional<Candidate>> found = FindCandidate(flight.record);
+    absl::StatusOr<std::optional<Candidate>> found = FindCandidate(settings, flight.record);
     if (!found.ok()) {
       LogStoreError("evidence not read", settings.name, found.status());
       return Settle(flight, Unspent{Reason::kStoreUnavailable, "evidence not read", {}});
@@ -185,14 +192,15 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
 }
 
 absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
-    const CredentialRecord& record) {
+    const CredentialSettings& settings, const CredentialRecord& record) {
   absl::StatusOr<std::vector<Evidence>> list = store_.ListEvidence(record.name);
   if (!list.ok()) return list.status();
   // The newest that stands answers what was sent last; an older one's token was sent since.
   for (auto evidence = list->rbegin(); evidence != list->rend(); ++evidence) {
     if (!evidence->stands) continue;
     if (evidence->tried || options_.reader == nullptr) return std::nullopt;
-    std::optional<Secret> token = options_.reader->Candidate(evidence->body, record.refresh_token);
+    std::optional<Secret> token =
+        options_.reader->Candidate(*settings.provider, evidence->body, record.refresh_token);
     if (!token.has_value()) return std::nullopt;
     const absl::Status sent = store_.SendCandidate(record.name, evidence->id, *token);
     if (const auto spent = SpentTokenOf(sent); spent.has_value()) {
@@ -208,8 +216,11 @@ absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
 
 StandingEvidence Refresher::Weigh(const Flight& flight, const KeptAnswer& answer) const {
   if (!answer.stands) return flight.evidence;
-  const bool usable = options_.reader != nullptr &&
-                      options_.reader->Candidate(answer.body, flight.presented()).has_value();
+  const bool usable =
+      options_.reader != nullptr &&
+
+      options_.reader->Candidate(*flight.settings.provider, answer.body, flight.presented())
+          .has_value();
   return usable ? StandingEvidence::kCandidate : StandingEvidence::kUnusable;
 }
 
@@ -253,13 +264,18 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
                     .grant_serial = record.grant_serial,
                     .refresh_token = std::move(refresh_token),
                     .rotated = rotated,
+                    .refresh_token_expires = {},
                     .token = {.value = std::move(granted.access_token),
                               .token_type = std::move(granted.token_type),
                               .scope = granted.scope.value_or(flight.settings.scope),
+                              .properties = std::move(granted.properties),
                               .issued = sent,
                               .expires = sent.wall + lifetime}};
+  if (granted.refresh_token_lifetime.has_value()) {
+    rotation.refresh_token_expires = sent.wall + *granted.refresh_token_lifetime;
+  }
   AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, rotation.token,
-                                         flight.settings.min_refresh_interval, flight.sent);
+                                         TimingOf(flight.settings), flight.sent);
   StandingEvidence evidence = StandingEvidence::kNone;
   if (!granted.evidence.empty()) {
     // Before the token is stored, or it might never be kept; and for the refresh token as it will
@@ -270,11 +286,13 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
     evidence = beside.evidence;
     if (std::optional<RefreshResult> not_kept = Keep(beside)) return *std::move(not_kept);
   }
+  const RefreshTokenTimes times = TimesAfter(record.times, rotation);
   return Commit({.write = std::move(rotation),
                  .token = std::move(token),
                  .rotates = record.rotates || rotated,
                  .evidence = evidence,
-                 .min_refresh_interval = flight.settings.min_refresh_interval});
+                 .times = times,
+                 .timing = TimingOf(flight.settings)});
 }
 
 RefreshResult Refresher::Commit(Unpersisted pending) {
@@ -314,7 +332,7 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
       const bool rotates = pending.rotates;
       return {.outcome = std::move(pending), .rotates = rotates};
     }
-    return Adopt(fenced->record, pending.min_refresh_interval);
+    return Adopt(fenced->record, pending.timing);
   }
   TS_CRASH_POINT("before-publish", rotation.name, rotation.generation);
   Log(Level::kInfo, "token refreshed",
@@ -322,9 +340,25 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
        {"generation", rotation.generation},
        {"rotated", rotation.rotated},
        {"lifetime", pending.token->lifetime}});
-  return {.outcome = Refreshed{std::move(pending.token)},
+  return {.outcome = Refreshed{std::move(pending.token), pending.times},
           .rotates = pending.rotates,
           .evidence = pending.evidence};
+}
+
+// It is granted again, for the same refresh token.
+RefreshResult Refresher::Settle(const Flight& flight, const Extended& extended) {
+  const std::optional<StoredToken>& token = flight.record.token;
+  if (!token.has_value()) {
+    return Settle(flight, InDoubt{.reason = Reason::kProviderMalformed,
+                                  .detail = "extended, and there is no token"});
+  }
+  return Settle(flight, Granted{.access_token = token->value.Copy(),
+                                .token_type = token->token_type,
+                                .scope = token->scope,
+                                .expires_in = extended.expires_in.has_value()
+                                                  ? *extended.expires_in
+                                                  : token->expires - token->issued.wall,
+                                .properties = token->properties});
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
@@ -332,14 +366,16 @@ RefreshResult Refresher::Settle(const Flight& flight, Unspent unspent) {
                            .reason = unspent.reason,
                            .detail = std::move(unspent.detail),
                            .retry_after = unspent.retry_after,
-                           .outage = unspent.reason == Reason::kProviderUnavailable});
+                           .outage = unspent.reason == Reason::kProviderUnavailable,
+                           .said = std::move(unspent.said)});
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, GrantDead dead) {
   return Conclude(flight,
-                  {.end = AttemptEnd::kDead,
+                  {.end = IsHearsay(flight.record) ? AttemptEnd::kInDoubt : AttemptEnd::kDead,
                    .reason = Reason::kRefreshTokenRejected,
-                   .detail = std::move(dead.detail)},
+                   .detail = std::move(dead.detail),
+                   .said = std::move(dead.said)},
                   std::move(dead.evidence));
 }
 
@@ -348,7 +384,8 @@ RefreshResult Refresher::Settle(const Flight& flight, ClientRefused refused) {
       flight, {.end = refused.another_secret ? AttemptEnd::kUnspent : AttemptEnd::kClientRefused,
                .reason = Reason::kClientRejected,
                .detail = std::move(refused.detail),
-               .another_secret = refused.another_secret});
+               .another_secret = refused.another_secret,
+               .said = std::move(refused.said)});
 }
 
 RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
@@ -357,7 +394,8 @@ RefreshResult Refresher::Settle(const Flight& flight, InDoubt in_doubt) {
                    .reason = in_doubt.reason,
                    .detail = std::move(in_doubt.detail),
                    .retry_after = in_doubt.retry_after,
-                   .outage = in_doubt.nonsense || in_doubt.reason == Reason::kProviderUnavailable},
+                   .outage = in_doubt.nonsense || in_doubt.reason == Reason::kProviderUnavailable,
+                   .said = std::move(in_doubt.said)},
                   std::move(in_doubt.evidence));
 }
 
@@ -460,7 +498,8 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
   Conclusion conclusion{.name = record.name,
                         .attempt_id = flight.attempt_id(),
                         .end = failed.end,
-                        .error_reason = std::string(ReasonName(failed.reason))};
+                        .error_reason = std::string(ReasonName(failed.reason)),
+                        .said = failed.said};
   if (flight.ended.has_value()) {
     conclusion.lost = clock_.MomentAt(*flight.ended);
   } else if (failed.end == AttemptEnd::kInDoubt) {
@@ -511,14 +550,13 @@ RefreshResult Refresher::ConcludeLate(Unpersisted pending) {
           .rotates = rotates};
 }
 
-RefreshResult Refresher::Adopt(const CredentialRecord& record,
-                               absl::Duration min_refresh_interval) {
+RefreshResult Refresher::Adopt(const CredentialRecord& record, const TokenTiming& timing) {
   Adopted adopted{.generation = record.generation,
                   .grant = record.grant,
-                  .held = record.held_since.has_value()};
+                  .held = record.held_since.has_value(),
+                  .times = record.times};
   if (record.token.has_value()) {
-    adopted.token = MakeAccessToken(record.name, record.generation, *record.token,
-                                    min_refresh_interval, clock_);
+    adopted.token = MakeAccessToken(record.name, record.generation, *record.token, timing, clock_);
   }
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});

@@ -74,13 +74,15 @@ class Refresher {
     Secret token;
   };
   // What may be sent of the evidence of a record, of which some stands; remembered as sent then.
-  absl::StatusOr<std::optional<Candidate>> FindCandidate(const CredentialRecord& record);
+  absl::StatusOr<std::optional<Candidate>> FindCandidate(const CredentialSettings& settings,
+                                                         const CredentialRecord& record);
   StandingEvidence Weigh(const Flight& flight, const KeptAnswer& answer) const;
   // The candidate of a flight was refused, or was answered uselessly.
   void Mark(const Flight& flight, EvidenceMark mark);
   RefreshResult SettleRefused(Flight& flight, GrantDead dead);
   RefreshResult RefreshOnce(const CredentialSettings& settings, const Order& order);
   RefreshResult Settle(const Flight& flight, Granted granted);
+  RefreshResult Settle(const Flight& flight, const Extended& extended);
   RefreshResult Settle(const Flight& flight, Unspent unspent);
   RefreshResult Settle(const Flight& flight, GrantDead dead);
   RefreshResult Settle(const Flight& flight, ClientRefused refused);
@@ -95,7 +97,7 @@ class Refresher {
   // Stores evidence; a result when that cannot be done (now).
   std::optional<RefreshResult> Keep(Unpersisted& pending);
   RefreshResult Quarantine(Unpersisted pending);
-  RefreshResult Adopt(const CredentialRecord& record, absl::Duration min_refresh_interval);
+  RefreshResult Adopt(const CredentialRecord& record, const TokenTiming& timing);
   // Records that the attempt brought no token.
   RefreshResult Conclude(const Flight& flight, RefreshFailed failed);
   // The same, once what came beside the error is kept; empty: nothing did.

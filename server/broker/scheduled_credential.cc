@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/backoff.h"
+#include "server/broker/lifetime.h"
 
 namespace token_service::broker {
 namespace {
@@ -26,6 +27,8 @@ ScheduledCredential::ScheduledCredential(CredentialSettingsPtr s, const Credenti
       create_time(record.create_time),
       last_refresh_time(record.last_refresh_time),
       last_error_reason(record.last_error_reason),
+      last_error(record.last_error),
+      times(record.times),
       failures(record.consecutive_failures) {}
 
 bool ScheduledCredential::unsaved() const {
@@ -84,6 +87,7 @@ void ScheduledCredential::ForgetFailures() {
   tries = 0;
   last_reason.reset();
   last_error_reason.clear();
+  last_error = {};
 }
 
 void ScheduledCredential::EndClientRejection(MonotonicTime now) {
@@ -129,8 +133,11 @@ CredentialStatus ScheduledCredential::Status(MonotonicTime now, absl::Time wall)
                           .create_time = create_time,
                           .last_refresh_time = last_refresh_time,
                           .last_error_reason = last_error_reason,
+                          .last_error = last_error,
                           .consecutive_failures = failures,
                           .unpersisted = unsaved()};
+  status.last_rotation_time = times.last_rotation;
+  status.refresh_token_expire_time = RefreshTokenEnd();
   const auto* resting = std::get_if<Resting>(&state);
   const bool comes =
       resting == nullptr || (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry);
@@ -159,6 +166,8 @@ CredentialStatus ScheduledCredential::Status(MonotonicTime now, absl::Time wall)
     status.state = CredentialState::kInDoubt;
   } else if (facts.doubt_since.has_value() && facts.rotates) {
     status.state = CredentialState::kInDoubt;
+  } else if (last_reason == Reason::kProviderBusy && TokenLives(now)) {
+    status.state = CredentialState::kActive;
   } else if (failures > 0 && facts.retry_at.has_value()) {
     status.state = CredentialState::kBackingOff;
   }
@@ -182,9 +191,11 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
   }
   if (auto* refreshed = std::get_if<Refreshed>(&result.outcome)) {
     SetToken(std::move(refreshed->token), landing);
+    times = refreshed->times;
   } else if (auto* adopted = std::get_if<Adopted>(&result.outcome)) {
     ForgetFailures();
     generation = adopted->generation;
+    times = adopted->times;
     if (adopted->token != nullptr) SetToken(std::move(adopted->token), landing);
     // The token may have been the grant's last.
     facts.grant = adopted->grant;
@@ -195,7 +206,10 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
     facts.retry_at = landing.now + std::min(held->lease_left, landing.options.poll_other_holder);
   } else if (auto* pinned = std::get_if<Unpersisted>(&result.outcome)) {
     const int tries_so_far = flown.persists() ? tries : 0;
-    if (pinned->token != nullptr) SetToken(pinned->token, landing);
+    if (pinned->token != nullptr) {
+      SetToken(pinned->token, landing);
+      times = pinned->times;
+    }
     tries = tries_so_far;
     CountFailure(Reason::kStoreUnavailable, std::nullopt, landing);
     aftermath.unsaved = std::make_unique<Unpersisted>(std::move(*pinned));
@@ -215,10 +229,16 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
 }
 
 bool ScheduledCredential::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {
-  CountFailure(failed.reason, failed.retry_after, landing);
+  // One invalid_grant is not believed while another exchange may be what it is about.
+  const bool hearsay =
+      failed.end == AttemptEnd::kInDoubt && failed.reason == Reason::kRefreshTokenRejected;
+  CountFailure(hearsay ? Reason::kRefreshInDoubt : failed.reason, failed.retry_after, landing);
+  last_error = failed.said;
   facts.grant = GrantAfter(facts.grant, failed.end);
   if (facts.grant == GrantState::kClientRefused) {
-    facts.retry_at = landing.now + landing.options.client_rejected_retry;
+    facts.retry_at = RetryOfRefusedClient(landing.now, landing.options.client_rejected_retry);
+  } else if (failed.reason == Reason::kProviderBusy) {
+    facts.retry_at = RetryOfBusy(landing.now);
   }
   switch (failed.end) {
     case AttemptEnd::kDead:
@@ -234,6 +254,35 @@ bool ScheduledCredential::ApplyFailure(const RefreshFailed& failed, const Landin
   return false;
 }
 
+std::optional<absl::Time> ScheduledCredential::RefreshTokenEnd() const {
+  if (times.expires.has_value()) return times.expires;
+  const bool known = settings->refresh_token_lifetime < absl::InfiniteDuration();
+  if (!known || !times.since.has_value()) return std::nullopt;
+  return *times.since + settings->refresh_token_lifetime;
+}
+
+bool ScheduledCredential::TokenLives(MonotonicTime now) const {
+  return facts.token != nullptr && !facts.rejected && now < facts.token->expires;
+}
+
+// While there is a token to lose, once more before that ends.
+MonotonicTime ScheduledCredential::RetryOfRefusedClient(MonotonicTime now,
+                                                        absl::Duration patience) const {
+  const MonotonicTime usual = now + patience;
+  if (!TokenLives(now)) return usual;
+  const MonotonicTime before_its_end = facts.token->expires - PreferredValidity(*facts.token);
+  return now < before_its_end ? std::min(usual, before_its_end) : usual;
+}
+
+// By backoff, and surely once in the last part of the token's life.
+MonotonicTime ScheduledCredential::RetryOfBusy(MonotonicTime now) const {
+  const MonotonicTime usual = facts.retry_at.value_or(now);
+  if (!TokenLives(now)) return usual;
+  const MonotonicTime last_chance = LastChance(*facts.token);
+  if (now >= last_chance) return usual;
+  return std::max(std::min(usual, last_chance), facts.not_before);
+}
+
 void ScheduledCredential::CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
                                        const Landing& landing) {
   ++failures;
@@ -241,6 +290,7 @@ void ScheduledCredential::CountFailure(Reason reason, std::optional<absl::Durati
   last_reason = reason;
   last_error_reason = std::string(ReasonName(reason));
   last_detail.clear();
+  last_error = {};
   const absl::Duration backoff = BackoffDelay(landing.options.backoff, tries, landing.random);
   facts.not_before = landing.now + retry_after.value_or(absl::ZeroDuration());
   facts.retry_at = std::max(landing.now + backoff, facts.not_before);

@@ -140,6 +140,8 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   std::optional<absl::Time> last_refresh_time;
   std::optional<Reason> last_reason;  // Of this process's last failure.
   std::string last_error_reason;
+  ProviderError last_error;
+  RefreshTokenTimes times;
   std::string last_detail;  // Why the provider was not reached, the last time; empty: it was.
   uint32_t failures = 0;    // In a row, restarts included.
   int tries = 0;            // In a row, of this process: what the backoff grows with.
@@ -147,6 +149,11 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
  private:
   // A new current token: all is well.
   void SetToken(AccessTokenPtr token, const Landing& landing);
+  // As told, else as configured from when it was obtained. Nullopt: nobody knows.
+  std::optional<absl::Time> RefreshTokenEnd() const;
+  bool TokenLives(MonotonicTime now) const;
+  MonotonicTime RetryOfRefusedClient(MonotonicTime now, absl::Duration patience) const;
+  MonotonicTime RetryOfBusy(MonotonicTime now) const;
   bool ApplyFailure(const RefreshFailed& failed, const Landing& landing);
   void CountFailure(Reason reason, std::optional<absl::Duration> retry_after,
                     const Landing& landing);

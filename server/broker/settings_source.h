@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,13 @@ class SettingsSource {
   virtual bool Declares(std::string_view name) const = 0;
 
   // For a credential made by RPC that names none; perhaps empty.
-  virtual std::string DefaultTokenEndpoint() const = 0;
-  virtual std::string DefaultScope() const = 0;
+  struct ProfileDefaults {
+    std::string token_endpoint;
+    std::string scope;
+    std::string client_auth;
+  };
+  // `provider`: whose rules it has; empty: the defaults'. Nullopt: there is no such provider.
+  virtual std::optional<ProfileDefaults> DefaultsFor(std::string_view provider) const = 0;
 
   // Whether a credential made by RPC may send secrets to that origin (see OriginOf).
   virtual bool PermitsOrigin(std::string_view origin) const = 0;

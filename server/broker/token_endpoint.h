@@ -9,7 +9,9 @@
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
 #include "server/broker/kept_answer.h"
+#include "server/broker/provider_error.h"
 #include "server/broker/reason.h"
+#include "server/broker/token_properties.h"
 
 namespace token_service::broker {
 
@@ -24,6 +26,10 @@ struct Granted {
   // As told: see SureLifetime. Counts from when the request was sent. Absent: neither the answer
   // nor the token told.
   std::optional<absl::Duration> expires_in;
+  // What callers are given beside the token.
+  TokenProperties properties = {};
+  // As told, from the same moment. Absent: not told.
+  std::optional<absl::Duration> refresh_token_lifetime = {};
   // It brings no refresh token where one belongs, and something like another one elsewhere.
   KeptAnswer evidence = {};
 };
@@ -34,6 +40,12 @@ struct Unspent {
   Reason reason;
   std::string detail;  // Allow-listed facts only: HTTP status, known error code, byte count.
   std::optional<absl::Duration> retry_after;
+  ProviderError said = {};
+};
+
+// The provider says that the access token that is in use lives on, from now: it sold no other.
+struct Extended {
+  std::optional<absl::Duration> expires_in;  // Absent: as long as it was given at first.
 };
 
 // The grant is gone (invalid_grant and its disguises). Trying again is pointless and harmful.
@@ -41,6 +53,7 @@ struct GrantDead {
   std::string detail;
   // The answer, if it names another refresh token beside the error.
   KeptAnswer evidence = {};
+  ProviderError said = {};
 };
 
 // The provider refuses this client or this request. The refresh token is unspent.
@@ -49,6 +62,7 @@ struct ClientRefused {
   // It was the client secret, and another one of the credential's is in place now: to be tried at
   // once, with an attempt of its own.
   bool another_secret = false;
+  ProviderError said = {};
 };
 
 // The request may have been processed and the answer is not known.
@@ -58,6 +72,7 @@ struct InDoubt {
   std::optional<absl::Duration> retry_after;
   KeptAnswer evidence = {};  // As in GrantDead.
   bool nonsense = false;     // A success whose body cannot be used and holds nothing to keep.
+  ProviderError said = {};
 };
 
 // A success whose body cannot be used. In doubt, and the answer is evidence: it may hold the only
@@ -71,7 +86,7 @@ struct Malformed {
 struct TooLate {};
 
 using ExchangeOutcome =
-    std::variant<Granted, Unspent, GrantDead, ClientRefused, InDoubt, Malformed, TooLate>;
+    std::variant<Granted, Extended, Unspent, GrantDead, ClientRefused, InDoubt, Malformed, TooLate>;
 
 // The provider's token endpoint (RFC 6749 section 3.2).
 class TokenEndpoint {

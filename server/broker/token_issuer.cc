@@ -37,7 +37,7 @@ TokenIssuer::Verdict TokenIssuer::Judge(const TokenCache::Found& found, const To
   const absl::Duration left = token.expires - now;
   if (left <= absl::ZeroDuration()) return Verdict::kTooOld;
   if (request.min_validity.has_value() && left < *request.min_validity) return Verdict::kTooOld;
-  if (!request.min_validity.has_value() && left < PreferredValidity(token.lifetime)) {
+  if (!request.min_validity.has_value() && left < PreferredValidity(token)) {
     return Verdict::kPreferFresh;
   }
   return found.dormant ? Verdict::kWake : Verdict::kServe;

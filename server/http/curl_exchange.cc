@@ -36,6 +36,19 @@ bool Append(CurlStringList& list, std::string_view name, std::string_view value)
   return true;
 }
 
+// Not a copy that stays: libcurl makes its own, in memory that is wiped.
+Secret UrlOf(const HttpRequest& request) {
+  std::string url;
+  url.reserve(request.url.size() + 2 + request.query.size());
+  url.append(request.url);
+  if (!request.query.empty()) {
+    url.append(request.url.find('?') == std::string::npos ? "?" : "&");
+    url.append(request.query.Reveal());
+  }
+  url.push_back('\0');  // libcurl takes a C string.
+  return Secret(std::move(url));
+}
+
 bool IsPlaintext(const std::string& url) { return absl::StartsWithIgnoreCase(url, "http:"); }
 
 }  // namespace
@@ -73,13 +86,15 @@ HttpOutcome CurlExchange::Perform() {
 
 bool CurlExchange::SetUp() {
   CURL* const handle = handle_.get();
-  return Set(handle, CURLOPT_URL, request_.url.c_str()) &&
+  const Secret url = UrlOf(request_);
+  return Set(handle, CURLOPT_URL, url.Reveal().data()) &&
          Set(handle, CURLOPT_PROTOCOLS_STR, "http,https") &&
          Set(handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
          // A redirect would carry the credentials to wherever it points.
          Set(handle, CURLOPT_FOLLOWLOCATION, 0L) &&
          Set(handle, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED)) &&
-         Set(handle, CURLOPT_USERAGENT, "token-service") &&
+         Set(handle, CURLOPT_USERAGENT,
+             request_.user_agent.empty() ? "token-service" : request_.user_agent.c_str()) &&
          // Plaintext is for loopback only, where no proxy leads; the environment may still name
          // one, and it would be sent the refresh token in the clear.
          (!IsPlaintext(request_.url) || Set(handle, CURLOPT_PROXY, "")) &&
@@ -93,7 +108,8 @@ bool CurlExchange::SetUp() {
          // Over TLS only: with prior knowledge libcurl 7.88 fails on plaintext.
          Set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS)) &&
          Set(handle, CURLOPT_CONNECTTIMEOUT_MS, Milliseconds(limits_.connect_timeout)) &&
-         Set(handle, CURLOPT_TIMEOUT_MS, Milliseconds(limits_.total_timeout)) &&
+         Set(handle, CURLOPT_TIMEOUT_MS,
+             Milliseconds(std::min(limits_.total_timeout, request_.timeout))) &&
          // Signals belong to the process. And do not wait at the end for a look-up that hangs past
          // the time-out: its thread cleans up after itself.
          Set(handle, CURLOPT_NOSIGNAL, 1L) && Set(handle, CURLOPT_QUICK_EXIT, 1L) &&
@@ -123,6 +139,9 @@ bool CurlExchange::SetUpTls() {
 bool CurlExchange::SetUpHeaders() {
   for (const auto& [name, value] : request_.headers) {
     if (!Append(headers_, name, value)) return false;
+  }
+  for (const auto& [name, value] : request_.secret_headers) {
+    if (!Append(headers_, name, value.Reveal())) return false;
   }
   if (!request_.authorization.empty() &&
       !Append(headers_, "Authorization", request_.authorization.Reveal())) {

@@ -15,12 +15,16 @@ namespace token_service::http {
 struct HttpRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;  // Names and values that are no secret.
-  Secret authorization;  // Value of the Authorization header; empty: none.
+  std::vector<std::pair<std::string, Secret>> secret_headers;
+  std::string user_agent;  // Empty: the transport's own.
+  Secret query;            // Put to the URL after `?`, or after `&` where that has one.
+  Secret authorization;    // Value of the Authorization header; empty: none.
   Secret body;
   std::string ca_file;  // PEM; empty: the system's roots. Given: nothing else is trusted.
   // Looked at when the connection stands, in the last moment before the first byte leaves: from
   // then on nothing does.
   MonotonicTime send_before = MonotonicTime::Never();
+  absl::Duration timeout = absl::InfiniteDuration();  // In all; the transport's, if that is less.
 };
 
 struct HttpResponse {

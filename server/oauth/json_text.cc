@@ -1,6 +1,7 @@
 #include "server/oauth/json_text.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -74,6 +75,39 @@ bool JsonTextIs(std::string_view raw, std::string_view text) {
     text.remove_prefix(1);
   }
   return raw.empty() && text.empty();
+}
+
+Secret EncodeJsonObject(const std::vector<FormField>& members) {
+  size_t most = 2;
+  for (const FormField& member : members)
+    most += 6 * (member.name.size() + member.value.size()) + 6;
+  SecretBuffer text(most);
+  const auto quote = [&text](std::string_view value) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text.Append('"');
+    for (const char c : value) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20) {
+        for (const char d : {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 15]}) {
+          text.Append(d);
+        }
+        continue;
+      }
+      if (c == '"' || c == '\\') text.Append('\\');
+      text.Append(c);
+    }
+    text.Append('"');
+  };
+  text.Append('{');
+  bool first = true;
+  for (const FormField& member : members) {
+    if (!std::exchange(first, false)) text.Append(',');
+    quote(member.name);
+    text.Append(':');
+    quote(member.value);
+  }
+  text.Append('}');
+  return text.Take();
 }
 
 std::optional<double> JsonNumber(std::string_view raw) {

@@ -2,8 +2,10 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "server/base/secret.h"
+#include "server/oauth/form_body.h"
 
 namespace token_service::oauth {
 
@@ -14,6 +16,9 @@ Secret DecodeJsonText(std::string_view raw);
 
 // Whether that is `text`.
 bool JsonTextIs(std::string_view raw, std::string_view text);
+
+// A JSON object of strings, in the given order.
+Secret EncodeJsonObject(const std::vector<FormField>& members);
 
 // The number that a scalar is (RFC 8259 section 6). Nullopt: it is none, or more than a double
 // holds.

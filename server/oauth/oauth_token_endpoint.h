@@ -13,13 +13,9 @@
 
 namespace token_service::oauth {
 
-// A TokenEndpoint as RFC 6749 has it, over HTTP. Threads: as the transport. Remembers which of
-// several client secrets a provider took; nothing else.
-//
-// An answer with tokens is never thrown away. Any 2xx with all that RFC 6749 wants is used, also
-// one whose connection broke after its last brace. What may hold a token and cannot be used comes
-// back to be kept: of a 2xx whatever may be one, of any status what is named like a refresh token
-// and is not the one sent (answer_survey.h); of what was cut, or is over-long, what there is.
+// A TokenEndpoint as RFC 6749 and the provider's rules have it, over HTTP: see answer_judge.h.
+// Threads: as the transport. Remembers which of several client secrets a provider took; nothing
+// else.
 class OAuthTokenEndpoint final : public broker::TokenEndpoint {
  public:
   // Both outlive it.

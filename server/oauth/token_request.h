@@ -14,6 +14,9 @@ namespace token_service::oauth {
 // authenticate in one request, section 3.2.1 wants it of clients that do not authenticate, and some
 // servers refuse the pair. A provider that wants it has it from `extra_parameters`. An extra
 // parameter whose name is taken is left out: section 3.2 allows each once.
+//
+// The provider's rules add headers and parameters, and say what else it wants: the parameters as a
+// JSON object of strings, or in the URL; another name for `client_id`, or none.
 http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
                                    const Secret& refresh_token, const Secret& proof);
 

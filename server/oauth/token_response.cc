@@ -1,24 +1,29 @@
 #include "server/oauth/token_response.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "server/base/absl_view.h"
-#include "server/oauth/answer_walk.h"
-#include "server/oauth/json_text.h"
+#include "server/oauth/answer_members.h"
 #include "server/oauth/jwt.h"
+#include "server/oauth/told_lifetime.h"
 
 namespace token_service::oauth {
 namespace {
 
+using broker::ResponseRules;
+using broker::TimeUnit;
+
 constexpr size_t kMaxTokenSize = 16 * 1024;
 constexpr size_t kMaxScopeSize = 4 * 1024;
 constexpr size_t kMaxNameSize = 128;  // Of a token type, of an error code.
-constexpr absl::Duration kMaxLifetime = absl::Hours(24 * 36500);
+constexpr size_t kMaxPropertySize = 1024;
+
+// Token types of schemes of their own: RFC 6749 section 7.1 (`mac`), RFC 9449, RFC 8693.
+constexpr std::array<std::string_view, 3> kSchemes = {"mac", "DPoP", "N_A"};
 
 bool IsVschar(char c) { return c >= 0x20 && c <= 0x7e; }
 bool IsNqschar(char c) { return IsVschar(c) && c != '"' && c != '\\'; }
@@ -28,72 +33,92 @@ bool IsPrintable(std::string_view text, size_t max_size) {
          std::all_of(text.begin(), text.end(), IsVschar);
 }
 
-// A member of the answer. An object or a list is kOther: nothing of them is read.
-struct Member {
-  enum class Kind { kAbsent, kString, kScalar, kOther };
-  Kind kind = Kind::kAbsent;
-  std::string_view raw;
-
-  bool is_null() const { return kind == Kind::kAbsent || (kind == Kind::kScalar && raw == "null"); }
-  // Empty: it is no string, or an empty one.
-  Secret Text() const { return kind == Kind::kString ? DecodeJsonText(raw) : Secret(); }
-};
-
 struct Members {
-  Member access_token, token_type, expires_in, refresh_token, scope, error;
+  AnswerMember access_token, token_type, refresh_token, scope, error;
+  // Where the rules have them; then where they are without.
+  AnswerMember expires_in, expires_at, plain_expires_in, expires_in_sec, plain_expires_at;
+  AnswerMember refresh_expires_in, refresh_expires_at;
+  std::array<AnswerMember, 3> plain_refresh_expires_in;
+  AnswerMember plain_refresh_expires_at;
 };
 
 // False: no JSON object, or not all of one.
-bool ReadMembers(std::string_view json, Members& members) {
-  const std::pair<std::string_view, Member*> wanted[] = {
-      {"access_token", &members.access_token},   {"token_type", &members.token_type},
-      {"expires_in", &members.expires_in},       {"scope", &members.scope},
-      {"refresh_token", &members.refresh_token}, {"error", &members.error}};
-  bool object = false;
-  const auto end = WalkAnswer(json, [&](const WalkedValue& value) {
-    if (value.path.empty()) object = value.kind == ValueKind::kObject;
-    if (value.path.size() != 1 || !value.path[0].in_object) return;
-    for (const auto& [name, member] : wanted) {
-      if (!JsonTextIs(value.path[0].name, name)) continue;
-      member->kind = value.kind == ValueKind::kString   ? Member::Kind::kString
-                     : value.kind == ValueKind::kScalar ? Member::Kind::kScalar
-                                                        : Member::Kind::kOther;
-      member->raw = value.raw;
+bool ReadAll(const ResponseRules& rules, std::string_view json, Members& members) {
+  const WantedMember wanted[] = {
+      {rules.access_token, &members.access_token},
+      {rules.token_type, &members.token_type},
+      {rules.refresh_token, &members.refresh_token},
+      {rules.scope, &members.scope},
+      {"error", &members.error},
+      {rules.expires_in, &members.expires_in},
+      {rules.expires_at, &members.expires_at},
+      {"expires_in", &members.plain_expires_in},
+      {"expires_in_sec", &members.expires_in_sec},
+      {"expires_at", &members.plain_expires_at},
+      {rules.refresh_token_expires_in, &members.refresh_expires_in},
+      {rules.refresh_token_expires_at, &members.refresh_expires_at},
+      {"refresh_token_expires_in", &members.plain_refresh_expires_in[0]},
+      {"x_refresh_token_expires_in", &members.plain_refresh_expires_in[1]},
+      {"refresh_expires_in", &members.plain_refresh_expires_in[2]},
+      {"refresh_token_expires_at", &members.plain_refresh_expires_at},
+  };
+  return ReadMembers(json, wanted);
+}
+
+std::string TokenType(const ResponseRules& rules, const AnswerMember& member) {
+  if (!rules.scheme.empty()) return rules.scheme;
+  const Secret text = member.Text();
+  for (const std::string_view scheme : kSchemes) {
+    if (absl::EqualsIgnoreCase(AbslView(text.Reveal()), AbslView(scheme))) {
+      return std::string(text.Reveal());
     }
-  });
-  return object && end == JsonScanner::Event::kEnd;
+  }
+  return "Bearer";
 }
 
-std::string TokenType(const Member& member) {
-  const Secret text = member.Text();
-  if (!IsPrintable(text.Reveal(), kMaxNameSize)) return "Bearer";
-  if (absl::EqualsIgnoreCase(AbslView(text.Reveal()), "bearer")) return "Bearer";
-  return std::string(text.Reveal());
-}
-
-std::optional<double> Seconds(const Member& member) {
-  if (member.kind == Member::Kind::kScalar) return JsonNumber(member.raw);
-  double seconds = 0;
-  const Secret text = member.Text();
-  if (absl::SimpleAtod(AbslView(text.Reveal()), &seconds)) return seconds;
-  return std::nullopt;
-}
-
-std::optional<absl::Duration> Lifetime(const Members& members, const Secret& access_token,
+std::optional<absl::Duration> Lifetime(const ResponseRules& rules, const Members& members,
                                        absl::Time now) {
-  if (const auto seconds = Seconds(members.expires_in);
-      seconds.has_value() && std::isfinite(*seconds)) {
-    // Not of the number: one that is positive may be less than any duration.
-    const absl::Duration lifetime = absl::Seconds(*seconds);
-    if (lifetime > absl::ZeroDuration()) return std::min(lifetime, kMaxLifetime);
-  }
-  if (const auto expiry = JwtExpiry(access_token.Reveal()); expiry.has_value() && *expiry > now) {
-    return std::min(*expiry - now, kMaxLifetime);
-  }
-  return std::nullopt;
+  auto lifetime = LifetimeOf(members.expires_in, rules.expires_in_unit, now);
+  if (!lifetime.has_value()) lifetime = LifetimeUntil(members.expires_at, now);
+  if (!lifetime.has_value()) lifetime = LifetimeOf(members.expires_in_sec, TimeUnit::kSeconds, now);
+  // Where a rule names another place, the unit is of that one.
+  const TimeUnit unit = rules.expires_in.empty() ? rules.expires_in_unit : TimeUnit::kSeconds;
+  if (!lifetime.has_value()) lifetime = LifetimeOf(members.plain_expires_in, unit, now);
+  if (!lifetime.has_value()) lifetime = LifetimeUntil(members.plain_expires_at, now);
+  return lifetime;
 }
 
-TokenResponse Judge(const Members& members, absl::Time now) {
+std::optional<absl::Duration> RefreshTokenLifetime(const ResponseRules& rules,
+                                                   const Members& members, absl::Time now) {
+  auto lifetime = LifetimeOf(members.refresh_expires_in, rules.expires_in_unit, now);
+  if (!lifetime.has_value()) lifetime = LifetimeUntil(members.refresh_expires_at, now);
+  for (const AnswerMember& member : members.plain_refresh_expires_in) {
+    if (!lifetime.has_value()) lifetime = LifetimeOf(member, TimeUnit::kSeconds, now);
+  }
+  if (!lifetime.has_value()) lifetime = LifetimeUntil(members.plain_refresh_expires_at, now);
+  return lifetime;
+}
+
+broker::TokenProperties Properties(const ResponseRules& rules, std::string_view json) {
+  broker::TokenProperties properties;
+  for (const std::string& path : rules.expose) {
+    AnswerMember member;
+    const WantedMember wanted[] = {{path, &member}};
+    ReadMembers(json, wanted);
+    const Secret text = member.AnyText();
+    if (!IsPrintable(text.Reveal(), kMaxPropertySize)) continue;
+    properties.emplace(path, std::string(text.Reveal()));
+  }
+  return properties;
+}
+
+}  // namespace
+
+bool IsToken(std::string_view text) { return IsPrintable(text, kMaxTokenSize); }
+
+TokenResponse ParseTokenResponse(const ResponseRules& rules, const Secret& body, absl::Time now) {
+  Members members;
+  if (!ReadAll(rules, body.Reveal(), members)) return Unusable{"not a JSON object"};
   const Secret code = members.error.Text();
   if (!code.empty()) {
     const std::string_view text = code.Reveal();
@@ -109,26 +134,31 @@ TokenResponse Judge(const Members& members, absl::Time now) {
   Secret refresh_token = members.refresh_token.Text();
   const bool omitted =
       members.refresh_token.is_null() ||
-      (members.refresh_token.kind == Member::Kind::kString && refresh_token.empty());
+      (members.refresh_token.kind == AnswerMember::Kind::kString && refresh_token.empty());
   if (!omitted && !IsToken(refresh_token.Reveal())) return Unusable{"malformed refresh token"};
 
   if (!omitted) granted.refresh_token = std::move(refresh_token);
-  granted.token_type = TokenType(members.token_type);
+  granted.token_type = TokenType(rules, members.token_type);
   if (const Secret scope = members.scope.Text(); IsPrintable(scope.Reveal(), kMaxScopeSize)) {
     granted.scope = std::string(scope.Reveal());
   }
-  granted.expires_in = Lifetime(members, granted.access_token, now);
+  granted.expires_in = Lifetime(rules, members, now);
+  if (!granted.expires_in.has_value()) {
+    const auto expiry = JwtExpiry(granted.access_token.Reveal());
+    if (expiry.has_value() && *expiry > now) {
+      granted.expires_in = std::min(*expiry - now, kLongestLifetime);
+    }
+  }
+  granted.refresh_token_lifetime = RefreshTokenLifetime(rules, members, now);
+  granted.properties = Properties(rules, body.Reveal());
   return granted;
 }
 
-}  // namespace
-
-bool IsToken(std::string_view text) { return IsPrintable(text, kMaxTokenSize); }
-
-TokenResponse ParseTokenResponse(const Secret& body, absl::Time now) {
+std::optional<absl::Duration> ToldLifetime(const ResponseRules& rules, const Secret& body,
+                                           absl::Time now) {
   Members members;
-  if (!ReadMembers(body.Reveal(), members)) return Unusable{"not a JSON object"};
-  return Judge(members, now);
+  if (!ReadAll(rules, body.Reveal(), members)) return std::nullopt;
+  return Lifetime(rules, members, now);
 }
 
 }  // namespace token_service::oauth

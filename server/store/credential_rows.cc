@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "server/store/properties_text.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::store {
@@ -20,7 +21,9 @@ using broker::GrantState;
   " access_token, token_type, token_scope, token_issued, token_expires,"                         \
   " attempt_id, attempt_holder, attempt_begun, attempt_lease_end,"                               \
   " reserved_generation, grant_serial, held_since, token_boot_id, token_since_boot,"             \
-  " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot, disabled"
+  " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot, disabled,"             \
+  " provider, token_properties, refresh_token_since, refresh_token_expires, last_rotation_time," \
+  " error_status, error_code, error_description"
 
 #define TS_STANDING                                                               \
   ", (SELECT count(*) FROM evidence WHERE credential=credentials.name AND stands" \
@@ -30,11 +33,13 @@ constexpr char kSelectAll[] = "SELECT " TS_COLUMNS TS_STANDING " FROM credential
 #undef TS_STANDING
 constexpr char kInsert[] =
     "INSERT INTO credentials(" TS_COLUMNS
-    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+    "?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] =
     "UPDATE credentials SET (" TS_COLUMNS
     ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
-    "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38) WHERE name=?1";
+    "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,"
+    "?42,?43,?44,?45,?46) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
@@ -131,8 +136,8 @@ void TakeOnBoot(SqliteQuery& query, Moment* moment) {
   if (moment != nullptr) *moment = Moment(moment->wall, boot_id, since_boot);
 }
 
-// The order is TS_COLUMNS', below too.
-void BindRow(const StoredRow& row, SqliteQuery& query) {
+// The order is TS_COLUMNS', below too. `properties`: of the token; outlives the query.
+void BindRow(const StoredRow& row, const std::string& properties, SqliteQuery& query) {
   const CredentialRecord& record = row.record;
   query.Bind(record.name)
       .Bind(record.profile.purpose)
@@ -176,7 +181,20 @@ void BindRow(const StoredRow& row, SqliteQuery& query) {
   BindOnBoot(record.token.has_value() ? &record.token->issued : nullptr, query);
   BindOnBoot(record.attempt.has_value() ? &record.attempt->begun : nullptr, query);
   BindOnBoot(record.doubt_since.has_value() ? &*record.doubt_since : nullptr, query);
-  query.Bind(int64_t{record.disabled});
+  query.Bind(int64_t{record.disabled})
+      .Bind(record.profile.provider)
+      .Bind(properties)
+      .Bind(ToNumber(record.times.since))
+      .Bind(ToNumber(record.times.expires))
+      .Bind(ToNumber(record.times.last_rotation))
+      .Bind(int64_t{record.last_error.http_status})
+      .Bind(record.last_error.code)
+      .Bind(record.last_error.description);
+}
+
+std::string PropertiesOf(const StoredRow& row) {
+  const auto& token = row.record.token;
+  return token.has_value() ? PropertiesText(token->properties) : std::string();
 }
 
 StoredRow TakeRow(SqliteQuery& query) {
@@ -231,6 +249,21 @@ StoredRow TakeRow(SqliteQuery& query) {
   TakeOnBoot(query, record.attempt.has_value() ? &record.attempt->begun : nullptr);
   TakeOnBoot(query, record.doubt_since.has_value() ? &*record.doubt_since : nullptr);
   record.disabled = query.Integer() != 0;
+  record.profile.provider = query.Text();
+  const std::string properties(query.Text());
+  if (record.token.has_value()) {
+    if (auto read = PropertiesFromText(properties); read.has_value()) {
+      record.token->properties = *std::move(read);
+    } else {
+      record.unreadable = true;
+    }
+  }
+  record.times.since = ToTime(query.OptionalInteger());
+  record.times.expires = ToTime(query.OptionalInteger());
+  record.times.last_rotation = ToTime(query.OptionalInteger());
+  record.last_error.http_status = static_cast<int>(query.Integer());
+  record.last_error.code = query.Text();
+  record.last_error.description = query.Text();
   record.standing_evidence = query.Integer();
   return row;
 }
@@ -272,14 +305,16 @@ absl::Status InsertRow(SqliteConnection& connection, const StoredRow& row) {
   const absl::Status exists = CheckExists(connection, row.record.name);
   if (exists.ok()) return absl::AlreadyExistsError("the name is taken");
   if (!absl::IsNotFound(exists)) return exists;
+  const std::string properties = PropertiesOf(row);
   SqliteQuery query(connection, kInsert);
-  BindRow(row, query);
+  BindRow(row, properties, query);
   return query.Run();
 }
 
 absl::Status UpdateRow(SqliteConnection& connection, const StoredRow& row) {
+  const std::string properties = PropertiesOf(row);
   SqliteQuery query(connection, kUpdate);
-  BindRow(row, query);
+  BindRow(row, properties, query);
   return query.Run();
 }
 

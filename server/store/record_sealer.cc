@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "server/base/absl_view.h"
+#include "server/store/properties_text.h"
 #include "server/store/sealed_pair.h"
 #include "server/telemetry/log.h"
 #include "server/telemetry/utf8.h"
@@ -42,7 +44,15 @@ std::string ClientSecretOf(const CredentialProfile& profile) {
     absl::StrAppend(&field, " ", part.size(), ":", part);
   }
   absl::StrAppend(&field, profile.managed_by_config ? " declared" : " made");
+  // As it was before there were any.
+  if (!profile.provider.empty()) absl::StrAppend(&field, " provider ", profile.provider);
   return field;
+}
+
+// With what callers are given beside it: whoever can write to the database must not send them and
+// their token elsewhere. Without any as it was before there were any.
+std::string AccessTokenOf(const broker::StoredToken& token) {
+  return absl::StrCat(AbslView(kAccessToken), PropertiesText(token.properties));
 }
 
 // Where the refresh token may have been sealed for, the likeliest first.
@@ -98,8 +108,8 @@ Rotation RecordSealer::Seal(const Rotation& rotation) const {
   Rotation sealed = rotation.Copy();
   sealed.refresh_token =
       SealField(rotation.name, kRefreshToken, rotation.generation, rotation.refresh_token);
-  sealed.token.value =
-      SealField(rotation.name, kAccessToken, rotation.generation, rotation.token.value);
+  sealed.token.value = SealField(rotation.name, AccessTokenOf(rotation.token), rotation.generation,
+                                 rotation.token.value);
   return sealed;
 }
 
@@ -146,7 +156,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
   }
   for (std::string* const text :
        {&record.profile.purpose, &record.profile.client_id, &record.profile.token_endpoint,
-        &record.profile.scope, &record.last_error_reason}) {
+        &record.profile.scope, &record.profile.provider, &record.last_error_reason,
+        &record.last_error.code, &record.last_error.description}) {
     if (IsUtf8(*text)) continue;
     // No answer that holds it could be read.
     text->clear();
@@ -168,7 +179,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
   put(sealer_.Open({record.name, client_secret, 0}, record.profile.client_secret.Reveal()),
       kClientSecret, record.profile.client_secret);
   if (record.token.has_value()) {
-    put(sealer_.Open({record.name, kAccessToken, record.generation}, record.token->value.Reveal()),
+    const std::string field = AccessTokenOf(*record.token);
+    put(sealer_.Open({record.name, field, record.generation}, record.token->value.Reveal()),
         kAccessToken, record.token->value);
   }
   if (error.ok()) return;
@@ -224,10 +236,12 @@ absl::StatusOr<bool> RecordSealer::Reseal(CredentialRecord& sealed) const {
   const std::string client_secret_field = ClientSecretOf(sealed.profile);
   values.push_back(
       {{{sealed.name, client_secret_field, 0}}, client_secret.Reveal(), &client_secret, {}});
+  std::string access_token_field;
   if (sealed.token.has_value()) {
     Secret& token = sealed.token->value;
+    access_token_field = AccessTokenOf(*sealed.token);
     values.push_back(
-        {{{sealed.name, kAccessToken, sealed.generation}}, token.Reveal(), &token, {}});
+        {{{sealed.name, access_token_field, sealed.generation}}, token.Reveal(), &token, {}});
   }
   bool stale = false;
   for (Value& value : values) {

@@ -120,7 +120,7 @@ absl::Status Grant(SqliteConnection& connection, const broker::CredentialChange&
   if (!row.ok()) return row.status();
   const absl::StatusOr<bool> news = RememberGranted(connection, grant, *row, now);
   if (!news.ok()) return news.status();
-  if (!*news || !ApplyChange(change, *row)) return absl::OkStatus();
+  if (!*news || !ApplyChange(change, now, *row)) return absl::OkStatus();
   return UpdateRow(connection, *row);
 }
 
@@ -132,7 +132,7 @@ absl::Status ApplyTo(SqliteConnection& connection, const broker::CredentialChang
   }
   if (std::holds_alternative<broker::ReplaceGrant>(change)) return Grant(connection, change, now);
   return ChangeRow(connection, broker::NameOf(change),
-                   [&](StoredRow& row) { return ApplyChange(change, row); });
+                   [&](StoredRow& row) { return ApplyChange(change, now, row); });
 }
 
 }  // namespace

@@ -117,6 +117,18 @@ constexpr const char* kMigrations[] = {
     "ALTER TABLE credentials RENAME COLUMN standing TO grant_state;"
     "ALTER TABLE evidence ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
     "PRAGMA user_version=8;",
+    // What a refresh token's provider says of it. When one from before was obtained is not known
+    // better than by the credential's own time.
+    "ALTER TABLE credentials ADD COLUMN provider TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN token_properties TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN refresh_token_since INTEGER;"
+    "ALTER TABLE credentials ADD COLUMN refresh_token_expires INTEGER;"
+    "ALTER TABLE credentials ADD COLUMN last_rotation_time INTEGER;"
+    "ALTER TABLE credentials ADD COLUMN error_status INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE credentials ADD COLUMN error_code TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE credentials ADD COLUMN error_description TEXT NOT NULL DEFAULT '';"
+    "UPDATE credentials SET refresh_token_since=create_time;"
+    "PRAGMA user_version=9;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

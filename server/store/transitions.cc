@@ -22,6 +22,7 @@ void ForgetTroubles(CredentialRecord& record) {
   record.doubt_since.reset();
   record.grant = GrantState::kUsable;
   record.last_error_reason.clear();
+  record.last_error = {};
   record.consecutive_failures = 0;
 }
 
@@ -37,11 +38,12 @@ bool IsNewest(const CredentialRecord& record, const broker::Rotation& rotation) 
   return record.grant_serial == rotation.grant_serial;
 }
 
-bool Apply(const broker::CreateCredential&, CredentialRecord&) { return false; }
+bool Apply(const broker::CreateCredential&, absl::Time, CredentialRecord&) { return false; }
 
-bool Apply(const broker::ReplaceGrant& change, CredentialRecord& record) {
+bool Apply(const broker::ReplaceGrant& change, absl::Time now, CredentialRecord& record) {
   ++record.grant_serial;
   record.refresh_token = change.refresh_token.Copy();
+  record.times = {.since = now, .expires = {}, .last_rotation = {}};
   if (change.from_file) {
     record.seed = change.refresh_token.Copy();
   } else {
@@ -51,23 +53,24 @@ bool Apply(const broker::ReplaceGrant& change, CredentialRecord& record) {
   return true;
 }
 
-bool Apply(const broker::RecordSeed& change, CredentialRecord& record) {
+bool Apply(const broker::RecordSeed& change, absl::Time, CredentialRecord& record) {
   record.seed = change.seed.Copy();
   return true;
 }
 
-bool Apply(const broker::ChangeProfile& change, CredentialRecord& record) {
+bool Apply(const broker::ChangeProfile& change, absl::Time, CredentialRecord& record) {
   record.profile = change.profile.Copy();
   return true;
 }
 
-bool Apply(const broker::SetDisabled& change, CredentialRecord& record) {
+bool Apply(const broker::SetDisabled& change, absl::Time, CredentialRecord& record) {
   return std::exchange(record.disabled, change.disabled) != change.disabled;
 }
 
-bool Apply(const broker::GiveUpGrant& change, CredentialRecord& record) {
+bool Apply(const broker::GiveUpGrant& change, absl::Time, CredentialRecord& record) {
   record.grant = GrantState::kDead;
   record.last_error_reason = change.error_reason;
+  record.last_error = {};
   return true;
 }
 
@@ -96,6 +99,7 @@ broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reas
                                    StoredRow& row) {
   row.record.grant = GrantState::kDead;
   row.record.last_error_reason = std::string(error_reason);
+  row.record.last_error = {};
   ++row.record.consecutive_failures;
   return {.since = since};
 }
@@ -112,6 +116,7 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& r
   record.refresh_token = std::move(written.refresh_token);
   record.rotates = record.rotates || written.rotated;
   record.last_refresh_time = written.token.issued.wall;
+  record.times = broker::TimesAfter(record.times, written);
   record.token = std::move(written.token);
   ForgetTroubles(record);
   row.committed_attempt = rotation.attempt_id;
@@ -136,12 +141,13 @@ bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
   }
   record.attempt.reset();
   record.last_error_reason = conclusion.error_reason;
+  record.last_error = conclusion.said;
   ++record.consecutive_failures;
   return true;
 }
 
-bool ApplyChange(const broker::CredentialChange& change, StoredRow& row) {
-  return std::visit([&row](const auto& one) { return Apply(one, row.record); }, change);
+bool ApplyChange(const broker::CredentialChange& change, absl::Time now, StoredRow& row) {
+  return std::visit([&](const auto& one) { return Apply(one, now, row.record); }, change);
 }
 
 bool ApplyRelease(StoredRow& row) {
@@ -157,6 +163,7 @@ StoredRow NewRow(const CredentialRecord& record) {
   row.record.refresh_token = record.refresh_token.Copy();
   row.record.seed = record.seed.Copy();
   row.record.create_time = record.create_time;
+  row.record.times.since = record.create_time;
   // Never again one that a deleted credential of this name had: no late answer of that one fits.
   row.record.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
   return row;

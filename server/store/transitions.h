@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
 #include "server/broker/credential_store.h"
 
 namespace token_service::store {
@@ -22,8 +23,8 @@ broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reas
 broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row);
 bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row);
 bool ApplyRelease(StoredRow& row);
-// Of any change but a creation.
-bool ApplyChange(const broker::CredentialChange& change, StoredRow& row);
+// Of any change but a creation. `now`: on the store's clock.
+bool ApplyChange(const broker::CredentialChange& change, absl::Time now, StoredRow& row);
 
 // The row that CreateCredential makes.
 StoredRow NewRow(const broker::CredentialRecord& record);

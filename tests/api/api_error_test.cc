@@ -55,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{Reason::kRefreshInDoubt, grpc::UNAVAILABLE, "REFRESH_IN_DOUBT"},
         Row{Reason::kProviderUnavailable, grpc::UNAVAILABLE, "PROVIDER_UNAVAILABLE"},
         Row{Reason::kProviderThrottled, grpc::UNAVAILABLE, "PROVIDER_THROTTLED"},
+        Row{Reason::kProviderBusy, grpc::UNAVAILABLE, "PROVIDER_BUSY"},
         Row{Reason::kProviderMalformed, grpc::UNAVAILABLE, "PROVIDER_MALFORMED"},
         Row{Reason::kStoreUnavailable, grpc::UNAVAILABLE, "STORE_UNAVAILABLE"},
         Row{Reason::kValidityUnavailable, grpc::OUT_OF_RANGE, "VALIDITY_UNAVAILABLE"},

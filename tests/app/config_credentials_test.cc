@@ -101,7 +101,7 @@ credentials:
   EXPECT_EQ(two.keepalive, absl::Hours(2));
   EXPECT_THAT(two.dead_grant_errors, IsEmpty());
   EXPECT_THAT(two.extra_parameters, ElementsAre(Pair("b", "2")));
-  EXPECT_EQ(config.defaults.ToSettings().scope, "s");
+  EXPECT_EQ(config.defaults.settings.scope, "s");
 }
 
 // A default secret is for those who authenticate with one.
@@ -223,8 +223,8 @@ TEST(CredentialConfigTest, BadCredentialsGetOneLine) {
        "4: credentials[0].client_assertion_algorithm: expected RS256, PS256 or ES256, got "
        "\"HS256\""},
       {one(good + ", client_auth: magic"),
-       "4: credentials[0].client_auth: expected none, client_secret_post, client_secret_basic or "
-       "private_key_jwt, got \"magic\""},
+       "4: credentials[0].client_auth: expected none, client_secret_post, client_secret_basic, "
+       "client_secret_basic_raw or private_key_jwt, got \"magic\""},
       {one(good + ", client_secret_file: a, client_secret_files: [b]"),
        "4: credentials[0].client_secret_files: client_secret_file is given as well; one of the "
        "two"},

@@ -134,8 +134,8 @@ TEST(YamlToProtoTest, BadFilesGetOneLineWithFileLineAndKey) {
       {"defaults: {refresh: unspecified}\n",
        "1: defaults.refresh: expected eager or on_demand, got \"unspecified\""},
       {"defaults: {client_auth: basic}\n",
-       "1: defaults.client_auth: expected none, client_secret_post, client_secret_basic or "
-       "private_key_jwt, got "
+       "1: defaults.client_auth: expected none, client_secret_post, client_secret_basic, "
+       "client_secret_basic_raw or private_key_jwt, got "
        "\"basic\""},
       {"log: {level: loud}\n",
        "1: log.level: expected debug, info, warning or error, got \"loud\""},

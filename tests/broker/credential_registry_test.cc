@@ -21,6 +21,7 @@ namespace token_service::broker {
 namespace {
 
 constexpr char kUrl[] = "https://provider.example/token";
+constexpr char kAcme[] = "https://acme.example/token";
 constexpr char kOtherUrl[] = "https://other.example/token";
 
 Secret Sec(std::string_view value) { return Secret(value); }
@@ -94,8 +95,11 @@ class FakeSettings final : public SettingsSource {
     return std::make_shared<const CredentialSettings>(std::move(settings));
   }
   bool Declares(std::string_view name) const override { return name == declared; }
-  std::string DefaultTokenEndpoint() const override { return kUrl; }
-  std::string DefaultScope() const override { return "by-default"; }
+  std::optional<ProfileDefaults> DefaultsFor(std::string_view provider) const override {
+    if (provider == "acme") return ProfileDefaults{kAcme, "", "client_secret_post"};
+    if (!provider.empty()) return std::nullopt;
+    return ProfileDefaults{kUrl, "by-default", "none"};
+  }
   bool PermitsOrigin(std::string_view origin) const override {
     return origin != "https://elsewhere.example:443";
   }

@@ -25,10 +25,11 @@ class LifetimeTest : public ::testing::Test {
             .expires = clock_.WallNow() + lifetime};
   }
   AccessTokenPtr Fresh(absl::Duration lifetime) {
-    return MakeAccessToken("alpha", 1, Stored(lifetime), absl::Seconds(10), clock_.Now());
+    return MakeAccessToken("alpha", 1, Stored(lifetime),
+                           {.min_refresh_interval = absl::Seconds(10)}, clock_.Now());
   }
   AccessTokenPtr FromStore(const StoredToken& stored) {
-    return MakeAccessToken("alpha", 1, stored, absl::Seconds(10), clock_);
+    return MakeAccessToken("alpha", 1, stored, {.min_refresh_interval = absl::Seconds(10)}, clock_);
   }
 
   FakeClock clock_;

@@ -216,11 +216,17 @@ TEST_F(RefresherTest, AFailureThatNeverLeftDoesNotSettleAnEarlierDoubt) {
   EXPECT_TRUE(Record().doubt_since.has_value());
 }
 
-TEST_F(RefresherTest, ADeadGrantSettlesAnEarlierDoubt) {
+// At a provider that was never seen to rotate, the first may be about the exchange that was lost.
+TEST_F(RefresherTest, TheSecondDeadGrantSettlesAnEarlierDoubt) {
   provider_.Next(Lost());
   Refresh();
   provider_.Next(Dead());
+  EXPECT_TRUE(Refresh().doubt_since.has_value());
+  EXPECT_EQ(Record().grant, GrantState::kUsable);
+  EXPECT_TRUE(Record().doubt_since.has_value());
+  provider_.Next(Dead());
   EXPECT_FALSE(Refresh().doubt_since.has_value());
+  EXPECT_EQ(Record().grant, GrantState::kDead);
   EXPECT_FALSE(Record().doubt_since.has_value());
 }
 

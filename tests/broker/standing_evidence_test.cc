@@ -15,7 +15,8 @@ using broker::CredentialState;
 // "rt:NAME" holds a refresh token that may be tried.
 class FakeReader final : public broker::EvidenceReader {
  public:
-  std::optional<Secret> Candidate(const Secret& body, const Secret& sent) const override {
+  std::optional<Secret> Candidate(const broker::ProviderRules&, const Secret& body,
+                                  const Secret& sent) const override {
     std::string_view text = body.Reveal();
     if (blind || !text.starts_with("rt:") || text.substr(3) == sent.Reveal()) return std::nullopt;
     return Secret(text.substr(3));

@@ -23,6 +23,7 @@ TEST(TokenErrorTest, KnowsEveryReasonOfTheApi) {
       {"REFRESH_IN_DOUBT", ErrorReason::kRefreshInDoubt},
       {"PROVIDER_UNAVAILABLE", ErrorReason::kProviderUnavailable},
       {"PROVIDER_THROTTLED", ErrorReason::kProviderThrottled},
+      {"PROVIDER_BUSY", ErrorReason::kProviderBusy},
       {"PROVIDER_MALFORMED", ErrorReason::kProviderMalformed},
       {"VALIDITY_UNAVAILABLE", ErrorReason::kValidityUnavailable},
       {"INVALID_REQUEST", ErrorReason::kInvalidRequest},

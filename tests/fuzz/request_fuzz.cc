@@ -96,7 +96,8 @@ class Tokens {
                                        .scope = "s",
                                        .issued = SystemClock().WallNow(),
                                        .expires = SystemClock().WallNow() + absl::Hours(24)};
-      cache_.Publish(broker::MakeAccessToken(name, 3, stored, absl::Seconds(10), SystemClock()));
+      cache_.Publish(broker::MakeAccessToken(
+          name, 3, stored, {.min_refresh_interval = absl::Seconds(10)}, SystemClock()));
     }
     some_.credentials = {"alpha", "gamma"};
     all_.all_credentials = true;

@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace token_service;
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
-  const oauth::TokenResponse response = oauth::ParseTokenResponse(Secret(body), now);
+  const oauth::TokenResponse response = oauth::ParseTokenResponse({}, Secret(body), now);
   if (const auto* granted = std::get_if<broker::Granted>(&response)) oauth::CheckGranted(*granted);
   if (const auto* error = std::get_if<oauth::ErrorCode>(&response)) oauth::CheckError(*error, size);
   (void)oauth::JwtExpiry(body);

@@ -34,6 +34,10 @@ TEST(ErrorTable, JudgesEveryCodeUnderEveryStatus) {
       {"bad_refresh_token",         {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
       {"invalid_refresh_token",     {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
       {"token_revoked_by_operator", {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
+      {"login_required",            {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
+      {"interaction_required",      {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
+      {"consent_required",          {dead,    dead,    dead,    dead,    dead,    dead,    dead,    dead,      outage, outage}},
+      {"ratelimited",               {throttled, throttled, throttled, throttled, throttled, throttled, throttled, throttled, outage, outage}},
       {"slow_down",                 {throttled, throttled, throttled, throttled, throttled, throttled, throttled, throttled, outage, outage}},
       {"temporarily_unavailable",   {later,   later,   later,   later,   later,   later,   later,   throttled, outage, outage}},
       {"server_error",              {outage,  outage,  outage,  outage,  outage,  outage,  outage,  throttled, outage, outage}},
@@ -73,10 +77,13 @@ TEST(ErrorTable, ACodeDeclaredDeadIsDeadWhateverItMeansElsewhere) {
             dead);
 }
 
-TEST(ErrorTable, CodesAreCaseSensitive) {
+TEST(ErrorTable, CodesAreTakenInAnyCase) {
   EXPECT_EQ(
       OutcomeText(ClassifyError({.status = 400, .code = "INVALID_GRANT", .retry_after = {}}, {})),
-      refused);
+      dead);
+  EXPECT_EQ(OutcomeText(ClassifyError({.status = 400, .code = "Token_Revoked", .retry_after = {}},
+                                      {"token_revoked"})),
+            dead);
 }
 
 TEST(ErrorTable, PassesRetryAfterOn) {

@@ -15,6 +15,8 @@ inline std::string ReasonText(broker::Reason reason) {
       return "unavailable";
     case broker::Reason::kProviderThrottled:
       return "throttled";
+    case broker::Reason::kProviderBusy:
+      return "busy";
     case broker::Reason::kProviderMalformed:
       return "malformed";
     case broker::Reason::kClientRejected:
@@ -34,6 +36,7 @@ inline std::string Kept(const broker::KeptAnswer& evidence) {
 inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
   struct Text {
     std::string operator()(const broker::Granted& o) const { return "granted" + Kept(o.evidence); }
+    std::string operator()(const broker::Extended&) const { return "extended"; }
     std::string operator()(const broker::Unspent& o) const {
       return absl::StrCat("unspent, ", ReasonText(o.reason));
     }
@@ -53,6 +56,7 @@ inline std::string OutcomeText(const broker::ExchangeOutcome& outcome) {
 inline std::string DetailOf(const broker::ExchangeOutcome& outcome) {
   struct Detail {
     std::string operator()(const broker::Granted&) const { return ""; }
+    std::string operator()(const broker::Extended&) const { return ""; }
     std::string operator()(const broker::Unspent& o) const { return o.detail; }
     std::string operator()(const broker::GrantDead& o) const { return o.detail; }
     std::string operator()(const broker::ClientRefused& o) const { return o.detail; }

@@ -15,7 +15,7 @@ using broker::Granted;
 const absl::Time kNow = absl::FromUnixSeconds(1'700'000'000);
 
 TokenResponse Parse(const std::string& body) {
-  return ParseTokenResponse(Secret(std::string_view(body)), kNow);
+  return ParseTokenResponse({}, Secret(std::string_view(body)), kNow);
 }
 
 // The parsed grant, or a failed test and an empty one.

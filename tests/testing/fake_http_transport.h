@@ -25,8 +25,19 @@ class FakeHttpTransport final : public http::HttpTransport {
 
   http::HttpOutcome Post(const http::HttpRequest& request) override {
     absl::MutexLock lock(&mutex_);
-    requests_.push_back({request.url, request.headers, request.authorization.Copy(),
-                         request.body.Copy(), request.ca_file, request.send_before});
+    http::HttpRequest& seen = requests_.emplace_back();
+    seen.url = request.url;
+    seen.headers = request.headers;
+    for (const auto& [name, value] : request.secret_headers) {
+      seen.secret_headers.emplace_back(name, value.Copy());
+    }
+    seen.user_agent = request.user_agent;
+    seen.query = request.query.Copy();
+    seen.authorization = request.authorization.Copy();
+    seen.body = request.body.Copy();
+    seen.ca_file = request.ca_file;
+    seen.send_before = request.send_before;
+    seen.timeout = request.timeout;
     if (script_.empty()) return http::NotSent{};
     http::HttpOutcome outcome = std::move(script_.front());
     script_.pop_front();

@@ -84,11 +84,18 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   record.refresh_token = std::move(copy.refresh_token);
   record.rotates = record.rotates || copy.rotated;
   record.last_refresh_time = copy.token.issued.wall;
+  if (copy.rotated) {
+    record.times.last_rotation = record.times.since = copy.token.issued.wall;
+    record.times.expires = copy.refresh_token_expires;
+  } else if (copy.refresh_token_expires.has_value()) {
+    record.times.expires = copy.refresh_token_expires;
+  }
   record.token = std::move(copy.token);
   record.attempt.reset();
   record.doubt_since.reset();
   record.grant = GrantState::kUsable;
   record.last_error_reason.clear();
+  record.last_error = {};
   record.consecutive_failures = 0;
   row.committed_attempt = rotation.attempt_id;
   return broker::Committed{};
@@ -115,6 +122,7 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
                                                                         : GrantState::kUsable;
   }
   record.last_error_reason = conclusion.error_reason;
+  record.last_error = conclusion.said;
   ++record.consecutive_failures;
   return absl::OkStatus();
 }
@@ -277,6 +285,7 @@ absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& cha
   }
   ++record.grant_serial;
   record.refresh_token = change.refresh_token.Copy();
+  record.times = {.since = now, .expires = {}, .last_rotation = {}};
   if (change.from_file) {
     record.seed = change.refresh_token.Copy();
   } else {
@@ -286,6 +295,7 @@ absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& cha
   record.attempt.reset();
   record.doubt_since.reset();
   record.last_error_reason.clear();
+  record.last_error = {};
   record.consecutive_failures = 0;
   return absl::OkStatus();
 }
@@ -319,6 +329,7 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
     fresh.refresh_token = record.refresh_token.Copy();
     fresh.seed = record.seed.Copy();
     fresh.create_time = record.create_time;
+    fresh.times.since = record.create_time;
     fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
     Row& row = rows[record.name];
     row.record = std::move(fresh);
@@ -340,6 +351,7 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
   } else if (const auto* given_up = std::get_if<broker::GiveUpGrant>(&change)) {
     record.grant = GrantState::kDead;
     record.last_error_reason = given_up->error_reason;
+    record.last_error = {};
   }
   return absl::OkStatus();
 }
@@ -361,6 +373,7 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
   if (const auto found = spent.find(row.held); found != spent.end()) {
     record.grant = GrantState::kDead;
     record.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
+    record.last_error = {};
     ++record.consecutive_failures;
     return broker::FoundSpent{.since = found->second};
   }

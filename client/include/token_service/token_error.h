@@ -24,6 +24,7 @@ enum class ErrorReason {
   kRefreshInDoubt,
   kProviderUnavailable,
   kProviderThrottled,
+  kProviderBusy,
   kProviderMalformed,
   kAnswerUnreadable,
   kValidityUnavailable,

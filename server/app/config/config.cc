@@ -35,24 +35,11 @@ absl::Status CheckDataDir(const std::string& path) {
 
 }  // namespace
 
-broker::CredentialSettings CredentialDefaults::ToSettings() const {
-  broker::CredentialSettings settings;
-  settings.token_endpoint = token_endpoint;
-  settings.scope = scope;
-  settings.client_auth = client_auth;
-  settings.client_key.key_id = client_key_id;
-  settings.client_key.algorithm = client_assertion_algorithm;
-  settings.client_key.audience = client_assertion_audience;
-  settings.ca_file = ca_file;
-  settings.extra_parameters = extra_parameters;
-  settings.dead_grant_errors = dead_grant_errors;
-  settings.refresh = refresh;
-  settings.assumed_lifetime = assumed_lifetime;
-  settings.min_refresh_interval = min_refresh_interval;
-  settings.replay_window = replay_window;
-  settings.idle_after = idle_after;
-  settings.keepalive = keepalive;
-  return settings;
+CredentialDefaults CredentialDefaults::Copy() const {
+  return {.settings = settings.Copy(),
+          .client_secret_files = client_secret_files,
+          .client_key_file = client_key_file,
+          .provider = provider};
 }
 
 absl::StatusOr<ServerConfig> ParseConfig(std::string_view text, std::string_view file_name) {

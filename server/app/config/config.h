@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/app/config/address.h"
+#include "server/app/config/provider_declaration.h"
 #include "server/authz/access_policy.h"
 #include "server/broker/credential.h"
 #include "server/telemetry/log.h"
@@ -21,26 +22,13 @@ namespace token_service::app {
 // What `defaults` says: of the credentials in the file, and of those made by RPC. Without it, the
 // defaults of broker::CredentialSettings.
 struct CredentialDefaults {
-  std::string token_endpoint;  // Checked; empty: each credential names its own.
-  std::string scope;
-  broker::ClientAuth client_auth = broker::ClientAuth::kNone;
+  // Without name, purpose, client_id, and the secrets and the key that are in files.
+  broker::CredentialSettings settings;
   std::vector<std::string> client_secret_files;  // In the order their secrets are tried.
   std::string client_key_file;
-  std::string client_key_id;
-  std::string client_assertion_algorithm;
-  std::string client_assertion_audience;
-  std::string ca_file;
-  std::vector<std::pair<std::string, std::string>> extra_parameters;  // Sorted by name.
-  std::vector<std::string> dead_grant_errors;
-  broker::RefreshMode refresh = broker::RefreshMode::kEager;
-  absl::Duration assumed_lifetime = absl::Seconds(300);
-  absl::Duration min_refresh_interval = absl::Seconds(10);
-  absl::Duration replay_window = absl::Seconds(10);
-  absl::Duration idle_after = absl::Hours(24);
-  absl::Duration keepalive = absl::Hours(168);
+  std::string provider;  // Empty: RFC 6749.
 
-  // Without name, purpose, client_id, and the secrets and the key that are in files.
-  broker::CredentialSettings ToSettings() const;
+  CredentialDefaults Copy() const;
 };
 
 // A credential of the file.
@@ -49,6 +37,7 @@ struct DeclaredCredential {
   std::string refresh_token_file;
   std::vector<std::string> client_secret_files;  // Empty unless settings.client_auth wants them.
   std::string client_key_file;                   // Likewise.
+  std::string provider;                          // Whose rules it has; empty: RFC 6749.
 };
 
 struct Caller {
@@ -102,8 +91,10 @@ struct ServerConfig {
   bool require_store = false;    // No start without a store: see store::StoreOptions.
   std::string sealing_key_file;  // Empty: a key of the server's own, in data_dir.
   CredentialDefaults defaults;
+  ProviderDeclarations providers;  // Its own; the built-in ones are there besides.
   std::vector<DeclaredCredential> credentials;
   std::vector<std::string> token_endpoints;    // Of credentials made by RPC: see broker::OriginOf.
+  bool builtin_origins = false;                // And those of the built-in providers.
   std::optional<std::vector<Caller>> callers;  // Absent is not empty: see the design of identities.
   Limits limits;
   LogSettings log;

@@ -13,10 +13,6 @@
 namespace token_service::app {
 namespace {
 
-// Ten years: no sum of such durations and a date overflows.
-constexpr absl::Duration kLongest = absl::Hours(24 * 3650);
-constexpr absl::Duration kShortest = absl::Milliseconds(1);
-
 // What the request says by itself (RFC 6749 section 6).
 constexpr std::array<std::string_view, 7> kOwnParameters = {
     "grant_type",       "refresh_token",        "client_id", "client_secret", "scope",
@@ -24,19 +20,6 @@ constexpr std::array<std::string_view, 7> kOwnParameters = {
 
 // While one is being replaced two are enough; each more is one more refused request a restart.
 constexpr int kMaxSecrets = 4;
-
-broker::ClientAuth ClientAuthOf(token::config::ClientAuth from) {
-  switch (from) {
-    case token::config::CLIENT_AUTH_CLIENT_SECRET_POST:
-      return broker::ClientAuth::kClientSecretPost;
-    case token::config::CLIENT_AUTH_CLIENT_SECRET_BASIC:
-      return broker::ClientAuth::kClientSecretBasic;
-    case token::config::CLIENT_AUTH_PRIVATE_KEY_JWT:
-      return broker::ClientAuth::kPrivateKeyJwt;
-    default:
-      return broker::ClientAuth::kNone;
-  }
-}
 
 // Defaults and Credential have these keys by the same names, in generated classes that share no
 // base.
@@ -48,12 +31,13 @@ class Reader {
 
   absl::Status Read(CredentialDefaults& into) {
     if (absl::Status s = ReadEndpoint(into); !s.ok()) return s;
-    if (from_.has_scope()) into.scope = from_.scope();
-    if (from_.has_client_auth()) into.client_auth = ClientAuthOf(from_.client_auth());
+    if (from_.has_provider()) into.provider = from_.provider();
+    if (from_.has_scope()) into.settings.scope = from_.scope();
+    if (from_.has_client_auth()) into.settings.client_auth = ClientAuthOf(from_.client_auth());
     if (from_.has_refresh()) {
-      into.refresh = from_.refresh() == token::config::REFRESH_ON_DEMAND
-                         ? broker::RefreshMode::kOnDemand
-                         : broker::RefreshMode::kEager;
+      into.settings.refresh = from_.refresh() == token::config::REFRESH_ON_DEMAND
+                                  ? broker::RefreshMode::kOnDemand
+                                  : broker::RefreshMode::kEager;
     }
     if (absl::Status s = ReadFiles(into); !s.ok()) return s;
     if (absl::Status s = ReadSecretFiles(into); !s.ok()) return s;
@@ -70,7 +54,7 @@ class Reader {
     if (!from_.has_token_endpoint()) return absl::OkStatus();
     const absl::Status valid = broker::CheckTokenEndpoint(from_.token_endpoint());
     if (!valid.ok()) return source_.Error(Key("token_endpoint"), std::string(valid.message()));
-    into.token_endpoint = from_.token_endpoint();
+    into.settings.token_endpoint = from_.token_endpoint();
     return absl::OkStatus();
   }
 
@@ -83,7 +67,7 @@ class Reader {
     } files[] = {
         {from_.has_client_key_file(), from_.client_key_file(), "client_key_file",
          into.client_key_file},
-        {from_.has_ca_file(), from_.ca_file(), "ca_file", into.ca_file},
+        {from_.has_ca_file(), from_.ca_file(), "ca_file", into.settings.ca_file},
     };
     for (const auto& file : files) {
       if (!file.given) continue;
@@ -133,11 +117,12 @@ class Reader {
       const char* name;
       std::string& out;
     } words[] = {
-        {from_.has_client_key_id(), from_.client_key_id(), "client_key_id", into.client_key_id},
+        {from_.has_client_key_id(), from_.client_key_id(), "client_key_id",
+         into.settings.client_key.key_id},
         {from_.has_client_assertion_algorithm(), from_.client_assertion_algorithm(),
-         "client_assertion_algorithm", into.client_assertion_algorithm},
+         "client_assertion_algorithm", into.settings.client_key.algorithm},
         {from_.has_client_assertion_audience(), from_.client_assertion_audience(),
-         "client_assertion_audience", into.client_assertion_audience},
+         "client_assertion_audience", into.settings.client_key.audience},
     };
     for (const auto& word : words) {
       if (!word.given) continue;
@@ -162,18 +147,20 @@ class Reader {
       absl::Duration& out;
     } durations[] = {
         {from_.has_assumed_lifetime(), from_.assumed_lifetime(), "assumed_lifetime",
-         absl::Seconds(1), into.assumed_lifetime},
+         absl::Seconds(1), into.settings.assumed_lifetime},
         {from_.has_min_refresh_interval(), from_.min_refresh_interval(), "min_refresh_interval",
-         kShortest, into.min_refresh_interval},
+         kShortestSetting, into.settings.min_refresh_interval},
         // 0: never replay at once.
         {from_.has_replay_window(), from_.replay_window(), "replay_window", absl::ZeroDuration(),
-         into.replay_window},
-        {from_.has_idle_after(), from_.idle_after(), "idle_after", kShortest, into.idle_after},
-        {from_.has_keepalive(), from_.keepalive(), "keepalive", kShortest, into.keepalive},
+         into.settings.replay_window},
+        {from_.has_idle_after(), from_.idle_after(), "idle_after", kShortestSetting,
+         into.settings.idle_after},
+        {from_.has_keepalive(), from_.keepalive(), "keepalive", kShortestSetting,
+         into.settings.keepalive},
     };
     for (const auto& d : durations) {
       if (!d.given) continue;
-      const auto duration = ReadDuration(d.value, Key(d.name), d.least, kLongest, source_);
+      const auto duration = ReadDuration(d.value, Key(d.name), d.least, kLongestSetting, source_);
       if (!duration.ok()) return duration.status();
       d.out = *duration;
     }
@@ -182,26 +169,27 @@ class Reader {
 
   absl::Status ReadDeadGrantErrors(CredentialDefaults& into) {
     if (!source_.Has(Key("dead_grant_errors"))) return absl::OkStatus();
-    into.dead_grant_errors.clear();
+    into.settings.dead_grant_errors.clear();
     for (int i = 0; i < from_.dead_grant_errors_size(); ++i) {
       const std::string& error = from_.dead_grant_errors(i);
       if (error.empty()) {
         return source_.Error(absl::StrCat(Key("dead_grant_errors"), "[", i, "]"),
                              "must not be empty");
       }
-      into.dead_grant_errors.push_back(error);
+      into.settings.dead_grant_errors.push_back(error);
     }
     return absl::OkStatus();
   }
 
   absl::Status ReadExtraParameters(CredentialDefaults& into) {
     if (!source_.Has(Key("extra_parameters"))) return absl::OkStatus();
-    into.extra_parameters.assign(from_.extra_parameters().begin(), from_.extra_parameters().end());
-    std::sort(into.extra_parameters.begin(), into.extra_parameters.end());
-    for (const auto& [name, value] : into.extra_parameters) {
+    into.settings.extra_parameters.assign(from_.extra_parameters().begin(),
+                                          from_.extra_parameters().end());
+    std::sort(into.settings.extra_parameters.begin(), into.settings.extra_parameters.end());
+    for (const auto& [name, value] : into.settings.extra_parameters) {
       const std::string key = absl::StrCat(Key("extra_parameters"), ".", name);
       if (name.empty()) return source_.Error(key, "a parameter needs a name");
-      if (std::count(kOwnParameters.begin(), kOwnParameters.end(), std::string_view(name)) > 0) {
+      if (IsOwnParameter(name)) {
         return source_.Error(key, "is set by the service itself");
       }
     }
@@ -214,6 +202,25 @@ class Reader {
 };
 
 }  // namespace
+
+broker::ClientAuth ClientAuthOf(token::config::ClientAuth from) {
+  switch (from) {
+    case token::config::CLIENT_AUTH_CLIENT_SECRET_POST:
+      return broker::ClientAuth::kClientSecretPost;
+    case token::config::CLIENT_AUTH_CLIENT_SECRET_BASIC:
+      return broker::ClientAuth::kClientSecretBasic;
+    case token::config::CLIENT_AUTH_CLIENT_SECRET_BASIC_RAW:
+      return broker::ClientAuth::kClientSecretBasicRaw;
+    case token::config::CLIENT_AUTH_PRIVATE_KEY_JWT:
+      return broker::ClientAuth::kPrivateKeyJwt;
+    default:
+      return broker::ClientAuth::kNone;
+  }
+}
+
+bool IsOwnParameter(std::string_view name) {
+  return std::count(kOwnParameters.begin(), kOwnParameters.end(), name) > 0;
+}
 
 absl::Status ReadCredentialKeys(const token::config::Defaults& from, const std::string& path,
                                 const ConfigSource& source, CredentialDefaults& into) {

@@ -20,12 +20,19 @@ namespace {
 
 constexpr char kNameRule[] = "expected up to 63 of a-z 0-9 . _ -, the first a letter or digit";
 
+std::string UnknownProvider(const ServerConfig& config, const std::string& name) {
+  std::string what = absl::StrCat("no such provider: ", QuoteForError(name));
+  const std::string meant = NearestProvider(config.providers, name);
+  if (!meant.empty()) absl::StrAppend(&what, "; did you mean \"", meant, "\"?");
+  return what;
+}
+
 // That the credential has what its client_auth takes, and nothing of its own that it does not. The
 // defaults may have more, for those who need it: `whole` is rid of that.
 absl::Status CheckProof(const token::config::Credential& from, const std::string& key,
                         const ConfigSource& source, CredentialDefaults& whole) {
-  const bool takes_secret = broker::TakesSecret(whole.client_auth);
-  const bool takes_key = whole.client_auth == broker::ClientAuth::kPrivateKeyJwt;
+  const bool takes_secret = broker::TakesSecret(whole.settings.client_auth);
+  const bool takes_key = whole.settings.client_auth == broker::ClientAuth::kPrivateKeyJwt;
   const struct {
     bool useless;
     const char* name;
@@ -44,7 +51,7 @@ absl::Status CheckProof(const token::config::Credential& from, const std::string
   };
   for (const auto& [useless, name, wants] : given) {
     if (!useless) continue;
-    const std::string auth(broker::ClientAuthName(whole.client_auth));
+    const std::string auth(broker::ClientAuthName(whole.settings.client_auth));
     return source.Error(absl::StrCat(key, ".", name),
                         absl::StrFormat("client_auth is %s; set %s", auth, wants));
   }
@@ -57,9 +64,9 @@ absl::Status CheckProof(const token::config::Credential& from, const std::string
   if (!takes_secret) whole.client_secret_files.clear();
   if (!takes_key) {
     whole.client_key_file.clear();
-    whole.client_key_id.clear();
-    whole.client_assertion_algorithm.clear();
-    whole.client_assertion_audience.clear();
+    whole.settings.client_key.key_id.clear();
+    whole.settings.client_key.algorithm.clear();
+    whole.settings.client_key.audience.clear();
   }
   return absl::OkStatus();
 }
@@ -67,10 +74,31 @@ absl::Status CheckProof(const token::config::Credential& from, const std::string
 // What must agree once a credential's own keys and the defaults are put together.
 absl::Status CheckWhole(const token::config::Credential& from, const std::string& key,
                         const ConfigSource& source, CredentialDefaults& whole) {
-  if (whole.token_endpoint.empty()) {
+  const std::string& endpoint = whole.settings.token_endpoint;
+  if (endpoint.empty()) {
     return source.Error(key + ".token_endpoint", "is required, here or in defaults");
   }
+  if (endpoint.find('{') != std::string::npos) {
+    return source.Error(key + ".token_endpoint",
+                        absl::StrCat("is required: the provider's is ", endpoint,
+                                     ", with what is yours between the braces"));
+  }
   return CheckProof(from, key, source, whole);
+}
+
+// The settings of the provider that the credential names, or the defaults, in the place of those of
+// the defaults.
+absl::Status ApplyProvider(const token::config::Credential& from, const std::string& key,
+                           const ConfigSource& source, const ServerConfig& config,
+                           CredentialDefaults& whole) {
+  const std::string& name = from.has_provider() ? from.provider() : config.defaults.provider;
+  if (name.empty()) return absl::OkStatus();
+  const ProviderDeclarationPtr provider = FindProvider(config.providers, name);
+  if (provider != nullptr) {
+    provider->ApplyTo(whole.settings);
+    return absl::OkStatus();
+  }
+  return source.Error(key + ".provider", UnknownProvider(config, name));
 }
 
 absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credential& from,
@@ -86,12 +114,14 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
   if (from.refresh_token_file().empty()) {
     return source.Error(key + ".refresh_token_file", "is required");
   }
-  CredentialDefaults whole = config.defaults;
+  CredentialDefaults whole = config.defaults.Copy();
+  if (absl::Status s = ApplyProvider(from, key, source, config, whole); !s.ok()) return s;
   if (absl::Status s = ReadCredentialKeys(from, key, source, whole); !s.ok()) return s;
   if (absl::Status s = CheckWhole(from, key, source, whole); !s.ok()) return s;
 
   DeclaredCredential declared;
-  declared.settings = whole.ToSettings();
+  declared.settings = whole.settings.Copy();
+  declared.provider = whole.provider;
   declared.settings.name = from.name();
   declared.settings.purpose = from.purpose();
   declared.settings.client_id = from.client_id();
@@ -108,7 +138,7 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
     config.files.push_back({.where = source.Where(source.Has(at) ? at : "defaults." + name),
                             .path = path,
                             .holds = holds,
-                            .algorithm = whole.client_assertion_algorithm});
+                            .algorithm = whole.settings.client_key.algorithm});
   };
   named("refresh_token_file", declared.refresh_token_file, Holds::kToken);
   const bool list = from.client_secret_files_size() > 0 ||
@@ -119,10 +149,10 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
   }
   // Where it is the defaults' own, it is named there, once.
   if (declared.client_key_file != config.defaults.client_key_file ||
-      whole.client_assertion_algorithm != config.defaults.client_assertion_algorithm) {
+      whole.settings.client_key.algorithm != config.defaults.settings.client_key.algorithm) {
     named("client_key_file", declared.client_key_file, Holds::kClientKey);
   }
-  if (declared.settings.ca_file != config.defaults.ca_file) {
+  if (declared.settings.ca_file != config.defaults.settings.ca_file) {
     named("ca_file", declared.settings.ca_file, Holds::kAuthorities);
   }
   return declared;
@@ -141,8 +171,14 @@ absl::Status ReadTokenEndpoints(const token::config::ConfigFile& file, const Con
     origins.insert(broker::OriginOf(origin));
   }
   if (!source.Has("token_endpoints")) {
-    if (!config.defaults.token_endpoint.empty()) {
-      origins.insert(broker::OriginOf(config.defaults.token_endpoint));
+    config.builtin_origins = true;
+    for (const auto& [name, provider] : config.providers) {
+      if (!provider->token_endpoint.empty()) {
+        origins.insert(broker::OriginOf(provider->token_endpoint));
+      }
+    }
+    if (!config.defaults.settings.token_endpoint.empty()) {
+      origins.insert(broker::OriginOf(config.defaults.settings.token_endpoint));
     }
     for (const DeclaredCredential& declared : config.credentials) {
       origins.insert(broker::OriginOf(declared.settings.token_endpoint));
@@ -160,16 +196,20 @@ absl::Status ReadCredentials(const token::config::ConfigFile& file, const Config
       !s.ok()) {
     return s;
   }
+  const std::string& provider = config.defaults.provider;
+  if (!provider.empty() && FindProvider(config.providers, provider) == nullptr) {
+    return source.Error("defaults.provider", UnknownProvider(config, provider));
+  }
   // Credentials made by RPC may want them.
   if (!config.defaults.client_key_file.empty()) {
     config.files.push_back({.where = source.Where("defaults.client_key_file"),
                             .path = config.defaults.client_key_file,
                             .holds = NamedFile::Holds::kClientKey,
-                            .algorithm = config.defaults.client_assertion_algorithm});
+                            .algorithm = config.defaults.settings.client_key.algorithm});
   }
-  if (!config.defaults.ca_file.empty()) {
+  if (!config.defaults.settings.ca_file.empty()) {
     config.files.push_back({.where = source.Where("defaults.ca_file"),
-                            .path = config.defaults.ca_file,
+                            .path = config.defaults.settings.ca_file,
                             .holds = NamedFile::Holds::kAuthorities});
   }
   std::set<std::string> names;

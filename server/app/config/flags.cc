@@ -25,6 +25,8 @@ Usage:
                                              not; never over a file that is there
   token-server restore --config=FILE COPY    make the store from a copy, while no server runs; what may
                                              be spent since comes out held
+  token-server providers [NAME]              print the rules of the built-in providers, as they could
+                                             stand in the configuration
 
 Flags:
   --config=FILE              the configuration file
@@ -75,17 +77,19 @@ constexpr std::string_view kHold = "hold";
 constexpr std::string_view kForce = "force";
 
 // Words that come without dashes.
+enum class Takes { kNothing, kFile, kPerhapsName };
 struct Verb {
   std::string_view name;
   Command command;
-  bool takes_file;
+  Takes takes;
 };
 
 constexpr Verb kVerbs[] = {
-    {"rekey", Command::kRekey, false},
-    {"init", Command::kInit, false},
-    {"backup", Command::kBackup, true},
-    {"restore", Command::kRestore, true},
+    {"rekey", Command::kRekey, Takes::kNothing},
+    {"init", Command::kInit, Takes::kNothing},
+    {"backup", Command::kBackup, Takes::kFile},
+    {"restore", Command::kRestore, Takes::kFile},
+    {"providers", Command::kProviders, Takes::kPerhapsName},
 };
 
 absl::Status Error(const std::string& what) { return absl::InvalidArgumentError(what); }
@@ -141,7 +145,7 @@ class Parser {
         verb_ = verb;
         return absl::OkStatus();
       }
-    } else if (verb_->takes_file && line_.file.empty() && !word.empty()) {
+    } else if (verb_->takes != Takes::kNothing && line_.file.empty() && !word.empty()) {
       line_.file = word;
       return absl::OkStatus();
     }
@@ -187,6 +191,11 @@ class Parser {
       line_.command = command;
       return absl::OkStatus();
     }
+    if (verb_ != nullptr && verb_->command == Command::kProviders) {
+      line_.command = Command::kProviders;
+      if (given_.empty() && switched_.empty()) return absl::OkStatus();
+      return Error("providers: takes a NAME at most, and no flags");
+    }
     if (!line_.config.empty() && line_.describes_server()) {
       return Error("--config: cannot be mixed with the flags that take its place; see --help");
     }
@@ -201,7 +210,7 @@ class Parser {
     line_.command = check              ? Command::kCheckConfig
                     : verb_ != nullptr ? verb_->command
                                        : Command::kServe;
-    if (verb_ != nullptr && verb_->takes_file && line_.file.empty()) {
+    if (verb_ != nullptr && verb_->takes == Takes::kFile && line_.file.empty()) {
       return Error(absl::StrFormat("%s: needs a FILE; see --help", verb_->name));
     }
     if (line_.force && line_.command != Command::kRestore) {

@@ -15,6 +15,7 @@ enum class Command {
   kInit,         // init
   kBackup,       // backup FILE
   kRestore,      // restore FILE
+  kProviders,    // providers [NAME]
   kHelp,         // --help: print UsageText, exit 0.
   kVersion,      // --version
 };
@@ -29,7 +30,7 @@ struct CommandLine {
   std::string client_id;
   std::string refresh_token_file;
   std::string sealing_key_file;
-  std::string file;    // Of backup and restore.
+  std::string file;    // Of backup and restore; the NAME of providers.
   bool force = false;  // --force: restore over what is there.
   bool hold = false;   // --hold: with everything held, see broker::CredentialRecord::held_since.
 

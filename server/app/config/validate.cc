@@ -9,6 +9,7 @@
 #include "server/app/config/credentials.h"
 #include "server/app/config/duration.h"
 #include "server/app/config/limits.h"
+#include "server/app/config/provider_keys.h"
 #include "server/app/config/spelling.h"
 #include "server/app/config/tls.h"
 
@@ -149,8 +150,9 @@ absl::Status ReadObservation(const ConfigFile& file, const ConfigSource& source,
 absl::StatusOr<ServerConfig> ValidateConfig(const ConfigFile& file, const ConfigSource& source) {
   ServerConfig config;
   config.allow_plaintext = file.allow_plaintext();
-  // Of the order only this matters: listen asks for tls, callers for credentials and limits.
-  const auto steps = {ReadTls,         ReadSocketMode, ReadListen,  ReadStorage,
+  // Of the order only this matters: listen asks for tls, credentials for providers, callers for
+  // credentials and limits.
+  const auto steps = {ReadTls,         ReadSocketMode, ReadListen,  ReadStorage,    ReadProviders,
                       ReadCredentials, ReadLimits,     ReadCallers, ReadObservation};
   for (const auto& step : steps) {
     if (absl::Status status = step(file, source, config); !status.ok()) return status;

@@ -1,4 +1,4 @@
-#include "server/oauth/rfc_evidence_reader.h"
+#include "server/oauth/oauth_evidence_reader.h"
 
 #include "absl/strings/ascii.h"
 #include "server/oauth/answer_path.h"
@@ -9,6 +9,7 @@
 namespace token_service::oauth {
 namespace {
 
+constexpr std::string_view kRfcPath = "refresh_token";
 // Of what is shown.
 constexpr size_t kMostMembers = 64;
 constexpr size_t kLongestPath = 256;
@@ -33,12 +34,16 @@ std::string_view TypeName(const WalkedValue& value) {
 
 }  // namespace
 
-std::optional<Secret> RfcEvidenceReader::Candidate(const Secret& body, const Secret& sent) const {
-  return CandidateIn(body.Reveal(), sent);
+std::optional<Secret> OAuthEvidenceReader::Candidate(const broker::ProviderRules& rules,
+                                                     const Secret& body, const Secret& sent) const {
+  const std::string& path = rules.response.refresh_token;
+  std::optional<Secret> found = CandidateIn(body.Reveal(), sent, path);
+  if (!found.has_value() && path != kRfcPath) found = CandidateIn(body.Reveal(), sent, kRfcPath);
+  return found;
 }
 
-std::vector<broker::EvidenceMember> RfcEvidenceReader::Describe(const Secret& body,
-                                                                const Secret& sent) const {
+std::vector<broker::EvidenceMember> OAuthEvidenceReader::Describe(const Secret& body,
+                                                                  const Secret& sent) const {
   std::vector<broker::EvidenceMember> members;
   WalkAnswer(body.Reveal(), [&](const WalkedValue& value) {
     if (value.path.empty() || members.size() == kMostMembers) return;
@@ -53,7 +58,8 @@ std::vector<broker::EvidenceMember> RfcEvidenceReader::Describe(const Secret& bo
   return members;
 }
 
-std::optional<Secret> RfcEvidenceReader::TokenAt(const Secret& body, std::string_view path) const {
+std::optional<Secret> OAuthEvidenceReader::TokenAt(const Secret& body,
+                                                   std::string_view path) const {
   std::optional<Secret> found = StringAt(body.Reveal(), path);
   if (found.has_value() && !IsToken(found->Reveal())) return std::nullopt;
   return found;

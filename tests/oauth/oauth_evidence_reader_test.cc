@@ -1,4 +1,4 @@
-#include "server/oauth/rfc_evidence_reader.h"
+#include "server/oauth/oauth_evidence_reader.h"
 
 #include <gmock/gmock.h>
 
@@ -17,7 +17,7 @@ const Secret kSent(std::string_view("sent-refresh-token"));
 
 std::vector<std::string> Described(std::string_view body) {
   std::vector<std::string> lines;
-  for (const broker::EvidenceMember& member : RfcEvidenceReader().Describe(Secret(body), kSent)) {
+  for (const broker::EvidenceMember& member : OAuthEvidenceReader().Describe(Secret(body), kSent)) {
     lines.push_back(absl::StrCat(member.path, " ", member.type,
                                  member.may_be_refresh_token ? " refresh"
                                  : member.may_be_token       ? " token"
@@ -27,16 +27,16 @@ std::vector<std::string> Described(std::string_view body) {
 }
 
 std::string Candidate(std::string_view body) {
-  const auto found = RfcEvidenceReader().Candidate(Secret(body), kSent);
+  const auto found = OAuthEvidenceReader().Candidate({}, Secret(body), kSent);
   return found.has_value() ? std::string(found->Reveal()) : "none";
 }
 
 std::string TokenAt(std::string_view body, std::string_view path) {
-  const auto found = RfcEvidenceReader().TokenAt(Secret(body), path);
+  const auto found = OAuthEvidenceReader().TokenAt(Secret(body), path);
   return found.has_value() ? std::string(found->Reveal()) : "none";
 }
 
-TEST(RfcEvidenceReader, TellsPlacesAndTypesAndNoValue) {
+TEST(OAuthEvidenceReader, TellsPlacesAndTypesAndNoValue) {
   EXPECT_THAT(
       Described(R"({"ok":true,"n":7,"z":null,"data":[{"accessToken":"a"},{"rt":"RT-2"}]})"),
       ElementsAre("ok boolean", "n number", "z null", "data list", "data.0 object",
@@ -50,7 +50,7 @@ TEST(RfcEvidenceReader, TellsPlacesAndTypesAndNoValue) {
   EXPECT_THAT(Described("refresh_token=RT-2"), SizeIs(0));
 }
 
-TEST(RfcEvidenceReader, ShowsNoNameThatMayBeASecret) {
+TEST(OAuthEvidenceReader, ShowsNoNameThatMayBeASecret) {
   for (const std::string name :
        {"x7Gh2k9Qp4", "AKIA9F8E7D6C", "sKx-aBCDefGHIjk", "two words", "new\\nline", "caf\xC3\xA9",
         "abcdefghijklmnopqrstuvwxyzabcdefghi", "", "\\u001b[31m"}) {
@@ -58,13 +58,13 @@ TEST(RfcEvidenceReader, ShowsNoNameThatMayBeASecret) {
   }
 }
 
-TEST(RfcEvidenceReader, TellsSixtyFourMembersAtMost) {
+TEST(OAuthEvidenceReader, TellsSixtyFourMembersAtMost) {
   std::string body = "{";
   for (int i = 0; i < 1000; ++i) absl::StrAppend(&body, i == 0 ? "" : ",", "\"k\":", i);
   EXPECT_THAT(Described(body + "}"), SizeIs(64));
 }
 
-TEST(RfcEvidenceReader, ACandidateStandsWhereTheRulesHaveItWholeAndAlone) {
+TEST(OAuthEvidenceReader, ACandidateStandsWhereTheRulesHaveItWholeAndAlone) {
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2"})"), "RT-2");
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2","acc)"), "RT-2");
   EXPECT_EQ(Candidate(R"({"refresh_token":"RT-2","refresh_token":"RT-2"})"), "RT-2");
@@ -81,7 +81,7 @@ TEST(RfcEvidenceReader, ACandidateStandsWhereTheRulesHaveItWholeAndAlone) {
   }
 }
 
-TEST(RfcEvidenceReader, FindsTheTokenAtAPath) {
+TEST(OAuthEvidenceReader, FindsTheTokenAtAPath) {
   const std::string body = R"({"data":[{"odd name":"RT-2"},"RT-3"],"n":7,"bad":"a\nb"})";
   EXPECT_EQ(TokenAt(body, "data.0.#0"), "RT-2");
   EXPECT_EQ(TokenAt(body, "data.1"), "RT-3");

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/app/config/config.h"
+#include "server/app/config/config.pb.h"
+#include "server/app/config/provider_declaration.h"
+#include "server/app/config/source.h"
+
+namespace token_service::app {
+
+// Checks what stands at `path` (empty: at the top) of the configuration or of a built-in provider's
+// file. `like` has been followed already.
+absl::StatusOr<ProviderDeclaration> ReadProvider(const token::config::Provider& from,
+                                                 const std::string& path,
+                                                 const ConfigSource& source);
+
+// The part of ValidateConfig about `providers`.
+absl::Status ReadProviders(const token::config::ConfigFile& file, const ConfigSource& source,
+                           ServerConfig& config);
+
+}  // namespace token_service::app
