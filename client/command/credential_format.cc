@@ -29,6 +29,16 @@ std::string TimeText(bool present, const google::protobuf::Timestamp& time) {
                           absl::UTCTimeZone());
 }
 
+// `HTTP 400 invalid_grant: the token was revoked`
+std::string LastErrorText(const Credential& credential) {
+  if (!credential.has_last_error()) return "";
+  const token::v1::LastError& error = credential.last_error();
+  std::string text = absl::StrCat("HTTP ", error.http_status());
+  if (!error.code().empty()) absl::StrAppend(&text, " ", error.code());
+  if (!error.description().empty()) absl::StrAppend(&text, ": ", error.description());
+  return text;
+}
+
 std::string OneLine(std::string text) {
   for (char& c : text) {
     if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
@@ -55,6 +65,7 @@ std::string FormatCredential(const Credential& credential, CredentialFormat form
       {"client_auth", credential.client_auth()},
       {"token_endpoint", credential.token_endpoint()},
       {"scope", credential.scope()},
+      {"provider", credential.provider()},
       {"generation", absl::StrCat(credential.generation())},
       {"create_time", TimeText(credential.has_create_time(), credential.create_time())},
       {"last_refresh_time",
@@ -62,7 +73,12 @@ std::string FormatCredential(const Credential& credential, CredentialFormat form
       {"next_refresh_time",
        TimeText(credential.has_next_refresh_time(), credential.next_refresh_time())},
       {"expire_time", TimeText(credential.has_expire_time(), credential.expire_time())},
+      {"last_rotation_time",
+       TimeText(credential.has_last_rotation_time(), credential.last_rotation_time())},
+      {"refresh_token_expire_time", TimeText(credential.has_refresh_token_expire_time(),
+                                             credential.refresh_token_expire_time())},
       {"last_error_reason", credential.last_error_reason()},
+      {"last_error", LastErrorText(credential)},
       {"consecutive_failures", absl::StrCat(credential.consecutive_failures())},
       {"managed_by_config", credential.managed_by_config() ? "yes" : "no"},
   };

@@ -40,11 +40,15 @@ void WriteCredentialCommand::AddProfileFlags(CLI::App& app) {
       "where refresh tokens are exchanged; without it the server's default")
       ->type_name("URL");
   add("--scope", *credential_.mutable_scope(), "sent with each refresh");
+  add("--provider", *credential_.mutable_provider(),
+      "whose rules its token endpoint has: see `token-server providers`")
+      ->type_name("NAME");
   add("--client_auth", *credential_.mutable_client_auth(), "how the client proves itself")
-      ->check(
-          CLI::IsMember({"none", "client_secret_post", "client_secret_basic", "private_key_jwt"})
-              .description(""))
-      ->type_name("none|client_secret_post|client_secret_basic|private_key_jwt");
+      ->check(CLI::IsMember({"none", "client_secret_post", "client_secret_basic",
+                             "client_secret_basic_raw", "private_key_jwt"})
+                  .description(""))
+      ->type_name(
+          "none|client_secret_post|client_secret_basic|client_secret_basic_raw|private_key_jwt");
   add("--client_secret_file", client_secret_file_,
       "file that holds the client secret; -: standard input")
       ->type_name("FILE");
@@ -53,7 +57,7 @@ void WriteCredentialCommand::AddProfileFlags(CLI::App& app) {
 token::v1::UpdateCredentialRequest WriteCredentialCommand::UpdateRequest() const {
   token::v1::UpdateCredentialRequest request;
   *request.mutable_credential() = credential_;
-  for (const std::string_view path : {"purpose", "client_id", "token_endpoint", "scope",
+  for (const std::string_view path : {"purpose", "client_id", "token_endpoint", "scope", "provider",
                                       "client_auth", "client_secret", "refresh_token"}) {
     const bool secret = path == "client_secret" || path == "refresh_token";
     const std::string flag = "--" + std::string(path) + (secret ? "_file" : "");

@@ -61,6 +61,7 @@ void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
   std::array<size_t, kStates.size()> counts{};
   std::vector<std::pair<std::string, std::string_view>> not_active;
   std::vector<std::string> unreadable;
+  std::vector<std::pair<std::string, absl::Time>> ends;
   sink.Family(MetricType::kGauge, "token_service_credential_token_remaining_seconds",
               "How long the current access token lives; 0: expired.");
   std::string after;
@@ -73,6 +74,9 @@ void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
       ++counts[state];
       if (status.state != CredentialState::kActive) not_active.emplace_back(name, kStates[state]);
       if (status.evidence != broker::StandingEvidence::kNone) unreadable.push_back(name);
+      if (status.refresh_token_expire_time.has_value()) {
+        ends.emplace_back(name, *status.refresh_token_expire_time);
+      }
       if (status.token == nullptr) continue;
       const absl::Duration left = std::max(status.token->expires - now, absl::ZeroDuration());
       sink.Sample({{"credential", name}},
@@ -90,6 +94,13 @@ void BrokerMetrics::CollectCredentials(MetricsSink& sink) const {
       "1 for each credential of which an answer is kept that may hold its next refresh token: "
       "nothing is refreshed until that is settled. Page somebody.");
   for (const std::string& name : unreadable) sink.Sample({{"credential", name}}, 1);
+  sink.Family(
+      MetricType::kGauge, "token_service_grant_expiry_seconds",
+      "When the refresh token ends however often it is used, in seconds since 1970; of each "
+      "credential of which that is known. Somebody has to log in again before.");
+  for (const auto& [name, end] : ends) {
+    sink.Sample({{"credential", name}}, absl::ToDoubleSeconds(end - absl::UnixEpoch()));
+  }
   sink.Family(MetricType::kGauge, "token_service_credential_state",
               "1 for the state of each credential that is not ACTIVE.");
   for (const auto& [name, state] : not_active) {

@@ -27,11 +27,26 @@ Refusal EndpointQueue::BreakerRefusal(const ScheduledCredential& credential,
   return refusal;
 }
 
-void EndpointQueue::OnBegun(MonotonicTime now) { begun.push_back(now); }
+EndpointQueue::Places::iterator EndpointQueue::FirstFree(Places& places) const {
+  return std::find_if(places.begin(), places.end(), [this](const Place& place) {
+    if (place.stale()) return false;
+    const CredentialSettings& settings = *place.credential->settings;
+    if (settings.concurrency == 0 || place.credential->forced()) return true;
+    const auto out = begun_by_client.find(settings.client_id);
+    return out == begun_by_client.end() || out->second < settings.concurrency;
+  });
+}
+
+void EndpointQueue::OnBegun(const ScheduledCredential::Flying& flying) {
+  begun.push_back(flying.begun);
+  if (!flying.client.empty()) ++begun_by_client[flying.client];
+}
 
 bool EndpointQueue::OnEnded(const ScheduledCredential::Flying& flown, const RefreshResult& result,
                             MonotonicTime now, absl::BitGenRef random) {
   begun.erase(std::find(begun.begin(), begun.end(), flown.begun));
+  const auto client = begun_by_client.find(flown.client);
+  if (client != begun_by_client.end() && --client->second == 0) begun_by_client.erase(client);
   const bool was_open = breaker.IsOpen();
   const auto* failed = std::get_if<RefreshFailed>(&result.outcome);
   const bool answered = failed == nullptr ? std::holds_alternative<Refreshed>(result.outcome) ||

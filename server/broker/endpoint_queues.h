@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,17 +44,22 @@ struct EndpointQueue {
   // Why nobody is to wait for it while its breaker is open: what `credential` failed by itself, if
   // it did. Callers are told that during its backoff, and this only prolongs it.
   Refusal BreakerRefusal(const ScheduledCredential& credential, MonotonicTime now) const;
+  // The first of them that may start beside what is out, by the `concurrency` of its client_id;
+  // end(): none may. Nothing holds back an operator's order.
+  Places::iterator FirstFree(Places& places) const;
   // A flight begins, and ends with what it told of the endpoint. True of the latter: that closed
   // the breaker.
-  void OnBegun(MonotonicTime now);
+  void OnBegun(const ScheduledCredential::Flying& flying);
   bool OnEnded(const ScheduledCredential::Flying& flown, const RefreshResult& result,
                MonotonicTime now, absl::BitGenRef random);
 
   Breaker breaker;
   RefreshCalendar calendar;
   std::deque<MonotonicTime> begun;  // Each exchange that is out, the oldest first.
-  bool ready = false;               // Has a turn.
-  Places wanted;                    // Callers wait for these.
+  // How many are out of each client_id whose `concurrency` is limited.
+  std::map<std::string, int> begun_by_client;
+  bool ready = false;  // Has a turn.
+  Places wanted;       // Callers wait for these.
   Places ahead;
 };
 

@@ -117,7 +117,9 @@ void RefreshBook::Dispatch(bool wanted, MonotonicTime now) {
 bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime now) {
   EndpointQueue::Places& places = wanted ? endpoint.wanted : endpoint.ahead;
   if (places.empty() || flying() >= options_.workers) return false;
-  const ScheduledCredentialPtr credential = places.front().credential;
+  const auto place = endpoint.FirstFree(places);
+  if (place == places.end()) return false;
+  const ScheduledCredentialPtr credential = place->credential;
   const Queued queued = std::get<Queued>(credential->state);
   const bool forced = queued.insistence != Insistence::kNone;
   bool probe = false;
@@ -128,7 +130,7 @@ bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime n
     // It may have waited here past the end of its replay window. (Without rotation doubt holds
     // nothing back, and a plan ahead may have been brought forward.)
     if (!queued.elsewhere && credential->ReplayHeldBack(now)) {
-      places.pop_front();
+      places.erase(place);
       PlanAnew(*credential, now);
       TellRefusal(*credential, now);
       return true;
@@ -136,8 +138,7 @@ bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime n
     if (!endpoint.breaker.Allow(now)) return false;
     probe = endpoint.breaker.probing();
   }
-  places.pop_front();
-  endpoint.OnBegun(now);
+  places.erase(place);
   RefreshFacts& facts = credential->facts;
   // While it waited for another replica its replay window may have ended.
   const bool weighed = facts.doubt_since.has_value() && !credential->ReplayHeldBack(now);
@@ -152,6 +153,8 @@ bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime n
                 .probe = probe,
                 .begun = now,
                 .operator_waits = forced};
+  if (credential->settings->concurrency > 0) flying.client = credential->settings->client_id;
+  endpoint.OnBegun(flying);
   if (credential->suspect()) {
     flying.patience_end = now + options_.patience;
     Do(ArmPatience{flying.flight, flying.patience_end});

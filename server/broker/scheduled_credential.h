@@ -62,6 +62,7 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
     EndpointQueue* endpoint;  // Null: only the store is at work.
     bool probe = false;       // Of the endpoint's open breaker.
     MonotonicTime begun;
+    std::string client = {};  // The client_id, if that may have so many out only.
     // The settings were changed since: what the provider refuses may be what was changed.
     bool outdated = false;
     // A new refresh token has come since: the flight carries the old one, and what it reports is no

@@ -46,6 +46,10 @@ def test_every_link_leads_somewhere():
     assert broken == []
 
 
+def test_the_page_of_providers_is_what_their_rules_say():
+    subprocess.run([ROOT / "scripts" / "provider-docs", "--check"], check=True)
+
+
 def test_the_index_of_decisions_has_them_all_by_their_titles():
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     pages = sorted(path for path in (ROOT / "docs" / "adr").glob("[0-9]*.md"))

@@ -42,6 +42,12 @@ class ManualExecutor final : public broker::Executor {
     return true;
   }
 
+  // How many wait to be run.
+  size_t waiting() const {
+    absl::MutexLock lock(&mutex_);
+    return tasks_.size();
+  }
+
   // Runs all there are, and those they add.
   void RunAll() {
     while (RunOne()) {

@@ -62,6 +62,7 @@ class Token:
     credential: str
     generation: int
     expire_time: float = dataclasses.field(compare=False)  # By the server's wall clock.
+    properties: dict = dataclasses.field(default_factory=dict)
 
 
 def seconds(duration) -> float:
@@ -70,7 +71,7 @@ def seconds(duration) -> float:
 
 def token_of(answer) -> Token:
     return Token(answer.access_token, answer.token_type, seconds(answer.expires_in), answer.scope,
-                 answer.credential, answer.generation, seconds(answer.expire_time))
+                 answer.credential, answer.generation, seconds(answer.expire_time), dict(answer.properties))
 
 
 class Api:

@@ -7,20 +7,29 @@ import threading
 import urllib.parse
 
 
+def _refresh_token(path: str, body: str) -> str:
+    """Of a form, a JSON object, or a query."""
+    if body.startswith("{"):
+        return json.loads(body)["refresh_token"]
+    return urllib.parse.parse_qs(body or urllib.parse.urlsplit(path).query)["refresh_token"][0]
+
+
 class ScriptedProvider:
     """`answers` queues (status, body) for POST /token; past their end every token buys another, `RT-n`."""
 
     def __init__(self, *answers, certificate=None):
         self.answers = list(answers)
         self.sent: list[str] = []
+        self.requests: list[dict] = []  # What came: its path, headers and body.
         self.made = 0
         self._lock = threading.Lock()
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                status, answer = provider._answer(urllib.parse.parse_qs(body)["refresh_token"][0])
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                provider.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
+                status, answer = provider._answer(_refresh_token(self.path, body))
                 data = answer if isinstance(answer, bytes) else answer.encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
