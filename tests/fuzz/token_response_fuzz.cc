@@ -2,8 +2,10 @@
 // what is told of it is harmless.
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <variant>
 
+#include "server/oauth/answer_judge.h"
 #include "server/oauth/answer_path.h"
 #include "server/oauth/answer_survey.h"
 #include "server/oauth/error_table.h"
@@ -46,6 +48,48 @@ void CheckError(const ErrorCode& error, size_t body_size) {
   }
 }
 
+broker::ProviderRules SomeRules() {
+  broker::ProviderRules rules;
+  rules.response.access_token = "data.access_token";
+  rules.response.refresh_token = "data.refresh_token";
+  rules.response.expose = {"data.url", "0"};
+  rules.errors = {{.status = 400, .path = "error", .equals = "busy", .text = "", .means = {}},
+                  {.status = {}, .path = "", .equals = "", .text = "rate", .means = {}},
+                  {.status = 503, .path = "a.0", .equals = "1", .text = "b", .means = {}}};
+  rules.errors[0].means = broker::ErrorMeaning::kBusy;
+  rules.errors[1].means = broker::ErrorMeaning::kExtended;
+  return rules;
+}
+
+const broker::KeptAnswer* KeptOf(const broker::ExchangeOutcome& outcome) {
+  if (const auto* granted = std::get_if<broker::Granted>(&outcome)) return &granted->evidence;
+  if (const auto* dead = std::get_if<broker::GrantDead>(&outcome)) return &dead->evidence;
+  if (const auto* doubt = std::get_if<broker::InDoubt>(&outcome)) return &doubt->evidence;
+  if (const auto* malformed = std::get_if<broker::Malformed>(&outcome)) return &malformed->answer;
+  return nullptr;
+}
+
+// By whatever rules: what names another refresh token is taken over or kept.
+void CheckJudgement(int status, std::string_view body, const Secret& sent) {
+  static const auto& ruled = *new broker::ProviderRulesPtr(SomeRules());
+  const Secret proof;
+  for (const bool by_rules : {false, true}) {
+    broker::CredentialSettings settings;
+    if (by_rules) settings.provider = ruled;
+    http::HttpResponse response{status, std::nullopt, Secret(body)};
+    const broker::ExchangeOutcome outcome =
+        JudgeAnswer(settings, {.sent = sent, .proof = proof}, absl::FromUnixSeconds(1'700'000'000),
+                    std::move(response))
+            .outcome;
+    if (SurveyAnswer(body, sent) != MayHold::kRefreshToken) continue;
+    const auto* granted = std::get_if<broker::Granted>(&outcome);
+    const bool taken = granted != nullptr && granted->refresh_token.has_value() &&
+                       !(*granted->refresh_token == sent);
+    const broker::KeptAnswer* const kept = KeptOf(outcome);
+    REQUIRE(taken || (kept != nullptr && !kept->empty() && kept->stands));
+  }
+}
+
 }  // namespace
 }  // namespace token_service::oauth
 
@@ -66,6 +110,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // What may be tried by itself is seen by whoever only looks whether there is something.
     REQUIRE(holds == oauth::MayHold::kRefreshToken);
   }
+  for (const int status : {200, 400, 503}) oauth::CheckJudgement(status, body, sent);
   oauth::WalkAnswer(body, [](const oauth::WalkedValue& value) {
     REQUIRE(value.path.size() <= oauth::JsonScanner::kMaxDepth);
     REQUIRE(oauth::IsPrintable(oauth::PathText(value.path)));

@@ -133,6 +133,22 @@ TEST_F(AtRest, ACredentialThatWasPointedElsewhereDoesNotOpen) {
   EXPECT_TRUE(IsUnreadable());
 }
 
+TEST_F(AtRest, UnderAnotherProvidersRulesItDoesNotOpen) {
+  Tamper("UPDATE credentials SET provider='other'");
+  EXPECT_TRUE(IsUnreadable());
+}
+
+// Whoever could would send callers, and their token, to a place of his own.
+TEST_F(AtRest, WithOtherPropertiesTheTokenDoesNotOpen) {
+  Tamper("UPDATE credentials SET token_properties='12:instance_url12:https://evil'");
+  EXPECT_TRUE(IsUnreadable());
+}
+
+TEST_F(AtRest, PropertiesThatAreNoneAreUnreadable) {
+  Tamper("UPDATE credentials SET token_properties='12:instance'");
+  EXPECT_TRUE(IsUnreadable());
+}
+
 TEST_F(AtRest, AnEmptiedFieldDoesNotOpen) {
   Tamper("UPDATE credentials SET seed=x''");
   EXPECT_TRUE(IsUnreadable());

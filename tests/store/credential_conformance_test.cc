@@ -28,6 +28,7 @@ TEST_P(CredentialConformance, CreateKeepsWhatItTakes) {
   EXPECT_EQ(record.profile.token_endpoint, expected.profile.token_endpoint);
   EXPECT_EQ(record.profile.scope, expected.profile.scope);
   EXPECT_EQ(record.profile.client_auth, expected.profile.client_auth);
+  EXPECT_EQ(record.profile.provider, expected.profile.provider);
   EXPECT_TRUE(record.profile.client_secret == expected.profile.client_secret);
   EXPECT_TRUE(record.profile.managed_by_config);
   EXPECT_TRUE(record.refresh_token == expected.refresh_token);

@@ -16,6 +16,7 @@ broker::CredentialRecord NewRecord(std::string_view name) {
   record.profile.token_endpoint = "https://api.example.com/token";
   record.profile.scope = "tickets:read";
   record.profile.client_auth = "client_secret_post";
+  record.profile.provider = "acme";
   record.profile.client_secret = Secret(std::string_view("plain-client-secret"));
   record.profile.managed_by_config = true;
   record.refresh_token = Secret(RefreshTokenOf(name, 0));

@@ -62,6 +62,55 @@ class RotationConformance : public ConformanceTest {
 
 INSTANTIATE_TEST_SUITE_P(Stores, RotationConformance, ::testing::ValuesIn(AllStores()), KindName);
 
+TEST_P(RotationConformance, WhatCallersAreGivenGoesWithTheToken) {
+  const Begun begun = Begin<Begun>(MakeBegin("a"));
+  broker::Rotation rotation = AnswerTo(begun);
+  rotation.token.properties = {{"instance_url", "https://i.test/?a=1:2"}, {"n", ""}};
+  Commit<Committed>(rotation);
+  EXPECT_EQ(Load().token->properties, rotation.token.properties);
+  // The next token has its own.
+  broker::Rotation next = AnswerTo(Begin<Begun>(MakeBegin("b", 1)));
+  Commit<Committed>(next);
+  EXPECT_TRUE(Load().token->properties.empty());
+}
+
+TEST_P(RotationConformance, TheTimesOfARefreshTokenAreItsOwn) {
+  const absl::Time told = absl::FromUnixSeconds(5000);
+  EXPECT_TRUE(Load().times.since.has_value());
+  broker::Rotation rotation = AnswerTo(Begin<Begun>(MakeBegin("a")));
+  rotation.rotated = true;
+  rotation.refresh_token_expires = told;
+  Commit<Committed>(rotation);
+  const absl::Time rotated = rotation.token.issued.wall;
+  EXPECT_EQ(Load().times, (broker::RefreshTokenTimes{
+                              .since = rotated, .expires = told, .last_rotation = rotated}));
+  // An answer that brings none and says nothing leaves them alone.
+  broker::Rotation kept = AnswerTo(Begin<Begun>(MakeBegin("b", 1)));
+  kept.rotated = false;
+  Commit<Committed>(kept);
+  EXPECT_EQ(Load().times.expires, told);
+  EXPECT_EQ(Load().times.last_rotation, rotated);
+  // A new refresh token has nothing of the old one's.
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
+  EXPECT_EQ(Load().times.expires, std::nullopt);
+  EXPECT_EQ(Load().times.last_rotation, std::nullopt);
+}
+
+TEST_P(RotationConformance, WhatTheProviderSaidStaysUntilThereIsAToken) {
+  const broker::ProviderError said{400, "invalid_client", "no such client"};
+  Begin<Begun>(MakeBegin("a"));
+  ASSERT_TRUE(store_
+                  ->Conclude({.name = std::string(kName),
+                              .attempt_id = "a",
+                              .end = AttemptEnd::kClientRefused,
+                              .error_reason = "CLIENT_REJECTED",
+                              .said = said})
+                  .ok());
+  EXPECT_EQ(Load().last_error, said);
+  Commit<Committed>(AnswerTo(Begin<Begun>(MakeBegin("b"))));
+  EXPECT_TRUE(Load().last_error.empty());
+}
+
 TEST_P(RotationConformance, BeginPutsTheAttemptOnRecord) {
   const Begun begun = Begin<Begun>(MakeBegin("a"));
   ASSERT_TRUE(begun.record.attempt.has_value());
