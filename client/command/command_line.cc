@@ -12,6 +12,7 @@
 #include "client/command/exit_code.h"
 #include "client/command/get_command.h"
 #include "client/command/health_command.h"
+#include "client/command/import_command.h"
 #include "client/command/list_credentials_command.h"
 #include "client/command/named_credential_command.h"
 #include "client/command/watch_command.h"
@@ -100,6 +101,8 @@ int RunCommandLine(const std::vector<std::string>& arguments, std::ostream& out,
     add(credential, std::make_unique<EvidenceCommand>(action));
   }
   add(credential, std::make_unique<ListCredentialsCommand>());
+  add(credential, std::make_unique<ImportCommand>(ImportCommand::Action::kImport));
+  add(credential, std::make_unique<ImportCommand>(ImportCommand::Action::kApply));
   add(credential, std::make_unique<Named>(Named::Action::kShow));
   add(credential, std::make_unique<Write>(Write::Action::kUpdate));
   add(credential, std::make_unique<Write>(Write::Action::kReplaceRefreshToken));
