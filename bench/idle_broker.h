@@ -51,7 +51,7 @@ class IdleBroker {
 
   class NoEndpoint final : public broker::TokenEndpoint {
    public:
-    broker::ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret&,
+    broker::ExchangeOutcome Exchange(const broker::CredentialSettings&, const broker::Presented&,
                                      MonotonicTime) override {
       return broker::Unspent{.reason = broker::Reason::kProviderUnavailable};
     }

@@ -66,6 +66,7 @@ std::string FormatCredential(const Credential& credential, CredentialFormat form
       {"token_endpoint", credential.token_endpoint()},
       {"scope", credential.scope()},
       {"provider", credential.provider()},
+      {"grant", credential.grant() == "refresh_token" ? "" : credential.grant()},
       {"generation", absl::StrCat(credential.generation())},
       {"create_time", TimeText(credential.has_create_time(), credential.create_time())},
       {"last_refresh_time",

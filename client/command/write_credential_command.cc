@@ -20,10 +20,18 @@ CLI::App* WriteCredentialCommand::AddTo(CLI::App& app) {
   }
   AddName(*command_);
   if (action_ != Action::kReplaceRefreshToken) AddProfileFlags(*command_);
+  if (action_ == Action::kCreate) {
+    command_
+        ->add_option("--grant", *credential_.mutable_grant(),
+                     "by what it gets tokens; the last two have no refresh token")
+        ->check(
+            CLI::IsMember({"refresh_token", "client_credentials", "jwt_bearer"}).description(""))
+        ->type_name("refresh_token|client_credentials|jwt_bearer");
+  }
   command_
       ->add_option("--refresh_token_file", refresh_token_file_,
                    "file that holds the refresh token; -: standard input")
-      ->required(action_ != Action::kUpdate)
+      ->required(action_ == Action::kReplaceRefreshToken)
       ->type_name("FILE");
   AddFormatFlag(*command_);
   return command_;
@@ -82,6 +90,11 @@ int WriteCredentialCommand::RunWith(Session& session) {
       return WrongUsage("--refresh_token_file", refresh_token.status().message(), session);
     }
     credential_.set_refresh_token(*std::move(refresh_token));
+  }
+  const std::string& grant = credential_.grant();
+  const bool wants_token = grant.empty() || grant == "refresh_token";
+  if (action_ == Action::kCreate && wants_token && refresh_token_file_.empty()) {
+    return WrongUsage("--refresh_token_file", "is required", session);
   }
   if (action_ == Action::kUpdate) {
     const auto request = UpdateRequest();

@@ -92,6 +92,7 @@ void ToProto(const broker::CredentialStatus& status, Credential& credential) {
   credential.set_managed_by_config(settings.managed_by_config);
   credential.set_client_auth(std::string(ClientAuthName(settings.client_auth)));
   credential.set_provider(settings.provider->name);
+  credential.set_grant(std::string(GrantName(settings.grant)));
   if (status.refresh_token_expire_time.has_value()) {
     *credential.mutable_refresh_token_expire_time() = ToProto(*status.refresh_token_expire_time);
   }
@@ -130,6 +131,7 @@ broker::NewCredential FromProto(const Credential& credential) {
                       .scope = credential.scope(),
                       .client_auth = credential.client_auth(),
                       .provider = credential.provider(),
+                      .grant = credential.grant().empty() ? "refresh_token" : credential.grant(),
                       .client_secret = Secret(std::string_view(credential.client_secret()))},
           .refresh_token = Secret(std::string_view(credential.refresh_token()))};
 }

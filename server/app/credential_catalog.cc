@@ -131,8 +131,8 @@ void SettleTokens(Declarations& read, absl::FunctionRef<void()> progress,
                   absl::FunctionRef<void(absl::Duration)> pause) {
   std::vector<Declared*> unsettled;
   for (auto& [name, declared] : read.credentials) {
-    const bool news =
-        declared.refresh_token.ok() && ChangedLately(declared.refresh_token_file, absl::Now());
+    const bool news = !declared.refresh_token_file.empty() && declared.refresh_token.ok() &&
+                      ChangedLately(declared.refresh_token_file, absl::Now());
     if (news) unsettled.push_back(&declared);
   }
   for (int look = 0; look < kSettlingLooks && !unsettled.empty(); ++look) {
@@ -193,7 +193,9 @@ absl::StatusOr<Declarations> CredentialCatalog::ReadFiles(
     read.credentials.emplace(
         name, Declared{.settings = std::make_shared<const CredentialSettings>(std::move(settings)),
                        .refresh_token_file = declared.refresh_token_file,
-                       .refresh_token = ReadTokenFile(declared.refresh_token_file)});
+                       .refresh_token = declared.refresh_token_file.empty()
+                                            ? Secret()
+                                            : ReadTokenFile(declared.refresh_token_file)});
   }
   SettleTokens(read, progress, pause);
   return read;
@@ -244,7 +246,7 @@ absl::StatusOr<KnownTokens> CredentialCatalog::LookUpTokens(const Declarations& 
                                                             absl::FunctionRef<void()> progress) {
   KnownTokens known;
   for (const auto& [name, declared] : next.credentials) {
-    if (!declared.refresh_token.ok()) continue;
+    if (declared.refresh_token_file.empty() || !declared.refresh_token.ok()) continue;
     const auto found = stored.find(name);
     if (found != stored.end() && found->second.seed == *declared.refresh_token) continue;
     const auto one = store_.LookUp(name, *declared.refresh_token, /*from_file=*/true);
@@ -339,6 +341,8 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   if (!record.profile.client_secret.empty()) {
     settings.client_secrets.push_back(record.profile.client_secret.Copy());
   }
+  settings.grant =
+      broker::GrantFromName(record.profile.grant).value_or(broker::RefreshTokenGrant{});
   if (KeySignsFor(*in_force, settings.token_endpoint)) {
     settings.client_key.pem = in_force->default_key.Copy();
   }

@@ -26,13 +26,14 @@ CredentialProfile ProfileOf(const CredentialSettings& settings) {
           .scope = settings.scope,
           .client_auth = std::string(ClientAuthName(settings.client_auth)),
           .provider = settings.provider->name,
+          .grant = std::string(GrantName(settings.grant)),
           .managed_by_config = true};
 }
 
 bool Same(const CredentialProfile& a, const CredentialProfile& b) {
   return a.purpose == b.purpose && a.client_id == b.client_id &&
          a.token_endpoint == b.token_endpoint && a.scope == b.scope &&
-         a.client_auth == b.client_auth && a.provider == b.provider &&
+         a.client_auth == b.client_auth && a.provider == b.provider && a.grant == b.grant &&
          a.client_secret == b.client_secret && a.managed_by_config == b.managed_by_config;
 }
 
@@ -101,7 +102,7 @@ class Planning {
   }
 
   void Align(const Declared& declared, CredentialRecord& record) {
-    if (declared.refresh_token.ok()) {
+    if (!declared.refresh_token_file.empty() && declared.refresh_token.ok()) {
       PlanToken(declared.refresh_token_file, *declared.refresh_token, KnownOf(record.name), record,
                 plan_);
     }

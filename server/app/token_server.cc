@@ -422,6 +422,7 @@ void TokenServer::MakeMetricsPage() {
 void TokenServer::WatchTokenFiles() {
   std::vector<std::pair<std::string, std::string>> files;
   for (const DeclaredCredential& declared : config_.credentials) {
+    if (declared.refresh_token_file.empty()) continue;
     files.emplace_back(declared.settings.name, declared.refresh_token_file);
   }
   if (token_files_ != nullptr && files == token_files_->files()) return;

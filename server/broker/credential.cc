@@ -10,6 +10,7 @@ CredentialSettings CredentialSettings::Copy() const {
   copy.token_endpoint = token_endpoint;
   copy.scope = scope;
   copy.client_auth = client_auth;
+  copy.grant = grant;
   copy.provider = provider;
   for (const Secret& secret : client_secrets) copy.client_secrets.push_back(secret.Copy());
   copy.client_key = client_key.Copy();

@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/secret.h"
+#include "server/broker/grant.h"
 #include "server/broker/provider_rules.h"
 
 namespace token_service::broker {
@@ -45,6 +46,7 @@ struct CredentialSettings {
   std::string token_endpoint;  // Checked: https, or http to a loopback host.
   std::string scope;           // Sent when not empty (RFC 6749 section 6).
   ClientAuth client_auth = ClientAuth::kNone;
+  Grant grant;
   ProviderRulesPtr provider;  // What its token endpoint does otherwise than RFC 6749.
   // For client_secret_*: one, or several while one is being replaced, in the order they are tried.
   std::vector<Secret> client_secrets;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <string_view>
+#include <variant>
 
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
+#include "server/broker/grant.h"
 #include "server/broker/token_endpoint_url.h"
 
 namespace token_service::broker {
@@ -83,6 +85,7 @@ std::vector<FieldChange> ChangesBetween(const CredentialProfile& before,
   compare("token_endpoint", before.token_endpoint, after.token_endpoint);
   compare("scope", before.scope, after.scope);
   compare("provider", before.provider, after.provider);
+  compare("grant", before.grant, after.grant);
   compare("client_auth", before.client_auth, after.client_auth);
   if (!(before.client_secret == after.client_secret)) changes.push_back({"client_secret", {}});
   if (refresh_token) changes.push_back({"refresh_token", {}});
@@ -145,7 +148,24 @@ std::optional<Refusal> CheckProfile(const CredentialProfile& profile) {
   if (profile.scope.size() > kMaxText || !IsScope(profile.scope)) {
     return InvalidField("scope", "must be at most 1024 characters that a scope may have");
   }
+  const std::optional<Grant> grant = GrantFromName(profile.grant);
+  if (!grant.has_value()) {
+    return InvalidField("grant", "expected refresh_token, client_credentials or jwt_bearer");
+  }
+  if (std::holds_alternative<ClientCredentialsGrant>(*grant) &&
+      ClientAuthFromName(profile.client_auth) == ClientAuth::kNone) {
+    return InvalidField("client_auth", "is none: client_credentials is nothing but the client's");
+  }
   return CheckClientAuth(profile);
+}
+
+std::optional<Refusal> CheckRefreshToken(const CredentialProfile& profile,
+                                         const Secret& refresh_token) {
+  const std::optional<Grant> grant = GrantFromName(profile.grant);
+  if (!grant.has_value() || UsesRefreshToken(*grant)) return CheckRefreshToken(refresh_token);
+  if (refresh_token.empty()) return std::nullopt;
+  return InvalidField("refresh_token",
+                      "the credential's grant is another, which has no use for it");
 }
 
 }  // namespace token_service::broker

@@ -42,6 +42,9 @@ std::vector<FieldChange> ChangesBetween(const CredentialProfile& before,
 std::optional<Refusal> CheckName(const std::string& name);
 // RFC 6749 appendix A: 1 to 16384 characters of VSCHAR.
 std::optional<Refusal> CheckRefreshToken(const Secret& refresh_token);
+// The same, or that there is none where the profile's grant has no use for one.
+std::optional<Refusal> CheckRefreshToken(const CredentialProfile& profile,
+                                         const Secret& refresh_token);
 // Whoever may change a credential has not seen its secrets, and must not get to see them: a change
 // of where one goes, or of whom it speaks for there, brings the secret with it. kSecretRequired,
 // with the field that is missing.

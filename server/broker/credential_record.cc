@@ -23,6 +23,7 @@ CredentialProfile CredentialProfile::Copy() const {
           .scope = scope,
           .client_auth = client_auth,
           .provider = provider,
+          .grant = grant,
           .client_secret = client_secret.Copy(),
           .managed_by_config = managed_by_config};
 }

@@ -53,8 +53,9 @@ struct CredentialProfile {
   std::string client_id;
   std::string token_endpoint;
   std::string scope;
-  std::string client_auth;  // ClientAuthName.
-  std::string provider;     // Whose rules its token endpoint has; empty: the defaults'.
+  std::string client_auth;              // ClientAuthName.
+  std::string provider;                 // Whose rules its token endpoint has; empty: the defaults'.
+  std::string grant = "refresh_token";  // GrantName.
   Secret client_secret;
   bool managed_by_config = false;
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/absl_view.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/from_store.h"
@@ -36,7 +37,7 @@ void CredentialRegistry::Create(NewCredential wanted, Done done) {
   if (!refusal.has_value()) refusal = FillIn(wanted.profile, /*scope=*/true);
   if (!refusal.has_value()) refusal = Check(wanted.profile);
   if (!refusal.has_value()) refusal = CheckOriginOf(wanted.profile);
-  if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.refresh_token);
+  if (!refusal.has_value()) refusal = CheckRefreshToken(wanted.profile, wanted.refresh_token);
   if (refusal.has_value()) return done(*std::move(refusal));
   executor_.Run([this, creation = Creation{std::move(wanted), std::move(done)}]() mutable {
     CreateNow(std::move(creation));
@@ -45,12 +46,14 @@ void CredentialRegistry::Create(NewCredential wanted, Done done) {
 
 std::optional<Refusal> CredentialRegistry::Check(const CredentialProfile& profile) const {
   if (std::optional<Refusal> refusal = CheckProfile(profile); refusal.has_value()) return refusal;
-  if (ClientAuthFromName(profile.client_auth) == ClientAuth::kPrivateKeyJwt &&
-      !settings_.HasDefaultClientKey(profile.token_endpoint)) {
-    return InvalidField(
-        "client_auth",
-        "private_key_jwt needs client_key_file in the configuration's defaults, and "
-        "their token_endpoint");
+  if (settings_.HasDefaultClientKey(profile.token_endpoint)) return std::nullopt;
+  constexpr char kWants[] =
+      "needs client_key_file in the configuration's defaults, and their token_endpoint";
+  if (ClientAuthFromName(profile.client_auth) == ClientAuth::kPrivateKeyJwt) {
+    return InvalidField("client_auth", absl::StrCat("private_key_jwt ", kWants));
+  }
+  if (profile.grant == GrantName(JwtBearerGrant{})) {
+    return InvalidField("grant", absl::StrCat("jwt_bearer ", kWants));
   }
   return std::nullopt;
 }
@@ -152,7 +155,7 @@ std::optional<Refusal> CredentialRegistry::CheckChange(const CredentialProfile& 
   }
   if (!refusal.has_value()) refusal = CheckDestination(before, after, change);
   if (!refusal.has_value() && change.refresh_token.has_value()) {
-    refusal = CheckRefreshToken(*change.refresh_token);
+    refusal = CheckRefreshToken(after, *change.refresh_token);
   }
   return refusal;
 }
@@ -169,6 +172,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
                                                            const Secret& refresh_token) {
   const absl::StatusOr<CredentialRecord> record = store_.Load(name);
   if (!record.ok()) return FromStore(record.status(), name);
+  if (auto refusal = CheckRefreshToken(record->profile, refresh_token)) return *std::move(refusal);
   // It would not be usable: the store would take a new grant for the end of what disabled it.
   if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
   WarnIfShared(name, refresh_token);

@@ -19,12 +19,12 @@ struct EndOf {
 }  // namespace
 
 ExchangeOutcome ObservingTokenEndpoint::Exchange(const CredentialSettings& settings,
-                                                 const Secret& refresh_token,
+                                                 const Presented& presented,
                                                  MonotonicTime send_before) {
   telemetry::ExchangeMetrics::Endpoint& endpoint = metrics_.Of(settings.token_endpoint);
   endpoint.CountStarted();
   const MonotonicTime start = clock_.Now();
-  ExchangeOutcome outcome = inner_.Exchange(settings, refresh_token, send_before);
+  ExchangeOutcome outcome = inner_.Exchange(settings, presented, send_before);
   endpoint.CountEnded(std::visit(EndOf(), outcome), clock_.Now() - start);
   return outcome;
 }

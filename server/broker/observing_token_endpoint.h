@@ -14,7 +14,7 @@ class ObservingTokenEndpoint final : public TokenEndpoint {
                          const Clock& clock)
       : inner_(inner), metrics_(metrics), clock_(clock) {}
 
-  ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+  ExchangeOutcome Exchange(const CredentialSettings& settings, const Presented& presented,
                            MonotonicTime send_before) override;
 
  private:

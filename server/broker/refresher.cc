@@ -141,6 +141,13 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
                 .sent = clock_.Now(),
                 .lease_deadline = begun_at + options_.send_within,
                 .replay_deadline = order.send_before};
+  const bool uses_token = UsesRefreshToken(settings.grant);
+  if (!uses_token) {
+    // What an earlier configuration's refresh token left on record says nothing of this grant.
+    flight.record.rotates = false;
+    flight.record.standing_evidence = 0;
+    flight.record.grant = GrantState::kUsable;
+  }
   if (flight.record.grant == GrantState::kDead && !order.even_if_rejected) {
     return Settle(flight, GrantDead{"known to be dead"});
   }
@@ -149,7 +156,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
       !stored.empty() && stored != settings.token_endpoint) {
     return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: it has moved", {}});
   }
-  flight.record.rotates = flight.record.rotates || order.rotates;
+  flight.record.rotates = flight.record.rotates || (order.rotates && uses_token);
   if (flight.record.standing_evidence > 0) {
     flight.evidence = StandingEvidence::kUnread;
     absl::StatusOr<std::optional<Candidate>> found = FindCandidate(settings, flight.record);
@@ -176,7 +183,9 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   // A store that hung, a process that was stopped: no need to connect.
   if (clock_.Now() >= send_before) return Settle(flight, TooLate{});
   TS_CRASH_POINT("before-exchange", settings.name, order.generation);
-  ExchangeOutcome outcome = endpoint_.Exchange(settings, flight.presented(), send_before);
+  ExchangeOutcome outcome =
+      endpoint_.Exchange(settings, PresentedBy(settings.grant, flight.presented()), send_before);
+  if (!uses_token) outcome = WithoutRefreshToken(std::move(outcome));
   TS_CRASH_POINT("after-exchange", settings.name, outcome.index());
   if (!std::holds_alternative<TooLate>(outcome)) {
     flight.ended = std::min(clock_.Now(), flight.sent + options_.longest_exchange);

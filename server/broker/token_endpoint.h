@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
+#include "server/broker/grant.h"
 #include "server/broker/kept_answer.h"
 #include "server/broker/provider_error.h"
 #include "server/broker/reason.h"
@@ -85,19 +86,25 @@ struct Malformed {
 // The moment came first, before which it was to be sent: nothing has left.
 struct TooLate {};
 
+// tests/torture/trace.py has them in this order.
 using ExchangeOutcome =
-    std::variant<Granted, Extended, Unspent, GrantDead, ClientRefused, InDoubt, Malformed, TooLate>;
+    std::variant<Granted, Unspent, GrantDead, ClientRefused, InDoubt, Malformed, TooLate, Extended>;
 
 // The provider's token endpoint (RFC 6749 section 3.2).
 class TokenEndpoint {
  public:
   virtual ~TokenEndpoint() = default;
 
-  // Sends one refresh request (RFC 6749 section 6), once; from `send_before` on, which is looked at
+  // Sends one token request, once; from `send_before` on, which is looked at
   // in the last moment before its bytes leave, not at all. Blocks for the service's own time-out at
   // most; called from refresh workers only, from several at once.
-  virtual ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+  virtual ExchangeOutcome Exchange(const CredentialSettings& settings, const Presented& presented,
                                    MonotonicTime send_before) = 0;
 };
+
+// What is left of an outcome where there is no refresh token to lose: no token of another kind, no
+// answer to keep, no grant that could die. What the provider says of an assertion it says of the
+// client.
+ExchangeOutcome WithoutRefreshToken(ExchangeOutcome outcome);
 
 }  // namespace token_service::broker

@@ -109,7 +109,7 @@ void SetSaid(ExchangeOutcome& outcome, broker::ProviderError said) {
 // One answer, with what it takes to judge it.
 class Judge {
  public:
-  Judge(const broker::CredentialSettings& settings, const Presented& presented, absl::Time now)
+  Judge(const broker::CredentialSettings& settings, const SentSecrets& presented, absl::Time now)
       : settings_(settings), rules_(*settings.provider), presented_(presented), now_(now) {}
 
   bool refuses_authentication() const { return refuses_authentication_; }
@@ -269,7 +269,7 @@ class Judge {
 
   const broker::CredentialSettings& settings_;
   const broker::ProviderRules& rules_;
-  const Presented& presented_;
+  const SentSecrets& presented_;
   const absl::Time now_;
   bool refuses_authentication_ = false;
   std::string shown_code_;
@@ -277,7 +277,7 @@ class Judge {
 
 }  // namespace
 
-Judgement JudgeAnswer(const broker::CredentialSettings& settings, const Presented& presented,
+Judgement JudgeAnswer(const broker::CredentialSettings& settings, const SentSecrets& presented,
                       absl::Time now, http::HttpOutcome answer) {
   Judge judge(settings, presented, now);
   ExchangeOutcome outcome = std::visit(judge, answer);

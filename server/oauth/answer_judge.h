@@ -9,7 +9,7 @@
 namespace token_service::oauth {
 
 // What was sent, and must not be shown.
-struct Presented {
+struct SentSecrets {
   const Secret& sent;   // The refresh token.
   const Secret& proof;  // The client's secret or assertion; perhaps empty.
 };
@@ -27,7 +27,7 @@ struct Judgement {
 // one whose connection broke after its last brace. What may hold a token and cannot be used comes
 // back to be kept: of a 2xx whatever may be one, of any status what is named like a refresh token
 // and is not the one sent (answer_survey.h); of what was cut, or is over-long, what there is.
-Judgement JudgeAnswer(const broker::CredentialSettings& settings, const Presented& presented,
+Judgement JudgeAnswer(const broker::CredentialSettings& settings, const SentSecrets& presented,
                       absl::Time now, http::HttpOutcome answer);
 
 }  // namespace token_service::oauth

@@ -20,10 +20,8 @@ std::string Encoded(const google::protobuf::Message& message) {
   return absl::WebSafeBase64Escape(json);
 }
 
-}  // namespace
-
-absl::StatusOr<Secret> MakeClientAssertion(const broker::CredentialSettings& settings,
-                                           std::string_view jti, absl::Time now) {
+absl::StatusOr<Secret> Sign(const broker::CredentialSettings& settings, const std::string& subject,
+                            const std::string& audience, std::string_view jti, absl::Time now) {
   const broker::ClientKey& client_key = settings.client_key;
   const auto key = jose::SigningKey::FromPem(client_key.pem, client_key.algorithm);
   if (!key.ok()) return key.status();
@@ -33,8 +31,8 @@ absl::StatusOr<Secret> MakeClientAssertion(const broker::CredentialSettings& set
   header.set_kid(client_key.key_id);
   AssertionClaims claims;
   claims.set_iss(settings.client_id);
-  claims.set_sub(settings.client_id);
-  claims.set_aud(client_key.audience.empty() ? settings.token_endpoint : client_key.audience);
+  claims.set_sub(subject);
+  claims.set_aud(audience.empty() ? settings.token_endpoint : audience);
   claims.set_jti(std::string(jti));
   claims.set_iat(static_cast<double>(absl::ToUnixSeconds(now)));
   claims.set_exp(static_cast<double>(absl::ToUnixSeconds(now + kAssertionLifetime)));
@@ -44,6 +42,20 @@ absl::StatusOr<Secret> MakeClientAssertion(const broker::CredentialSettings& set
   if (!signature.ok()) return signature.status();
   absl::StrAppend(&assertion, ".", absl::WebSafeBase64Escape(*signature));
   return Secret(std::move(assertion));
+}
+
+}  // namespace
+
+absl::StatusOr<Secret> MakeClientAssertion(const broker::CredentialSettings& settings,
+                                           std::string_view jti, absl::Time now) {
+  return Sign(settings, settings.client_id, settings.client_key.audience, jti, now);
+}
+
+absl::StatusOr<Secret> MakeGrantAssertion(const broker::CredentialSettings& settings,
+                                          const broker::JwtBearerGrant& grant, std::string_view jti,
+                                          absl::Time now) {
+  const std::string& subject = grant.subject.empty() ? settings.client_id : grant.subject;
+  return Sign(settings, subject, grant.audience, jti, now);
 }
 
 }  // namespace token_service::oauth

@@ -19,4 +19,10 @@ inline constexpr absl::Duration kAssertionLifetime = absl::Minutes(2);
 absl::StatusOr<Secret> MakeClientAssertion(const broker::CredentialSettings& settings,
                                            std::string_view jti, absl::Time now);
 
+// The assertion that is exchanged for an access token (RFC 7523 section 2.1): signed with the same
+// key, of the subject and for the audience that the grant names.
+absl::StatusOr<Secret> MakeGrantAssertion(const broker::CredentialSettings& settings,
+                                          const broker::JwtBearerGrant& grant, std::string_view jti,
+                                          absl::Time now);
+
 }  // namespace token_service::oauth

@@ -20,11 +20,15 @@ OAuthTokenEndpoint::OAuthTokenEndpoint(http::HttpTransport& transport, const Clo
     : transport_(transport), clock_(clock) {}
 
 ExchangeOutcome OAuthTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
-                                             const Secret& refresh_token,
+                                             const broker::Presented& presented,
                                              MonotonicTime send_before) {
   const absl::StatusOr<Secret> proof = Proof(settings);
   if (!proof.ok()) return ClientRefused{"not sent: no client key that can sign"};
-  http::HttpRequest request = MakeTokenRequest(settings, refresh_token, *proof);
+  const absl::StatusOr<Secret> assertion = Assertion(settings, presented);
+  if (!assertion.ok()) return ClientRefused{"not sent: no client key that can sign"};
+  const Secret& refresh_token = RefreshTokenOf(presented);
+  http::HttpRequest request =
+      MakeTokenRequest(settings, GrantFields(presented, *assertion), *proof);
   request.send_before = send_before;
   http::HttpOutcome answer = transport_.Post(request);
   Judgement judged = JudgeAnswer(settings, {.sent = refresh_token, .proof = *proof},
@@ -46,6 +50,13 @@ absl::StatusOr<Secret> OAuthTokenEndpoint::Proof(const broker::CredentialSetting
     return MakeClientAssertion(settings, NewJwtId(), clock_.WallNow());
   }
   return secrets_.Current(settings);
+}
+
+absl::StatusOr<Secret> OAuthTokenEndpoint::Assertion(const broker::CredentialSettings& settings,
+                                                     const broker::Presented& presented) {
+  const auto* const asserted = std::get_if<broker::PresentAssertion>(&presented);
+  if (asserted == nullptr) return Secret();
+  return MakeGrantAssertion(settings, asserted->grant, NewJwtId(), clock_.WallNow());
 }
 
 std::string OAuthTokenEndpoint::NewJwtId() {

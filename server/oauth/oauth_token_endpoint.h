@@ -22,11 +22,15 @@ class OAuthTokenEndpoint final : public broker::TokenEndpoint {
   OAuthTokenEndpoint(http::HttpTransport& transport, const Clock& clock);
 
   broker::ExchangeOutcome Exchange(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token, MonotonicTime send_before) override;
+                                   const broker::Presented& presented,
+                                   MonotonicTime send_before) override;
 
  private:
   // What proves the client: a secret, an assertion of this moment, or nothing.
   absl::StatusOr<Secret> Proof(const broker::CredentialSettings& settings);
+  // The assertion that is exchanged, if one is.
+  absl::StatusOr<Secret> Assertion(const broker::CredentialSettings& settings,
+                                   const broker::Presented& presented);
   std::string NewJwtId();
 
   http::HttpTransport& transport_;

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -16,6 +17,7 @@
 namespace token_service::oauth {
 namespace {
 
+constexpr std::string_view kAssertionGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 constexpr std::string_view kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 Secret BasicCredentials(const broker::CredentialSettings& settings, const Secret& secret) {
@@ -72,8 +74,18 @@ void Encode(const std::vector<FormField>& fields, broker::RequestRules::Body as,
 
 }  // namespace
 
+std::vector<FormField> GrantFields(const broker::Presented& presented, const Secret& assertion) {
+  if (std::holds_alternative<broker::PresentClient>(presented)) {
+    return {{"grant_type", "client_credentials"}};
+  }
+  if (std::holds_alternative<broker::PresentAssertion>(presented)) {
+    return {{"grant_type", kAssertionGrant}, {"assertion", assertion.Reveal()}};
+  }
+  return {{"grant_type", "refresh_token"}, {"refresh_token", RefreshTokenOf(presented).Reveal()}};
+}
+
 http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token, const Secret& proof) {
+                                   std::vector<FormField> fields, const Secret& proof) {
   const broker::RequestRules& rules = settings.provider->request;
   http::HttpRequest request;
   request.url = settings.token_endpoint;
@@ -81,8 +93,6 @@ http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
   request.user_agent = rules.user_agent;
   request.timeout = settings.exchange_timeout;
 
-  std::vector<FormField> fields = {{"grant_type", "refresh_token"},
-                                   {"refresh_token", refresh_token.Reveal()}};
   const auto name_client = [&] {
     if (rules.client_id_parameter.empty()) return;
     fields.push_back({rules.client_id_parameter, settings.client_id});

@@ -1,12 +1,20 @@
 #pragma once
 
+#include <vector>
+
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
+#include "server/broker/grant.h"
 #include "server/http/http_transport.h"
+#include "server/oauth/form_body.h"
 
 namespace token_service::oauth {
 
-// The refresh request of RFC 6749 section 6, with the client authentication of section 2.3.1 or of
+// What a request says of its grant (RFC 6749 sections 6 and 4.4, RFC 7523 section 2.1). Points into
+// what it was made of. `assertion`: of PresentAssertion.
+std::vector<FormField> GrantFields(const broker::Presented& presented, const Secret& assertion);
+
+// A token request of that grant, with the client authentication of section 2.3.1 or of
 // RFC 7523 section 2.2. `proof` is the client secret or the client assertion, whichever the
 // credential's client_auth wants.
 //
@@ -18,6 +26,6 @@ namespace token_service::oauth {
 // The provider's rules add headers and parameters, and say what else it wants: the parameters as a
 // JSON object of strings, or in the URL; another name for `client_id`, or none.
 http::HttpRequest MakeTokenRequest(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token, const Secret& proof);
+                                   std::vector<FormField> fields, const Secret& proof);
 
 }  // namespace token_service::oauth

@@ -23,7 +23,7 @@ using broker::GrantState;
   " reserved_generation, grant_serial, held_since, token_boot_id, token_since_boot,"             \
   " attempt_boot_id, attempt_since_boot, doubt_boot_id, doubt_since_boot, disabled,"             \
   " provider, token_properties, refresh_token_since, refresh_token_expires, last_rotation_time," \
-  " error_status, error_code, error_description"
+  " error_status, error_code, error_description, grant_type"
 
 #define TS_STANDING                                                               \
   ", (SELECT count(*) FROM evidence WHERE credential=credentials.name AND stands" \
@@ -34,19 +34,19 @@ constexpr char kSelectAll[] = "SELECT " TS_COLUMNS TS_STANDING " FROM credential
 constexpr char kInsert[] =
     "INSERT INTO credentials(" TS_COLUMNS
     ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?,?)";
 constexpr char kUpdate[] =
     "UPDATE credentials SET (" TS_COLUMNS
     ")=(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,"
     "?20,?21,?22,?23,?24,?25,?26,?27,?28,?29,?30,?31,?32,?33,?34,?35,?36,?37,?38,?39,?40,?41,"
-    "?42,?43,?44,?45,?46) WHERE name=?1";
+    "?42,?43,?44,?45,?46,?47) WHERE name=?1";
 #undef TS_COLUMNS
 constexpr char kExists[] = "SELECT 1 FROM credentials WHERE name=?";
 constexpr char kDelete[] = "DELETE FROM credentials WHERE name=?";
 constexpr char kHoldAll[] = "UPDATE credentials SET held_since=? WHERE held_since IS NULL";
 constexpr char kHoldSpendable[] =
     "UPDATE credentials SET held_since=?"
-    " WHERE held_since IS NULL AND (rotates<>0 OR generation=0)";
+    " WHERE held_since IS NULL AND grant_type='refresh_token' AND (rotates<>0 OR generation=0)";
 constexpr char kCountCredentials[] = "SELECT count(*) FROM credentials";
 constexpr char kInsertEvidence[] =
     "INSERT INTO evidence(credential, attempt_id, generation, time, body, http_status,"
@@ -189,7 +189,8 @@ void BindRow(const StoredRow& row, const std::string& properties, SqliteQuery& q
       .Bind(ToNumber(record.times.last_rotation))
       .Bind(int64_t{record.last_error.http_status})
       .Bind(record.last_error.code)
-      .Bind(record.last_error.description);
+      .Bind(record.last_error.description)
+      .Bind(record.profile.grant);
 }
 
 std::string PropertiesOf(const StoredRow& row) {
@@ -264,6 +265,7 @@ StoredRow TakeRow(SqliteQuery& query) {
   record.last_error.http_status = static_cast<int>(query.Integer());
   record.last_error.code = query.Text();
   record.last_error.description = query.Text();
+  record.profile.grant = query.Text();
   record.standing_evidence = query.Integer();
   return row;
 }

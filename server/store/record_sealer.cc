@@ -46,6 +46,7 @@ std::string ClientSecretOf(const CredentialProfile& profile) {
   absl::StrAppend(&field, profile.managed_by_config ? " declared" : " made");
   // As it was before there were any.
   if (!profile.provider.empty()) absl::StrAppend(&field, " provider ", profile.provider);
+  if (profile.grant != "refresh_token") absl::StrAppend(&field, " grant ", profile.grant);
   return field;
 }
 
@@ -156,8 +157,8 @@ void RecordSealer::Open(CredentialRecord& record) const {
   }
   for (std::string* const text :
        {&record.profile.purpose, &record.profile.client_id, &record.profile.token_endpoint,
-        &record.profile.scope, &record.profile.provider, &record.last_error_reason,
-        &record.last_error.code, &record.last_error.description}) {
+        &record.profile.scope, &record.profile.provider, &record.profile.grant,
+        &record.last_error_reason, &record.last_error.code, &record.last_error.description}) {
     if (IsUtf8(*text)) continue;
     // No answer that holds it could be read.
     text->clear();

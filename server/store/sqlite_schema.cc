@@ -129,6 +129,8 @@ constexpr const char* kMigrations[] = {
     "ALTER TABLE credentials ADD COLUMN error_description TEXT NOT NULL DEFAULT '';"
     "UPDATE credentials SET refresh_token_since=create_time;"
     "PRAGMA user_version=9;",
+    "ALTER TABLE credentials ADD COLUMN grant_type TEXT NOT NULL DEFAULT 'refresh_token';"
+    "PRAGMA user_version=10;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

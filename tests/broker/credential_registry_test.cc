@@ -51,9 +51,9 @@ class StepExecutor final : public Executor {
 // Makes of the refresh token R the access token "access of R" and never rotates.
 class EchoingEndpoint final : public TokenEndpoint {
  public:
-  ExchangeOutcome Exchange(const CredentialSettings& settings, const Secret& refresh_token,
+  ExchangeOutcome Exchange(const CredentialSettings& settings, const Presented& presented,
                            MonotonicTime) override {
-    const std::string token(refresh_token.Reveal());
+    const std::string token(RefreshTokenOf(presented).Reveal());
     sent.push_back(absl::StrCat(token, " to ", settings.token_endpoint));
     if (during) std::exchange(during, nullptr)();
     if (token == dead) return GrantDead{"known to be dead"};

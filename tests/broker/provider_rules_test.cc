@@ -172,6 +172,7 @@ TEST_F(ProviderRulesTest, TheEndOfTheRefreshTokenIsAsToldElseAsConfigured) {
   EXPECT_EQ(Status().refresh_token_expire_time, issued + absl::Hours(24)) << "from its rotation";
   EXPECT_EQ(Status().last_rotation_time, issued);
   broker::Granted granted{.access_token = Secret(std::string_view("at")), .token_type = "Bearer"};
+  granted.expires_in = absl::Hours(1);
   granted.refresh_token_lifetime = absl::Hours(48);
   granted.properties = {{"instance_url", "https://i.test"}};
   provider_.Next(std::move(granted));
@@ -203,6 +204,70 @@ TEST_F(ProviderRulesTest, OneClientHasSoManyExchangesOutAtOnceAndHoldsUpNoOther)
   for (const char* name : {"alpha", "beta", "gamma", "delta", "epsilon"}) {
     EXPECT_EQ(Get(name).outcome(), "token 1") << name;
   }
+}
+
+// ---- grants without a refresh token
+
+class OtherGrantTest : public BrokerTest {
+ protected:
+  OtherGrantTest() {
+    Create("alpha", [](CredentialSettings& s) { s.grant = broker::ClientCredentialsGrant{}; });
+  }
+};
+
+TEST_F(OtherGrantTest, ATokenIsHadKeptFreshAndServedAfterARestart) {
+  StartAndRun();
+  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(provider_.posts()[0].refresh_token, "");
+  Elapse(absl::Minutes(52));
+  EXPECT_EQ(Get().outcome(), "token 2");
+  Start();
+  EXPECT_EQ(Get().outcome(), "token 2");
+}
+
+TEST_F(OtherGrantTest, ARefreshTokenThatComesBesideIsNotKept) {
+  broker::Granted granted{.access_token = Secret(std::string_view("at")), .token_type = "Bearer"};
+  granted.refresh_token = Secret(std::string_view("of no use"));
+  granted.expires_in = absl::Hours(1);
+  provider_.Next(std::move(granted));
+  StartAndRun();
+  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_FALSE(Record().rotates);
+  EXPECT_NE(RefreshTokenOnRecord(), "of no use");
+}
+
+// There is nothing to lose: no answer is waited out, none is kept, and nothing dies.
+TEST_F(OtherGrantTest, LostAndUnusableAnswersAreTriedAgain) {
+  provider_.Next(Lost());
+  provider_.Next(MayHoldTheNext());
+  provider_.Next(Dead());
+  Start();
+  Elapse(absl::Minutes(20));
+  EXPECT_EQ(Get().outcome(), "token 1");
+  EXPECT_EQ(*memory_.CountEvidence("alpha"), 0);
+  EXPECT_EQ(Record().grant, GrantState::kUsable);
+}
+
+TEST_F(OtherGrantTest, ARefusedAssertionIsTheClients) {
+  ProviderIs(Dead);
+  Start();
+  Run();
+  EXPECT_EQ(State(), CredentialState::kClientRejected);
+  EXPECT_EQ(Get().outcome(), "CLIENT_REJECTED");
+}
+
+TEST_F(OtherGrantTest, WhatAnEarlierRefreshTokenLeftSaysNothing) {
+  Create("beta");
+  Start();
+  ProviderIs(Dead);
+  Run();
+  EXPECT_EQ(Record("beta").grant, GrantState::kDead);
+  ProviderIsWell();
+  auto settings = CopyOfSettings("beta");
+  settings->grant = broker::ClientCredentialsGrant{};
+  settings_["beta"] = settings;
+  StartAndRun();
+  EXPECT_EQ(Get("beta").outcome(), "token 1");
 }
 
 }  // namespace

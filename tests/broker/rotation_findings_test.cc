@@ -69,9 +69,9 @@ class WatchedStore final : public broker::RotationStore {
 // Rotates: "0" buys "1", and so on. Counts what is posted.
 class RotatingProvider final : public broker::TokenEndpoint {
  public:
-  ExchangeOutcome Exchange(const broker::CredentialSettings&, const Secret& token,
+  ExchangeOutcome Exchange(const broker::CredentialSettings&, const broker::Presented& presented,
                            MonotonicTime) override {
-    posts.emplace_back(token.Reveal());
+    posts.emplace_back(RefreshTokenOf(presented).Reveal());
     if (lose_answers) {
       return broker::InDoubt{broker::Reason::kProviderUnavailable, "timed out", std::nullopt};
     }

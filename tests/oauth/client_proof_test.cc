@@ -41,7 +41,9 @@ class ClientProofTest : public ::testing::Test {
   }
   broker::ExchangeOutcome Exchange(int status, std::string_view body) {
     transport_.Answer(status, body);
-    return endpoint_.Exchange(settings_, Secret(std::string_view("rt")), MonotonicTime::Never());
+    return endpoint_.Exchange(settings_,
+                              broker::PresentRefreshToken{Secret(std::string_view("rt"))},
+                              MonotonicTime::Never());
   }
   // "refused, again" when another secret is to be tried.
   std::string Outcome(int status, std::string_view body) {
@@ -192,7 +194,8 @@ TEST_F(ClientProofTest, WithoutAKeyThatCanSignNothingIsSent) {
   for (const std::string_view pem : {"", "hush"}) {
     settings_.client_key.pem = Secret(pem);
     const auto outcome =
-        endpoint_.Exchange(settings_, Secret(std::string_view("rt")), MonotonicTime::Never());
+        endpoint_.Exchange(settings_, broker::PresentRefreshToken{Secret(std::string_view("rt"))},
+                           MonotonicTime::Never());
     EXPECT_EQ(OutcomeText(outcome), "refused");
     EXPECT_EQ(DetailOf(outcome), "not sent: no client key that can sign");
   }

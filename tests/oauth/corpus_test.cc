@@ -84,7 +84,8 @@ std::string Outcome(int status, std::string_view body) {
   settings.client_secrets.emplace_back(std::string_view("two"));
   transport.Answer(status, body);
   const auto outcome =
-      endpoint.Exchange(settings, Secret(std::string_view("rt")), MonotonicTime::Never());
+      endpoint.Exchange(settings, broker::PresentRefreshToken{Secret(std::string_view("rt"))},
+                        MonotonicTime::Never());
   if (const broker::KeptAnswer* const evidence = EvidenceIn(outcome)) {
     EXPECT_EQ(evidence->body.Reveal(), body) << "evidence is kept whole";
     EXPECT_EQ(evidence->http_status, status);

@@ -33,8 +33,9 @@ class OAuthTokenEndpointTest : public ::testing::Test {
   }
 
   ExchangeOutcome Exchange() {
-    return endpoint_.Exchange(settings_, Secret(std::string_view("sentinel-refresh-token")),
-                              send_before_);
+    return endpoint_.Exchange(
+        settings_, broker::PresentRefreshToken{Secret(std::string_view("sentinel-refresh-token"))},
+        send_before_);
   }
   ExchangeOutcome Exchange(int status, std::string_view body) {
     transport_.Answer(status, body);

@@ -19,7 +19,9 @@ broker::CredentialSettings Settings(broker::ClientAuth auth) {
 }
 
 http::HttpRequest MakeRequest(const broker::CredentialSettings& settings) {
-  return MakeTokenRequest(settings, Secret(std::string_view("rt/1==")),
+  static const Secret& token = *new Secret(std::string_view("rt/1=="));
+  const Secret none;
+  return MakeTokenRequest(settings, GrantFields(broker::PresentRefreshToken{token}, none),
                           Secret(std::string_view("s:e+c%ret")));
 }
 

@@ -64,8 +64,9 @@ size_t ScriptedTokenEndpoint::count(std::string_view credential) const {
 }
 
 ExchangeOutcome ScriptedTokenEndpoint::Exchange(const broker::CredentialSettings& settings,
-                                                const Secret& refresh_token,
+                                                const broker::Presented& presented,
                                                 MonotonicTime send_before) {
+  const Secret& refresh_token = RefreshTokenOf(presented);
   Answer answer;
   absl::AnyInvocable<void()> connecting;
   absl::AnyInvocable<void()> meanwhile;
@@ -115,7 +116,7 @@ ExchangeOutcome ScriptedTokenEndpoint::Grant(const std::string& credential,
   if (lifetime_.has_value()) {
     granted.expires_in = *lifetime_ + std::min(absl::Seconds(1), *lifetime_);
   }
-  if (rotates_) {
+  if (rotates_ && !presented.empty()) {
     consumed_.insert(presented);
     granted.refresh_token = Secret(absl::StrCat(credential, "/", serial_));
   }

@@ -56,7 +56,8 @@ class ScriptedTokenEndpoint final : public broker::TokenEndpoint {
   size_t count(std::string_view credential) const;
 
   broker::ExchangeOutcome Exchange(const broker::CredentialSettings& settings,
-                                   const Secret& refresh_token, MonotonicTime send_before) override;
+                                   const broker::Presented& presented,
+                                   MonotonicTime send_before) override;
 
  private:
   broker::ExchangeOutcome Grant(const std::string& credential, const Secret& refresh_token);

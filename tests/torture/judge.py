@@ -168,8 +168,7 @@ class Judge:
     def _judge_post_after_the_end(self, line: Exchange, flight: Flight) -> None:
         """Only a definite answer ends a grant, and after it there is no other post."""
         for other in self._flights[line.credential]:
-            told = other.begun < flight.begun and other.outcome == "dead" and other.concluded and \
-                not other.run.disk_faults
+            told = other.begun < flight.begun and other.ended_dead and not other.run.disk_faults
             since = [at for times in (self._forced, self._replaced) for at in times.get(line.credential, ())
                      if other.answered <= at <= line.at]
             if told and not since:

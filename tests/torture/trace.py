@@ -6,7 +6,8 @@ import pathlib
 
 # ExchangeOutcome's alternatives, by index.
 OUTCOMES = ("granted", "unspent", "dead", "client refused", "in doubt", "malformed",
-            "too late")
+            "too late", "extended")
+DEAD = 3  # Of AttemptEnd.
 
 
 @dataclasses.dataclass
@@ -34,6 +35,7 @@ class Flight:
     fenced: bool = False
     quarantined: bool = False
     concluded: bool = False
+    ended_dead: bool = False      # And concluded so: a first invalid_grant after a lost answer may not be.
     last_point: str = "before-begin"
     points: list = dataclasses.field(default_factory=list)
 
@@ -54,6 +56,7 @@ class Flight:
             self.quarantined = True
         elif point == "after-conclude":
             self.concluded = True
+            self.ended_dead = value == DEAD
 
 
 def flights_of(run: Run) -> list[Flight]:

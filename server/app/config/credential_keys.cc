@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -14,12 +15,23 @@ namespace token_service::app {
 namespace {
 
 // What the request says by itself (RFC 6749 section 6).
-constexpr std::array<std::string_view, 7> kOwnParameters = {
-    "grant_type",       "refresh_token",        "client_id", "client_secret", "scope",
-    "client_assertion", "client_assertion_type"};
+constexpr std::array<std::string_view, 8> kOwnParameters = {
+    "grant_type", "refresh_token", "client_id",        "client_secret",
+    "scope",      "assertion",     "client_assertion", "client_assertion_type"};
 
 // While one is being replaced two are enough; each more is one more refused request a restart.
 constexpr int kMaxSecrets = 4;
+
+broker::Grant GrantOf(token::config::Grant from) {
+  switch (from) {
+    case token::config::GRANT_CLIENT_CREDENTIALS:
+      return broker::ClientCredentialsGrant{};
+    case token::config::GRANT_JWT_BEARER:
+      return broker::JwtBearerGrant{};
+    default:
+      return broker::RefreshTokenGrant{};
+  }
+}
 
 // Defaults and Credential have these keys by the same names, in generated classes that share no
 // base.
@@ -32,6 +44,7 @@ class Reader {
   absl::Status Read(CredentialDefaults& into) {
     if (absl::Status s = ReadEndpoint(into); !s.ok()) return s;
     if (from_.has_provider()) into.provider = from_.provider();
+    if (absl::Status s = ReadGrant(into); !s.ok()) return s;
     if (from_.has_scope()) into.settings.scope = from_.scope();
     if (from_.has_client_auth()) into.settings.client_auth = ClientAuthOf(from_.client_auth());
     if (from_.has_refresh()) {
@@ -55,6 +68,30 @@ class Reader {
     const absl::Status valid = broker::CheckTokenEndpoint(from_.token_endpoint());
     if (!valid.ok()) return source_.Error(Key("token_endpoint"), std::string(valid.message()));
     into.settings.token_endpoint = from_.token_endpoint();
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadGrant(CredentialDefaults& into) {
+    broker::Grant& grant = into.settings.grant;
+    if (from_.has_grant()) grant = GrantOf(from_.grant());
+    auto* const jwt = std::get_if<broker::JwtBearerGrant>(&grant);
+    const struct {
+      bool given;
+      const std::string& text;
+      const char* name;
+      std::string broker::JwtBearerGrant::*out;
+    } words[] = {
+        {from_.has_assertion_subject(), from_.assertion_subject(), "assertion_subject",
+         &broker::JwtBearerGrant::subject},
+        {from_.has_assertion_audience(), from_.assertion_audience(), "assertion_audience",
+         &broker::JwtBearerGrant::audience},
+    };
+    for (const auto& word : words) {
+      if (!word.given) continue;
+      if (word.text.empty()) return source_.Error(Key(word.name), "must not be empty");
+      if (jwt == nullptr) return source_.Error(Key(word.name), "is for grant: jwt_bearer");
+      jwt->*word.out = word.text;
+    }
     return absl::OkStatus();
   }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -32,7 +33,9 @@ std::string UnknownProvider(const ServerConfig& config, const std::string& name)
 absl::Status CheckProof(const token::config::Credential& from, const std::string& key,
                         const ConfigSource& source, CredentialDefaults& whole) {
   const bool takes_secret = broker::TakesSecret(whole.settings.client_auth);
-  const bool takes_key = whole.settings.client_auth == broker::ClientAuth::kPrivateKeyJwt;
+  const bool asserts = std::holds_alternative<broker::JwtBearerGrant>(whole.settings.grant);
+  const bool takes_key =
+      asserts || whole.settings.client_auth == broker::ClientAuth::kPrivateKeyJwt;
   const struct {
     bool useless;
     const char* name;
@@ -59,7 +62,8 @@ absl::Status CheckProof(const token::config::Credential& from, const std::string
     return source.Error(key + ".client_secret_file", "is required by client_auth");
   }
   if (takes_key && whole.client_key_file.empty()) {
-    return source.Error(key + ".client_key_file", "is required by client_auth");
+    return source.Error(key + ".client_key_file", asserts ? "is required by grant: jwt_bearer"
+                                                          : "is required by client_auth");
   }
   if (!takes_secret) whole.client_secret_files.clear();
   if (!takes_key) {
@@ -84,6 +88,21 @@ absl::Status CheckWhole(const token::config::Credential& from, const std::string
                                      ", with what is yours between the braces"));
   }
   return CheckProof(from, key, source, whole);
+}
+
+absl::Status CheckRefreshTokenFile(const token::config::Credential& from, const std::string& key,
+                                   const ConfigSource& source, const CredentialDefaults& whole) {
+  const broker::Grant& grant = whole.settings.grant;
+  const bool given = !from.refresh_token_file().empty();
+  if (UsesRefreshToken(grant) && !given) {
+    return source.Error(key + ".refresh_token_file", "is required");
+  }
+  if (!UsesRefreshToken(grant) && given) {
+    return source.Error(
+        key + ".refresh_token_file",
+        absl::StrFormat("grant is %s, which has no use for it", std::string(GrantName(grant))));
+  }
+  return absl::OkStatus();
 }
 
 // The settings of the provider that the credential names, or the defaults, in the place of those of
@@ -111,12 +130,10 @@ absl::StatusOr<DeclaredCredential> ReadCredential(const token::config::Credentia
                         absl::StrCat(kNameRule, ", got ", QuoteForError(from.name())));
   }
   if (from.client_id().empty()) return source.Error(key + ".client_id", "is required");
-  if (from.refresh_token_file().empty()) {
-    return source.Error(key + ".refresh_token_file", "is required");
-  }
   CredentialDefaults whole = config.defaults.Copy();
   if (absl::Status s = ApplyProvider(from, key, source, config, whole); !s.ok()) return s;
   if (absl::Status s = ReadCredentialKeys(from, key, source, whole); !s.ok()) return s;
+  if (absl::Status s = CheckRefreshTokenFile(from, key, source, whole); !s.ok()) return s;
   if (absl::Status s = CheckWhole(from, key, source, whole); !s.ok()) return s;
 
   DeclaredCredential declared;
@@ -223,8 +240,9 @@ absl::Status ReadCredentials(const token::config::ConfigFile& file, const Config
     if (!names.insert(name).second) {
       return source.Error(key + ".name", absl::StrFormat("\"%s\" given twice", name));
     }
+    const bool has_file = !declared->refresh_token_file.empty();
     const auto [owner, alone] = owners.emplace(declared->refresh_token_file, name);
-    if (!alone) {
+    if (has_file && !alone) {
       config.warnings.push_back(absl::StrFormat(
           "credentials %s and %s share a refresh_token_file: if the provider rotates, each will "
           "spend the other's refresh token",

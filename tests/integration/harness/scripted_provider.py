@@ -10,8 +10,8 @@ import urllib.parse
 def _refresh_token(path: str, body: str) -> str:
     """Of a form, a JSON object, or a query."""
     if body.startswith("{"):
-        return json.loads(body)["refresh_token"]
-    return urllib.parse.parse_qs(body or urllib.parse.urlsplit(path).query)["refresh_token"][0]
+        return json.loads(body).get("refresh_token", "")
+    return urllib.parse.parse_qs(body or urllib.parse.urlsplit(path).query).get("refresh_token", [""])[0]
 
 
 class ScriptedProvider:
