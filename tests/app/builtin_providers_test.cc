@@ -87,7 +87,7 @@ bool Fits(const ExchangeOutcome& outcome, std::string_view kind) {
 }
 
 TEST(BuiltinProviders, AreReadAndNamedAsTheirFiles) {
-  EXPECT_GE(providers::AllBuiltin().size(), 50u);
+  EXPECT_GE(providers::AllBuiltin().size(), 60u);
   for (const providers::Builtin& builtin : providers::AllBuiltin()) {
     const ProviderDeclarationPtr provider = BuiltinProvider(builtin.name);
     ASSERT_NE(provider, nullptr) << builtin.name << ": " << builtin.text;
@@ -112,7 +112,7 @@ TEST(BuiltinProviders, CanBePastedIntoAConfiguration) {
 
 TEST(BuiltinProviders, TheirAnswersComeToWhatTheyAreExamplesOf) {
   const std::vector<Recorded> corpus = Corpus();
-  EXPECT_GE(corpus.size(), 50u);
+  EXPECT_GE(corpus.size(), 75u);
   for (const Recorded& answer : corpus) {
     ASSERT_NE(providers::FindBuiltin(answer.provider), nullptr) << answer.provider;
     EXPECT_TRUE(Fits(Judge(answer.provider, answer.status, answer.body), answer.kind))

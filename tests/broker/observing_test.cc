@@ -69,7 +69,8 @@ TEST(ObservingTokenEndpointTest, CountsEachOutcomeAndHandsItOn) {
   for (auto* answer : {&Dead, &ClientRejected}) provider.Next((*answer)());
   provider.Next(Unusable("?"));
   const auto exchange = [&] {
-    return endpoint.Exchange(settings, broker::PresentRefreshToken{refresh_token}, MonotonicTime::Never());
+    return endpoint.Exchange(settings, broker::PresentRefreshToken{refresh_token},
+                             MonotonicTime::Never());
   };
   EXPECT_TRUE(std::holds_alternative<broker::Unspent>(exchange()));
   for (int i = 0; i < 5; ++i) exchange();
