@@ -13,6 +13,7 @@
 #include "server/app/token_file_poller.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
+#include "server/broker/token_endpoint_url.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {
@@ -70,7 +71,7 @@ class ProofReader {
   absl::StatusOr<ProviderDeclarations> Providers() {
     ProviderDeclarations whole;
     for (const auto& [name, provider] : config_.providers) {
-      broker::ProviderRules rules = RulesWithoutSecrets(*provider->rules);
+      broker::ProviderRules rules = provider->rules->WithoutSecrets();
       absl::Status status = Read(provider->secret_headers, rules.request.secret_headers);
       if (status.ok()) status = Read(provider->secret_parameters, rules.request.secret_parameters);
       if (!status.ok()) return status;
@@ -88,19 +89,6 @@ class ProofReader {
   }
 
  private:
-  static broker::ProviderRules RulesWithoutSecrets(const broker::ProviderRules& from) {
-    broker::ProviderRules rules;
-    rules.name = from.name;
-    rules.request.body = from.request.body;
-    rules.request.client_id_parameter = from.request.client_id_parameter;
-    rules.request.headers = from.request.headers;
-    rules.request.user_agent = from.request.user_agent;
-    rules.request.parameters = from.request.parameters;
-    rules.response = from.response;
-    rules.errors = from.errors;
-    return rules;
-  }
-
   absl::Status Read(const ProviderDeclaration::SecretFiles& files,
                     std::vector<std::pair<std::string, Secret>>& into) {
     for (const auto& [name, path] : files) {
@@ -314,6 +302,17 @@ bool KeySignsFor(const CredentialCatalog::Declarations& in_force, std::string_vi
   return !in_force.default_key.empty() && endpoint == in_force.defaults.settings.token_endpoint;
 }
 
+// Whoever made the credential chose its endpoint; whoever wrote the configuration chose what its
+// secrets are shown to: the provider's own endpoint, or where it has none, that of the defaults.
+bool MayShowSecrets(const CredentialCatalog::Declarations& in_force,
+                    const ProviderDeclaration& provider, std::string_view endpoint) {
+  if (!provider.rules->has_secrets()) return true;
+  const std::string& own = provider.token_endpoint.empty()
+                               ? in_force.defaults.settings.token_endpoint
+                               : provider.token_endpoint;
+  return broker::OriginOf(own) == broker::OriginOf(endpoint);
+}
+
 }  // namespace
 
 std::shared_ptr<const Declarations> CredentialCatalog::InForce() const {
@@ -336,6 +335,9 @@ broker::CredentialSettingsPtr CredentialCatalog::SettingsOf(const CredentialReco
   settings.purpose = record.profile.purpose;
   settings.client_id = record.profile.client_id;
   settings.token_endpoint = record.profile.token_endpoint;
+  if (rules != nullptr && !MayShowSecrets(*in_force, *rules, settings.token_endpoint)) {
+    settings.provider = broker::ProviderRulesPtr(rules->rules->WithoutSecrets());
+  }
   settings.scope = record.profile.scope;
   settings.client_auth = ClientAuthFromName(record.profile.client_auth).value_or(ClientAuth::kNone);
   if (!record.profile.client_secret.empty()) {
@@ -379,6 +381,15 @@ bool CredentialCatalog::PermitsOrigin(std::string_view origin) const {
   const std::shared_ptr<const Declarations> in_force = InForce();
   if (in_force->origins.contains(origin)) return true;
   return in_force->builtin_origins && IsBuiltinOrigin(origin);
+}
+
+bool CredentialCatalog::SecretsGoTo(std::string_view provider,
+                                    std::string_view token_endpoint) const {
+  const std::shared_ptr<const Declarations> in_force = InForce();
+  const std::string_view name =
+      provider.empty() ? std::string_view(in_force->defaults.provider) : provider;
+  const ProviderDeclarationPtr rules = FindProvider(in_force->providers, name);
+  return rules == nullptr || MayShowSecrets(*in_force, *rules, token_endpoint);
 }
 
 bool CredentialCatalog::HasDefaultClientKey(std::string_view token_endpoint) const {

@@ -60,6 +60,7 @@ class CredentialCatalog final : public broker::SettingsSource {
   bool Declares(std::string_view name) const override;
   std::optional<ProfileDefaults> DefaultsFor(std::string_view provider) const override;
   bool PermitsOrigin(std::string_view origin) const override;
+  bool SecretsGoTo(std::string_view provider, std::string_view token_endpoint) const override;
   bool HasDefaultClientKey(std::string_view token_endpoint) const override;
 
  private:

@@ -120,7 +120,11 @@ std::optional<Refusal> CheckDestination(const CredentialProfile& before,
   } else {
     return std::nullopt;
   }
-  if (!change.refresh_token.has_value()) return SecretRequired("refresh_token", moves);
+  const std::optional<Grant> grant = GrantFromName(after.grant);
+  const bool uses_token = !grant.has_value() || UsesRefreshToken(*grant);
+  if (uses_token && !change.refresh_token.has_value()) {
+    return SecretRequired("refresh_token", moves);
+  }
   if (auth.has_value() && TakesSecret(*auth) && !change.client_secret.has_value()) {
     return SecretRequired("client_secret", moves);
   }

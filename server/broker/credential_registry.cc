@@ -59,6 +59,10 @@ std::optional<Refusal> CredentialRegistry::Check(const CredentialProfile& profil
 }
 
 std::optional<Refusal> CredentialRegistry::CheckOriginOf(const CredentialProfile& profile) const {
+  if (!settings_.SecretsGoTo(profile.provider, profile.token_endpoint)) {
+    return InvalidField("token_endpoint",
+                        "the provider's rules have secrets, which go to the provider alone");
+  }
   if (settings_.PermitsOrigin(OriginOf(profile.token_endpoint))) return std::nullopt;
   return InvalidField("token_endpoint",
                       "its origin is none that the configuration permits (token_endpoints)");
@@ -150,7 +154,9 @@ std::optional<Refusal> CredentialRegistry::CheckChange(const CredentialProfile& 
                                                        const ProfileChange& change) const {
   std::optional<Refusal> refusal = Check(after);
   // One that was there before the configuration said otherwise stays.
-  if (!refusal.has_value() && OriginOf(before.token_endpoint) != OriginOf(after.token_endpoint)) {
+  const bool moves = OriginOf(before.token_endpoint) != OriginOf(after.token_endpoint) ||
+                     before.provider != after.provider;
+  if (!refusal.has_value() && moves) {
     refusal = CheckOriginOf(after);
   }
   if (!refusal.has_value()) refusal = CheckDestination(before, after, change);

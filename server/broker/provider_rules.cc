@@ -12,6 +12,19 @@ std::shared_ptr<const ProviderRules> Rfc6749() {
 
 }  // namespace
 
+ProviderRules ProviderRules::WithoutSecrets() const {
+  ProviderRules rules;
+  rules.name = name;
+  rules.request.body = request.body;
+  rules.request.client_id_parameter = request.client_id_parameter;
+  rules.request.headers = request.headers;
+  rules.request.user_agent = request.user_agent;
+  rules.request.parameters = request.parameters;
+  rules.response = response;
+  rules.errors = errors;
+  return rules;
+}
+
 ProviderRulesPtr::ProviderRulesPtr() : rules_(Rfc6749()) {}
 
 }  // namespace token_service::broker

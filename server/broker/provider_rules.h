@@ -76,6 +76,12 @@ struct ProviderRules {
   ResponseRules response;
   std::vector<ErrorRule> errors;  // The first that fits, before those that every provider has.
 
+  bool has_secrets() const {
+    return !request.secret_headers.empty() || !request.secret_parameters.empty();
+  }
+  // All the rest of it.
+  ProviderRules WithoutSecrets() const;
+
   friend bool operator==(const ProviderRules&, const ProviderRules&) = default;
 };
 

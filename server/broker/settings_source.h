@@ -33,6 +33,10 @@ class SettingsSource {
   // Whether a credential made by RPC may send secrets to that origin (see OriginOf).
   virtual bool PermitsOrigin(std::string_view origin) const = 0;
 
+  // Whether what a provider's rules have of secrets may be shown at this token endpoint by a
+  // credential made by RPC. They are not, otherwise.
+  virtual bool SecretsGoTo(std::string_view provider, std::string_view token_endpoint) const = 0;
+
   // Whether a credential made by RPC has a key to sign with, for private_key_jwt, at this token
   // endpoint: the configuration's key signs for the endpoint that it was configured for, no other.
   virtual bool HasDefaultClientKey(std::string_view token_endpoint) const = 0;

@@ -99,14 +99,18 @@ std::optional<absl::Duration> RefreshTokenLifetime(const ResponseRules& rules,
   return lifetime;
 }
 
-broker::TokenProperties Properties(const ResponseRules& rules, std::string_view json) {
+// Never a token, wherever it stands.
+broker::TokenProperties Properties(const ResponseRules& rules, std::string_view json,
+                                   const broker::Granted& granted) {
   broker::TokenProperties properties;
   for (const std::string& path : rules.expose) {
     AnswerMember member;
     const WantedMember wanted[] = {{path, &member}};
     ReadMembers(json, wanted);
     const Secret text = member.AnyText();
-    if (!IsPrintable(text.Reveal(), kMaxPropertySize)) continue;
+    const bool token = text == granted.access_token ||
+                       (granted.refresh_token.has_value() && text == *granted.refresh_token);
+    if (token || !IsPrintable(text.Reveal(), kMaxPropertySize)) continue;
     properties.emplace(path, std::string(text.Reveal()));
   }
   return properties;
@@ -150,7 +154,7 @@ TokenResponse ParseTokenResponse(const ResponseRules& rules, const Secret& body,
     }
   }
   granted.refresh_token_lifetime = RefreshTokenLifetime(rules, members, now);
-  granted.properties = Properties(rules, body.Reveal());
+  granted.properties = Properties(rules, body.Reveal(), granted);
   return granted;
 }
 

@@ -103,6 +103,9 @@ class FakeSettings final : public SettingsSource {
   bool PermitsOrigin(std::string_view origin) const override {
     return origin != "https://elsewhere.example:443";
   }
+  bool SecretsGoTo(std::string_view provider, std::string_view token_endpoint) const override {
+    return provider != "acme" || token_endpoint == kAcme;
+  }
   bool HasDefaultClientKey(std::string_view token_endpoint) const override {
     return client_key && token_endpoint == kUrl;
   }

@@ -109,6 +109,21 @@ def test_one_made_by_rpc(provider, start_server, tmp_path, secret):
         assert refused.code == "INVALID_ARGUMENT" and why in refused.message, refused.message
 
 
+def test_where_its_secret_goes_changes_with_the_secret_alone(provider, start_server, secret):
+    elsewhere = ScriptedProvider()
+    server = start_server([], token_endpoints=[each.token_endpoint.removesuffix("/token") for each in (provider, elsewhere)])
+    operator = Operator(server.api)
+    operator.create("inbox", client_id="c", grant="client_credentials", client_auth="client_secret_post",
+                    client_secret="s3cret", token_endpoint=provider.token_endpoint)
+    refused = operator.refusal("UpdateCredential", credential={"name": "inbox", "token_endpoint": elsewhere.token_endpoint},
+                               update_mask={"paths": ["token_endpoint"]})
+    assert refused.reason == "SECRET_REQUIRED" and "client_secret" in refused.message
+    operator.update("inbox", "token_endpoint", "client_secret", token_endpoint=elsewhere.token_endpoint, client_secret="other")
+    eventually(lambda: operator.refresh("inbox") and elsewhere.requests, 10, "a request")
+    assert form(elsewhere.requests[0])["client_secret"] == "other"
+    elsewhere.close()
+
+
 def check_config(tmp_path, credential) -> str:
     file = tmp_path / "c.yaml"
     file.write_text(json.dumps({"data_dir": str(tmp_path / "d"), "callers": [], "credentials": [credential]}))

@@ -144,7 +144,8 @@ def test_what_the_provider_said_is_for_operators_without_what_could_be_a_token(p
 def test_when_the_refresh_token_ends_is_shown_and_exported(provider, start_server, tmp_path):
     provider.answers.append((200, json.dumps({"access_token": "AT", "expires_in": 3600, "refresh_token": "RT-1",
                                               "refresh_token_expires_in": 86400})))
-    server = start_server([provider.credential(tmp_path), provider.credential(tmp_path, "other", "RT-x", provider="acme")],
+    silent = ScriptedProvider()  # Tells nothing of it.
+    server = start_server([provider.credential(tmp_path), silent.credential(tmp_path, "other", "RT-x", provider="acme")],
                           providers=[rules(refresh_token_lifetime="168h")], metrics={"listen": "127.0.0.1:0"})
     operator = Operator(server.api)
 
@@ -153,8 +154,9 @@ def test_when_the_refresh_token_ends_is_shown_and_exported(provider, start_serve
         return found if all(each.generation for each in found) else None
 
     inbox, other = eventually(both, 10, "both have a token")
-    spans = sorted(round((each.refresh_token_expire_time.seconds - each.last_rotation_time.seconds) / 3600)
-                   for each in (inbox, other))
+    silent.close()
+    spans = [round((each.refresh_token_expire_time.seconds - each.last_rotation_time.seconds) / 3600)
+             for each in (inbox, other)]
     assert spans == [24, 168]
     page = scrape(server)
     for each in (inbox, other):
@@ -182,6 +184,33 @@ def test_a_credential_made_by_rpc_names_its_provider(provider, start_server, tmp
     assert provider.requests[-1]["body"].startswith("grant_type=refresh_token&")
     server.restart()
     assert Operator(server.api).get("inbox").provider == "other"
+
+
+def test_a_providers_secrets_are_shown_to_nobody_else(provider, start_server, tmp_path):
+    elsewhere = ScriptedProvider()
+    own = rules(token_endpoint=provider.token_endpoint,
+                request={"secret_headers": {"X-Key": secret_file(tmp_path, "key", SENTINEL)}})
+    origins = [each.token_endpoint.removesuffix("/token") for each in (provider, elsewhere)]
+    server = start_server([], providers=[own], token_endpoints=origins)
+    operator = Operator(server.api)
+    fields = {"client_id": "c", "refresh_token": "RT-0"}
+    refused = operator.refusal("CreateCredential", credential={
+        "name": "stolen", "provider": "acme", "token_endpoint": elsewhere.token_endpoint, **fields})
+    assert (refused.code, refused.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST") and "token_endpoint" in refused.message
+    operator.create("mine", token_endpoint=elsewhere.token_endpoint, **fields)
+    refused = operator.refusal("UpdateCredential", credential={"name": "mine", "provider": "acme", "refresh_token": "RT-7"},
+                               update_mask={"paths": ["provider", "refresh_token"]})
+    assert refused.reason == "INVALID_REQUEST"
+    # One from before the provider moved.
+    operator.create("moved", provider="acme", **{**fields, "refresh_token": "RT-x"})
+    eventually(lambda: provider.requests, 10, "a request")
+    assert provider.requests[0]["headers"]["X-Key"] == SENTINEL
+    server.configure([], providers=[{**own, "token_endpoint": elsewhere.token_endpoint}], token_endpoints=origins)
+    server.restart()
+    Operator(server.api).refresh("moved")
+    assert len(provider.requests) == 2 and "X-Key" not in provider.requests[1]["headers"]
+    assert all("X-Key" not in request["headers"] for request in elsewhere.requests)
+    elsewhere.close()
 
 
 def test_new_rules_read_what_is_kept_again(provider, start_server, tmp_path):

@@ -107,7 +107,7 @@ TEST(AnswerJudge, FindsTokensWhereTheRulesHaveThem) {
   rules.response.refresh_token = "authed_user.refresh_token";
   rules.response.expires_in = "authed_user.expires_in";
   rules.response.scheme = "Bearer";
-  rules.response.expose = {"authed_user.id", "team.0.url", "absent"};
+  rules.response.expose = {"authed_user.id", "team.0.url", "absent", "authed_user.#2"};
   const Granted granted =
       Grant(std::move(rules), 200,
             R"({"ok": true, "team": [{"url": "https://t.test"}], "authed_user": {"id": 7,)"
