@@ -2,9 +2,7 @@
 
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/app/config/config.h"
 #include "server/app/config/config.pb.h"
 #include "server/app/config/provider_declaration.h"
 #include "server/app/config/source.h"
@@ -16,9 +14,5 @@ namespace token_service::app {
 absl::StatusOr<ProviderDeclaration> ReadProvider(const token::config::Provider& from,
                                                  const std::string& path,
                                                  const ConfigSource& source);
-
-// The part of ValidateConfig about `providers`.
-absl::Status ReadProviders(const token::config::ConfigFile& file, const ConfigSource& source,
-                           ServerConfig& config);
 
 }  // namespace token_service::app

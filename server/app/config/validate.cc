@@ -9,7 +9,7 @@
 #include "server/app/config/credentials.h"
 #include "server/app/config/duration.h"
 #include "server/app/config/limits.h"
-#include "server/app/config/provider_keys.h"
+#include "server/app/config/providers.h"
 #include "server/app/config/spelling.h"
 #include "server/app/config/tls.h"
 
