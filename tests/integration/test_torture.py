@@ -16,7 +16,7 @@ from callers import Handed  # noqa: E402
 from judge import Judge, named_twice  # noqa: E402
 from provider import Class, Provider  # noqa: E402
 from proxy import Wire  # noqa: E402
-from trace import OUTCOMES, Run  # noqa: E402
+from trace import DEAD, OUTCOMES, Run  # noqa: E402
 
 
 def test_the_shipped_program_has_no_crash_points():
@@ -60,7 +60,7 @@ class Story:
             trace.write(f"{round(self.time * 1e9)} {point} alpha {value}\n")
 
     def flight(self, outcome: str | None = "granted", cut: str | None = None, committed: bool = True,
-               token: str | None = None) -> str | None:
+               token: str | None = None, ended: int | None = None) -> str | None:
         """The refresh token that the provider's answer held."""
         for point in ("before-begin", "after-begin", "before-exchange"):
             self.pass_(point)
@@ -75,7 +75,8 @@ class Story:
             if committed:
                 self.pass_("before-publish", 1)
         elif outcome is not None:
-            self.pass_("after-conclude")
+            dead = DEAD if outcome == "dead" else 0
+            self.pass_("after-conclude", dead if ended is None else ended)
         found = re.search(r'"refresh_token": "([^"]*)"', body.decode())
         return found and found.group(1)
 
@@ -100,6 +101,13 @@ def test_an_answer_cut_on_its_way_is_a_traced_loss(story):
     verdict = story.verdict()
     assert not verdict.violations
     assert [loss.how for loss in verdict.losses] == ["answer cut by the network: reset after"]
+
+
+def test_a_first_invalid_grant_that_is_not_believed_is_no_end(story):
+    story.flight("in doubt", cut="reset after")
+    story.flight("dead", ended=1)  # In doubt.
+    story.flight("dead")
+    assert not story.verdict().violations
 
 
 def test_a_kill_between_answer_and_commit_is_a_traced_loss(story):
