@@ -26,7 +26,7 @@ endif()
 
 if(TOKEN_SERVICE_SANITIZE STREQUAL "thread")
   # Debian's Abseil is not instrumented: without this every correctly locked line is reported as a race. Calls of
-  # absl::Mutex and its kin go through wrappers that tell the sanitizer; nothing is suppressed.
+  # absl::Mutex and its kin go through wrappers that tell the sanitizer. What is suppressed, and why: cmake/tsan/suppressions.
   add_library(ts_tsan STATIC ${PROJECT_SOURCE_DIR}/cmake/tsan/absl_mutex.cc)
   target_link_libraries(ts_tsan PUBLIC absl::synchronization)
   file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/tsan/wrapped_symbols wrapped)
