@@ -265,7 +265,7 @@ absl::Status TokenServer::PutInForce(CredentialCatalog::Declarations declared,
 // Those just made from their files too: such a file may be as old as a lost store.
 absl::Status TokenServer::HoldAll(std::vector<broker::CredentialRecord>& records) {
   const absl::Time now = SystemClock().WallNow();
-  if (absl::Status held = store_->HoldAll(now); !held.ok()) return held;
+  if (absl::Status held = store_->HoldAll(); !held.ok()) return held;
   for (broker::CredentialRecord& record : records) {
     if (!record.held_since.has_value()) record.held_since = now;
   }

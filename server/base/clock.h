@@ -57,6 +57,8 @@ class Clock {
   // Names the origin of Now, for those who come after this process: ReadBootId.
   virtual const std::string& BootId() const = 0;
 
+  Moment MomentNow() const { return MomentAt(Now()); }
+
   // What is stored of a moment on this clock.
   Moment MomentAt(MonotonicTime time) const {
     return {WallNow() - (Now() - time), BootId(), time.since_origin()};

@@ -26,4 +26,9 @@ struct Moment {
   }
 };
 
+// `age` before `now`, on the same clocks.
+inline Moment MomentBefore(const Moment& now, absl::Duration age) {
+  return {now.wall - age, now.boot_id, now.since_boot - age};
+}
+
 }  // namespace token_service

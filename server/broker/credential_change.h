@@ -14,7 +14,8 @@ namespace token_service::broker {
 // store that only sees it sealed. Absent: the store makes its own. Empty: there is no token.
 using TokenHash = std::optional<std::string>;
 
-// Takes name, profile, refresh_token, seed and create_time of the record.
+// Takes name, profile, refresh_token, seed and create_time of the record. The last tells it from
+// another of its name: see BeginRequest.
 struct CreateCredential {
   CredentialRecord record;
   bool from_file = false;  // Nobody can be told to come again.

@@ -55,6 +55,15 @@ CredentialRecord CredentialRecord::Copy() const {
   return copy;
 }
 
+IssuedToken IssuedToken::Copy() const {
+  return {.value = value.Copy(),
+          .token_type = token_type,
+          .scope = scope,
+          .properties = properties,
+          .age = age,
+          .lifetime = lifetime};
+}
+
 Rotation Rotation::Copy() const {
   return {.name = name,
           .attempt_id = attempt_id,
@@ -62,8 +71,8 @@ Rotation Rotation::Copy() const {
           .grant_serial = grant_serial,
           .refresh_token = refresh_token.Copy(),
           .rotated = rotated,
-          .refresh_token_expires = refresh_token_expires,
-          .token = CopyToken(token),
+          .refresh_token_lifetime = refresh_token_lifetime,
+          .token = token.Copy(),
           .hash = hash};
 }
 

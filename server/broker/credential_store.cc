@@ -10,13 +10,23 @@ GrantState GrantAfter(GrantState before, AttemptEnd end) {
   return end == AttemptEnd::kClientRefused ? GrantState::kClientRefused : GrantState::kUsable;
 }
 
-RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation) {
+StoredToken StoredAt(const Moment& now, const IssuedToken& token) {
+  const Moment issued = MomentBefore(now, token.age);
+  return {.value = token.value.Copy(),
+          .token_type = token.token_type,
+          .scope = token.scope,
+          .properties = token.properties,
+          .issued = issued,
+          .expires = issued.wall + token.lifetime};
+}
+
+RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation,
+                             absl::Time issued) {
   RefreshTokenTimes after = before;
-  if (rotation.rotated) {
-    const absl::Time when = rotation.token.issued.wall;
-    after = {.since = when, .expires = {}, .last_rotation = when};
+  if (rotation.rotated) after = {.since = issued, .expires = {}, .last_rotation = issued};
+  if (rotation.refresh_token_lifetime.has_value()) {
+    after.expires = issued + *rotation.refresh_token_lifetime;
   }
-  if (rotation.refresh_token_expires.has_value()) after.expires = rotation.refresh_token_expires;
   return after;
 }
 

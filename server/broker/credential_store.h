@@ -22,8 +22,15 @@ namespace token_service::broker {
 
 struct BeginRequest {
   std::string name;
+  // Which credential of that name the caller means: one that was deleted and made anew is another.
+  absl::Time create_time;
+  // Where the caller would send the refresh token.
+  std::string token_endpoint;
   uint64_t generation = 0;  // The generation the caller knows to be current.
-  Attempt attempt;
+  std::string attempt_id;   // Unique.
+  std::string holder;       // The process.
+  // From now on nobody but the holder begins another. Longer than the work takes.
+  absl::Duration lease;
   // The caller is the store's only holder (or an operator insists): whatever attempt is on record
   // is its own.
   bool take_over = false;
@@ -42,7 +49,7 @@ struct Begun {
 // Another holder's attempt is live; or another credential's of the same refresh token, which the
 // provider has not been seen to leave in use. Nothing was written.
 struct HeldByOther {
-  absl::Time lease_end;
+  absl::Duration lease_left;
 };
 // The generation moved on, or the credential is held: `record` is what is stored. Nothing was
 // written.
@@ -58,9 +65,26 @@ struct Behind {
 struct FoundSpent {
   absl::Time since;
 };
-using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn, Behind, FoundSpent>;
+// The refresh token is another token endpoint's. Nothing was written.
+struct GoesElsewhere {};
+using BeginOutcome = std::variant<Begun, HeldByOther, MovedOn, Behind, FoundSpent, GoesElsewhere>;
 
 // ---- commit
+
+// What an exchange brought. The store's clock says when that was.
+struct IssuedToken {
+  Secret value;
+  std::string token_type;
+  std::string scope;
+  TokenProperties properties = {};
+  absl::Duration age;       // Since its request was sent, when the store is called.
+  absl::Duration lifetime;  // From then on.
+
+  IssuedToken Copy() const;
+};
+
+// As it is stored at `now`, the moment of the call on the store's clock.
+StoredToken StoredAt(const Moment& now, const IssuedToken& token);
 
 struct Rotation {
   std::string name;
@@ -69,15 +93,17 @@ struct Rotation {
   uint64_t grant_serial = 0;  // Of the refresh token that was exchanged, as begin found it.
   Secret refresh_token;       // The new one, or the old one when the provider omitted it.
   bool rotated = false;       // It is a new one.
-  std::optional<absl::Time> refresh_token_expires = {};  // As told.
-  StoredToken token;
+  // As told, from when the request was sent.
+  std::optional<absl::Duration> refresh_token_lifetime = {};
+  IssuedToken token;
   TokenHash hash = {};  // Of refresh_token.
 
   Rotation Copy() const;
 };
 
-// The times of the refresh token that it leaves.
-RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation);
+// The times of the refresh token that it leaves; `issued`: when its request was sent.
+RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& rotation,
+                             absl::Time issued);
 
 struct Committed {};
 // Something newer is stored or on its way: the refresh token was replaced, or another attempt is on
@@ -109,9 +135,9 @@ struct Conclusion {
   std::string name;
   std::string attempt_id;
   AttemptEnd end = AttemptEnd::kUnspent;
-  // Of kInDoubt, when it was noticed that the answer is lost: since then there is doubt. Absent:
-  // since the attempt began.
-  std::optional<Moment> lost = {};
+  // Of kInDoubt, how long ago it was noticed that the answer is lost: since then there is doubt.
+  // Absent: since the attempt began.
+  std::optional<absl::Duration> lost_ago = {};
   std::string error_reason;
   ProviderError said = {};
 };
@@ -121,7 +147,7 @@ struct Evidence {
   std::string name;
   std::string attempt_id;
   uint64_t generation = 0;  // What begin reserved for the attempt.
-  absl::Time time;
+  absl::Time time;          // When it was kept: the store's.
   Secret body;
   int http_status = 0;  // 0: not known.
   // Of the refresh token that it is about. Once another is stored, it is history.
@@ -153,10 +179,12 @@ struct TokenKnowledge {
   std::optional<SpentToken> spent;  // It must not be taken over.
 };
 
-// The durable side of a rotation (docs/adr/0001-rotation.md). Every call is one transaction,
-// durable when it returns OK, and either wholly done or not at all. NOT_FOUND: no such credential.
-// UNAVAILABLE: the store could not (disk full, database gone); trying again is right. Blocks;
-// refresh workers only, several at once.
+// The durable side of a rotation (docs/adr/0001-rotation.md). What is a time in here is on the
+// store's own clock, which may be another machine's: what goes in is how long ago, or for how long.
+// Moments that come out are on this process's clock as well as the store can tell. Every call is
+// one transaction, durable when it returns OK, and either wholly done or not at all. NOT_FOUND: no
+// such credential. UNAVAILABLE: the store could not (disk full, database gone); trying again is
+// right. Blocks; refresh workers only, several at once.
 class RotationStore {
  public:
   virtual ~RotationStore() = default;
@@ -165,6 +193,7 @@ class RotationStore {
   // is this process's own, from before a crash.
   virtual bool shared() const = 0;
 
+  // NOT_FOUND also when the credential of this name is another.
   virtual absl::StatusOr<BeginOutcome> Begin(const BeginRequest& request) = 0;
 
   // Writes the token and the refresh token, clears attempt, doubt and errors; the grant is
@@ -218,8 +247,8 @@ class CredentialStore : public RotationStore {
   virtual absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
                                                 bool from_file) = 0;
 
-  // Holds every credential that is not held yet.
-  virtual absl::Status HoldAll(absl::Time since) = 0;
+  // Holds every credential that is not held yet, from now on.
+  virtual absl::Status HoldAll() = 0;
   // Ends the hold, if there is one.
   virtual absl::Status Release(std::string_view name) = 0;
 

@@ -66,8 +66,8 @@ absl::StatusOr<TokenKnowledge> ObservingCredentialStore::LookUp(std::string_view
                  [&] { return inner_.LookUp(name, refresh_token, from_file); });
 }
 
-absl::Status ObservingCredentialStore::HoldAll(absl::Time since) {
-  return Observe(StoreOperation::kOther, [&] { return inner_.HoldAll(since); });
+absl::Status ObservingCredentialStore::HoldAll() {
+  return Observe(StoreOperation::kOther, [&] { return inner_.HoldAll(); });
 }
 
 absl::Status ObservingCredentialStore::Release(std::string_view name) {

@@ -28,7 +28,7 @@ class ObservingCredentialStore final : public CredentialStore {
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
                                         bool from_file) override;
-  absl::Status HoldAll(absl::Time since) override;
+  absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<std::vector<Evidence>> ListEvidence(std::string_view name) override;

@@ -63,6 +63,8 @@ RefreshActions RefreshBook::OnSettings(CredentialSettingsPtr settings, Monotonic
     credential->state = as_before;
     endpoints_.Push(credential->shared_from_this());
   } else {
+    // These may be what it waits for.
+    if (credential->elsewhere()) credential->facts.retry_at = now;
     PlanAnew(*credential, now);
   }
   Advance(now);

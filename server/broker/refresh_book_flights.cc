@@ -142,7 +142,8 @@ bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime n
   RefreshFacts& facts = credential->facts;
   // While it waited for another replica its replay window may have ended.
   const bool weighed = facts.doubt_since.has_value() && !credential->ReplayHeldBack(now);
-  Refresher::Order order{.generation = credential->generation,
+  Refresher::Order order{.create_time = credential->create_time,
+                         .generation = credential->generation,
                          .take_over = forced,
                          .doubt_weighed = forced || weighed,
                          .rotates = facts.rotates,
@@ -237,6 +238,10 @@ void RefreshBook::Land(ScheduledCredential& credential, const Flying& flown, Ref
     credential.state = Unsaved{again, std::move(aftermath.unsaved), flown.replaced};
     agenda_.Enter(credential);
   } else if (flown.replaced && !credential.disabled && !credential.facts.held) {
+    credential.state = Resting{};
+    return Enqueue(credential, /*wanted=*/true);
+  } else if (flown.outdated && std::holds_alternative<SettingsOutdated>(result.outcome) &&
+             !credential.latched()) {
     credential.state = Resting{};
     return Enqueue(credential, /*wanted=*/true);
   } else {

@@ -48,6 +48,7 @@ struct Unpersisted {
 
   // A conclusion: the provider's word that the grant is dead.
   std::variant<Rotation, Evidence, Conclusion> write;
+  MonotonicTime sent;    // Of a rotation: when its request was.
   AccessTokenPtr token;  // To be served already. Null but for a rotation.
   // What to believe of the grant if this is evidence.
   bool rotates = false;
@@ -75,12 +76,16 @@ struct NotRecorded {
   Reason reason;
 };
 
-// There is no such credential any more.
+// The store says that the refresh token goes elsewhere than the settings do: nothing was sent, and
+// the new settings are on their way.
+struct SettingsOutdated {};
+
+// There is no such credential any more; or another of this name.
 struct CredentialGone {};
 
 struct RefreshResult {
   std::variant<Refreshed, Adopted, HeldElsewhere, Unpersisted, RefreshFailed, NotRecorded,
-               CredentialGone>
+               SettingsOutdated, CredentialGone>
       outcome;
   // No token came, and none is on its way.
   bool failed() const {

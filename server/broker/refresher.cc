@@ -98,13 +98,13 @@ RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order
 
 RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const Order& order) {
   const MonotonicTime begun_at = clock_.Now();
-  const absl::Time wall = clock_.WallNow();
   BeginRequest request{.name = settings.name,
+                       .create_time = order.create_time,
+                       .token_endpoint = settings.token_endpoint,
                        .generation = order.generation,
-                       .attempt = {.id = NewAttemptId(),
-                                   .holder = options_.holder,
-                                   .begun = clock_.MomentAt(begun_at),
-                                   .lease_end = wall + options_.lease},
+                       .attempt_id = NewAttemptId(),
+                       .holder = options_.holder,
+                       .lease = options_.lease,
                        .take_over = !store_.shared() || order.take_over};
   TS_CRASH_POINT("before-begin", settings.name, order.generation);
   absl::StatusOr<BeginOutcome> begin = store_.Begin(request);
@@ -114,8 +114,9 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
     return StoreFailed(begin.status());
   }
   if (const auto* held = std::get_if<HeldByOther>(&*begin)) {
-    return {.outcome = HeldElsewhere{std::max(held->lease_end - wall, absl::ZeroDuration())}};
+    return {.outcome = HeldElsewhere{held->lease_left}};
   }
+  if (std::holds_alternative<GoesElsewhere>(*begin)) return {.outcome = SettingsOutdated{}};
   if (const auto* behind = std::get_if<Behind>(&*begin)) {
     Log(Level::kError, "not refreshed: the store has gone back, and what it holds may be spent",
         {{"credential", settings.name},
@@ -150,11 +151,6 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   }
   if (flight.record.grant == GrantState::kDead && !order.even_if_rejected) {
     return Settle(flight, GrantDead{"known to be dead"});
-  }
-  // The refresh token may be of another grant than the settings are: see CredentialStore::Move.
-  if (const std::string& stored = flight.record.profile.token_endpoint;
-      !stored.empty() && stored != settings.token_endpoint) {
-    return Settle(flight, Unspent{Reason::kStoreUnavailable, "not sent: it has moved", {}});
   }
   flight.record.rotates = flight.record.rotates || (order.rotates && uses_token);
   if (flight.record.standing_evidence > 0) {
@@ -266,24 +262,21 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
   const bool rotated = !(refresh_token == record.refresh_token);
   const absl::Duration lifetime = granted.expires_in.has_value() ? SureLifetime(*granted.expires_in)
                                                                  : flight.settings.assumed_lifetime;
-  const Moment sent = clock_.MomentAt(flight.sent);
   Rotation rotation{.name = record.name,
                     .attempt_id = flight.attempt_id(),
                     .generation = record.reserved_generation,
                     .grant_serial = record.grant_serial,
                     .refresh_token = std::move(refresh_token),
                     .rotated = rotated,
-                    .refresh_token_expires = {},
+                    .refresh_token_lifetime = granted.refresh_token_lifetime,
                     .token = {.value = std::move(granted.access_token),
                               .token_type = std::move(granted.token_type),
                               .scope = granted.scope.value_or(flight.settings.scope),
                               .properties = std::move(granted.properties),
-                              .issued = sent,
-                              .expires = sent.wall + lifetime}};
-  if (granted.refresh_token_lifetime.has_value()) {
-    rotation.refresh_token_expires = sent.wall + *granted.refresh_token_lifetime;
-  }
-  AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, rotation.token,
+                              .age = absl::ZeroDuration(),
+                              .lifetime = lifetime}};
+  const StoredToken stored = StoredAt(clock_.MomentAt(flight.sent), rotation.token);
+  AccessTokenPtr token = MakeAccessToken(record.name, rotation.generation, stored,
                                          TimingOf(flight.settings), flight.sent);
   StandingEvidence evidence = StandingEvidence::kNone;
   if (!granted.evidence.empty()) {
@@ -295,8 +288,9 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
     evidence = beside.evidence;
     if (std::optional<RefreshResult> not_kept = Keep(beside)) return *std::move(not_kept);
   }
-  const RefreshTokenTimes times = TimesAfter(record.times, rotation);
+  const RefreshTokenTimes times = TimesAfter(record.times, rotation, stored.issued.wall);
   return Commit({.write = std::move(rotation),
+                 .sent = flight.sent,
                  .token = std::move(token),
                  .rotates = record.rotates || rotated,
                  .evidence = evidence,
@@ -305,7 +299,8 @@ RefreshResult Refresher::Settle(const Flight& flight, Granted granted) {
 }
 
 RefreshResult Refresher::Commit(Unpersisted pending) {
-  const Rotation& rotation = std::get<Rotation>(pending.write);
+  Rotation& rotation = std::get<Rotation>(pending.write);
+  rotation.token.age = clock_.Now() - pending.sent;
   TS_CRASH_POINT("before-commit", rotation.name, rotation.generation);
   const absl::StatusOr<CommitOutcome> commit = store_.Commit(rotation);
   if (!commit.ok() && absl::IsNotFound(commit.status())) {
@@ -328,7 +323,6 @@ RefreshResult Refresher::Commit(Unpersisted pending) {
     Evidence evidence{.name = rotation.name,
                       .attempt_id = rotation.attempt_id,
                       .generation = rotation.generation,
-                      .time = clock_.WallNow(),
                       .body = AsEvidence(rotation),
                       .grant_serial = rotation.grant_serial,
                       .stands = rotation.rotated};
@@ -447,7 +441,6 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, KeptAnswer answer,
   return {.write = Evidence{.name = flight.record.name,
                             .attempt_id = flight.attempt_id(),
                             .generation = flight.record.reserved_generation,
-                            .time = clock_.WallNow(),
                             .body = std::move(answer.body),
                             .http_status = answer.http_status,
                             .grant_serial = flight.record.grant_serial,
@@ -490,7 +483,7 @@ RefreshResult Refresher::Quarantine(Unpersisted pending) {
       store_.Conclude({.name = evidence.name,
                        .attempt_id = evidence.attempt_id,
                        .end = AttemptEnd::kInDoubt,
-                       .lost = clock_.MomentAt(pending.doubt_since.value_or(clock_.Now())),
+                       .lost_ago = clock_.Now() - pending.doubt_since.value_or(clock_.Now()),
                        .error_reason = std::string(ReasonName(Reason::kProviderMalformed))});
   if (!concluded.ok()) LogStoreError("end of attempt not recorded", evidence.name, concluded);
   return {.outcome = RefreshFailed{.end = AttemptEnd::kInDoubt,
@@ -510,7 +503,7 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed) {
                         .error_reason = std::string(ReasonName(failed.reason)),
                         .said = failed.said};
   if (flight.ended.has_value()) {
-    conclusion.lost = clock_.MomentAt(*flight.ended);
+    conclusion.lost_ago = clock_.Now() - *flight.ended;
   } else if (failed.end == AttemptEnd::kInDoubt) {
     // What was not sent adds no doubt to what there is.
     conclusion.end = AttemptEnd::kUnspent;

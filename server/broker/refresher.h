@@ -39,6 +39,7 @@ class Refresher {
   Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint, const Clock& clock);
 
   struct Order {
+    absl::Time create_time;   // Which credential of this name is meant.
     uint64_t generation = 0;  // The one known to be current.
     bool take_over = false;   // Even if another holder's attempt is live.
     // The caller has weighed that the refresh token may be consumed already. Otherwise doubt found

@@ -180,7 +180,8 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
   Aftermath aftermath;
   if (flown.replaced && result.failed()) return aftermath;
   const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
-                         !std::holds_alternative<NotRecorded>(result.outcome);
+                         !std::holds_alternative<NotRecorded>(result.outcome) &&
+                         !std::holds_alternative<SettingsOutdated>(result.outcome);
   if (saw_grant) {
     facts.rotates = facts.rotates || result.rotates;
     if (!flown.replaced) facts.evidence = result.evidence;  // Else it is about what is gone.
@@ -204,6 +205,9 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
   } else if (const auto* held = std::get_if<HeldElsewhere>(&result.outcome)) {
     aftermath.elsewhere = true;
     facts.retry_at = landing.now + std::min(held->lease_left, landing.options.poll_other_holder);
+  } else if (std::holds_alternative<SettingsOutdated>(result.outcome)) {
+    aftermath.elsewhere = true;
+    facts.retry_at = landing.now + landing.options.poll_other_holder;
   } else if (auto* pinned = std::get_if<Unpersisted>(&result.outcome)) {
     const int tries_so_far = flown.persists() ? tries : 0;
     if (pinned->token != nullptr) {

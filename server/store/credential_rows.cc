@@ -343,7 +343,8 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection) {
   return count;
 }
 
-absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence) {
+absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence,
+                            absl::Time now) {
   if (absl::Status status = CheckExists(connection, evidence.name); !status.ok()) return status;
   const auto serial = static_cast<int64_t>(evidence.grant_serial);
   {
@@ -355,7 +356,7 @@ absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence
   absl::Status status = insert.Bind(evidence.name)
                             .Bind(evidence.attempt_id)
                             .Bind(static_cast<int64_t>(evidence.generation))
-                            .Bind(absl::ToUnixNanos(evidence.time))
+                            .Bind(absl::ToUnixNanos(now))
                             .Bind(evidence.body)
                             .Bind(int64_t{evidence.http_status})
                             .Bind(serial)

@@ -39,7 +39,8 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection);
 absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
 
 // At most kMostEvidence are kept; what goes is in the log.
-absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence);
+absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence,
+                            absl::Time now);
 absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& connection,
                                                              std::string_view name);
 // Whether it was marked already.

@@ -52,8 +52,8 @@ std::string ClientSecretOf(const CredentialProfile& profile) {
 
 // With what callers are given beside it: whoever can write to the database must not send them and
 // their token elsewhere. Without any as it was before there were any.
-std::string AccessTokenOf(const broker::StoredToken& token) {
-  return absl::StrCat(AbslView(kAccessToken), PropertiesText(token.properties));
+std::string AccessTokenOf(const broker::TokenProperties& properties) {
+  return absl::StrCat(AbslView(kAccessToken), PropertiesText(properties));
 }
 
 // Where the refresh token may have been sealed for, the likeliest first.
@@ -109,8 +109,8 @@ Rotation RecordSealer::Seal(const Rotation& rotation) const {
   Rotation sealed = rotation.Copy();
   sealed.refresh_token =
       SealField(rotation.name, kRefreshToken, rotation.generation, rotation.refresh_token);
-  sealed.token.value = SealField(rotation.name, AccessTokenOf(rotation.token), rotation.generation,
-                                 rotation.token.value);
+  sealed.token.value = SealField(rotation.name, AccessTokenOf(rotation.token.properties),
+                                 rotation.generation, rotation.token.value);
   return sealed;
 }
 
@@ -180,7 +180,7 @@ void RecordSealer::Open(CredentialRecord& record) const {
   put(sealer_.Open({record.name, client_secret, 0}, record.profile.client_secret.Reveal()),
       kClientSecret, record.profile.client_secret);
   if (record.token.has_value()) {
-    const std::string field = AccessTokenOf(*record.token);
+    const std::string field = AccessTokenOf(record.token->properties);
     put(sealer_.Open({record.name, field, record.generation}, record.token->value.Reveal()),
         kAccessToken, record.token->value);
   }
@@ -240,7 +240,7 @@ absl::StatusOr<bool> RecordSealer::Reseal(CredentialRecord& sealed) const {
   std::string access_token_field;
   if (sealed.token.has_value()) {
     Secret& token = sealed.token->value;
-    access_token_field = AccessTokenOf(*sealed.token);
+    access_token_field = AccessTokenOf(sealed.token->properties);
     values.push_back(
         {{{sealed.name, access_token_field, sealed.generation}}, token.Reveal(), &token, {}});
   }

@@ -295,7 +295,7 @@ absl::StatusOr<broker::TokenKnowledge> SealingCredentialStore::LookUp(std::strin
   return ledger_.LookUpHash(name, hasher_.Hash(refresh_token), from_file);
 }
 
-absl::Status SealingCredentialStore::HoldAll(absl::Time since) { return inner_->HoldAll(since); }
+absl::Status SealingCredentialStore::HoldAll() { return inner_->HoldAll(); }
 
 absl::Status SealingCredentialStore::Release(std::string_view name) {
   return inner_->Release(name);

@@ -127,7 +127,7 @@ absl::Status Grant(SqliteConnection& connection, const broker::CredentialChange&
 absl::Status ApplyTo(SqliteConnection& connection, const broker::CredentialChange& change,
                      absl::Time now) {
   if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
-    absl::Status status = InsertRow(connection, NewRow(created->record));
+    absl::Status status = InsertRow(connection, NewRow(created->record, now));
     return status.ok() ? RememberCreated(connection, *created) : status;
   }
   if (std::holds_alternative<broker::ReplaceGrant>(change)) return Grant(connection, change, now);
@@ -192,12 +192,15 @@ absl::Status SqliteCredentialStore::Change(std::string_view name,
 absl::StatusOr<broker::BeginOutcome> SqliteCredentialStore::Begin(
     const broker::BeginRequest& request) {
   std::optional<broker::BeginOutcome> outcome;
+  const Moment now = clock_.MomentNow();
   absl::Status status = writer_.Run([&](SqliteConnection& connection) -> absl::Status {
     absl::StatusOr<StoredRow> row = ReadWritableRow(connection, request.name);
     if (!row.ok()) return row.status();
-    auto remembered = RememberSent(connection, request, *row);
-    if (!remembered.ok()) return remembered.status();
-    outcome = remembered->has_value() ? **std::move(remembered) : ApplyBegin(request, *row);
+    auto barred = CheckMeant(request, *row);
+    if (barred.ok() && !barred->has_value())
+      barred = RememberSent(connection, request, now.wall, *row);
+    if (!barred.ok()) return barred.status();
+    outcome = barred->has_value() ? **std::move(barred) : ApplyBegin(request, now, *row);
     const bool wrote = std::holds_alternative<broker::Begun>(*outcome) ||
                        std::holds_alternative<broker::FoundSpent>(*outcome);
     return wrote ? UpdateRow(connection, *row) : absl::OkStatus();
@@ -209,25 +212,30 @@ absl::StatusOr<broker::BeginOutcome> SqliteCredentialStore::Begin(
 absl::StatusOr<broker::CommitOutcome> SqliteCredentialStore::Commit(
     const broker::Rotation& rotation) {
   std::optional<broker::CommitOutcome> outcome;
+  const Moment now = clock_.MomentNow();
   absl::Status status = writer_.Run([&](SqliteConnection& connection) -> absl::Status {
     absl::StatusOr<StoredRow> row = ReadWritableRow(connection, rotation.name);
     if (!row.ok()) return row.status();
-    outcome = ApplyCommit(rotation, *row);
+    outcome = ApplyCommit(rotation, now, *row);
     if (!std::holds_alternative<broker::Committed>(*outcome)) return absl::OkStatus();
     absl::Status written = UpdateRow(connection, *row);
-    return written.ok() ? RememberCommitted(connection, rotation) : written;
+    return written.ok() ? RememberCommitted(connection, rotation, now.wall - rotation.token.age)
+                        : written;
   });
   if (!status.ok()) return status;
   return *std::move(outcome);
 }
 
 absl::Status SqliteCredentialStore::Conclude(const broker::Conclusion& conclusion) {
-  return Change(conclusion.name, [&](StoredRow& row) { return ApplyConclude(conclusion, row); });
+  const Moment now = clock_.MomentNow();
+  return Change(conclusion.name,
+                [&](StoredRow& row) { return ApplyConclude(conclusion, now, row); });
 }
 
 absl::Status SqliteCredentialStore::Quarantine(const broker::Evidence& evidence) {
+  const absl::Time now = clock_.WallNow();
   return writer_.Run(
-      [&](SqliteConnection& connection) { return InsertEvidence(connection, evidence); });
+      [&](SqliteConnection& connection) { return InsertEvidence(connection, evidence, now); });
 }
 
 absl::Status SqliteCredentialStore::ForEach(absl::FunctionRef<void(CredentialRecord)> visit) {
@@ -261,8 +269,9 @@ absl::Status SqliteCredentialStore::Apply(absl::Span<const broker::CredentialCha
   });
 }
 
-absl::Status SqliteCredentialStore::HoldAll(absl::Time since) {
-  return writer_.Run([&](SqliteConnection& connection) { return HoldEveryRow(connection, since); });
+absl::Status SqliteCredentialStore::HoldAll() {
+  const absl::Time now = clock_.WallNow();
+  return writer_.Run([&](SqliteConnection& connection) { return HoldEveryRow(connection, now); });
 }
 
 absl::Status SqliteCredentialStore::Release(std::string_view name) {

@@ -61,7 +61,7 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
                                                 bool from_file) override;
-  absl::Status HoldAll(absl::Time since) override;
+  absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override;

@@ -106,7 +106,8 @@ absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
 }
 
 absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
-    SqliteConnection& connection, const broker::BeginRequest& request, StoredRow& row) {
+    SqliteConnection& connection, const broker::BeginRequest& request, absl::Time now,
+    StoredRow& row) {
   using Outcome = std::optional<broker::BeginOutcome>;
   const broker::CredentialRecord& record = row.record;
   if (record.generation != request.generation || record.grant == broker::GrantState::kDead ||
@@ -135,11 +136,11 @@ absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
   std::optional<absl::Time> lease_end;
   for (const OtherHolder& other : *others) {
     kept = kept || other.kept;
-    if (!other.lease_end.has_value() || *other.lease_end <= request.attempt.begun.wall) continue;
+    if (!other.lease_end.has_value() || *other.lease_end <= now) continue;
     lease_end = std::max(lease_end.value_or(*other.lease_end), *other.lease_end);
   }
   if (kept || !lease_end.has_value()) return Outcome();
-  return Outcome(broker::HeldByOther{.lease_end = *lease_end});
+  return Outcome(broker::HeldByOther{.lease_left = *lease_end - now});
 }
 
 absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& row,
@@ -154,12 +155,13 @@ absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& ro
   return known->current ? absl::OkStatus() : SpendToken(connection, hash, now);
 }
 
-absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation) {
+absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation,
+                               absl::Time sent) {
   const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
   const auto held = ReadHeldToken(connection, rotation.name);
   if (!held.ok()) return held.status();
   if (rotation.rotated && held->has_value() && (*held)->hash != hash) {
-    absl::Status status = SpendToken(connection, (*held)->hash, rotation.token.issued.wall);
+    absl::Status status = SpendToken(connection, (*held)->hash, sent);
     if (!status.ok()) return status;
   }
   // Its provider's word counts, whatever was thought of it.

@@ -31,15 +31,17 @@ absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
 
 // Before anything else is begun. Nullopt: nothing speaks against sending the refresh token.
 absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
-    SqliteConnection& connection, const broker::BeginRequest& request, StoredRow& row);
+    SqliteConnection& connection, const broker::BeginRequest& request, absl::Time now,
+    StoredRow& row);
 
 // A refresh token found in an answer is about to be sent; `sent_before`: it was already.
 // SpentTokenError: it must not be.
 absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& row,
                                std::string_view hash, bool sent_before, absl::Time now);
 
-// After a commit that was no repetition.
-absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation);
+// After a commit that was no repetition; `sent`: when its request was.
+absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation,
+                               absl::Time sent);
 
 // When the current refresh token may have been consumed, if so.
 std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record);

@@ -26,6 +26,11 @@ void ForgetTroubles(CredentialRecord& record) {
   record.consecutive_failures = 0;
 }
 
+std::optional<Moment> LostAt(const broker::Conclusion& conclusion, const Moment& now) {
+  if (!conclusion.lost_ago.has_value()) return std::nullopt;
+  return MomentBefore(now, *conclusion.lost_ago);
+}
+
 bool IsOnRecord(const CredentialRecord& record, std::string_view attempt_id) {
   return record.attempt.has_value() && record.attempt->id == attempt_id;
 }
@@ -76,7 +81,18 @@ bool Apply(const broker::GiveUpGrant& change, absl::Time, CredentialRecord& reco
 
 }  // namespace
 
-broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row) {
+absl::StatusOr<std::optional<broker::BeginOutcome>> CheckMeant(const broker::BeginRequest& request,
+                                                               const StoredRow& row) {
+  const CredentialRecord& record = row.record;
+  if (record.create_time != request.create_time) return absl::NotFoundError("no such credential");
+  if (record.profile.token_endpoint != request.token_endpoint) {
+    return std::optional<broker::BeginOutcome>(broker::GoesElsewhere());
+  }
+  return std::optional<broker::BeginOutcome>();
+}
+
+broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, const Moment& now,
+                                StoredRow& row) {
   CredentialRecord& record = row.record;
   if (record.generation < request.generation) {
     return broker::Behind{.generation = record.generation};
@@ -85,12 +101,15 @@ broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& 
     return broker::MovedOn{record.Copy()};
   }
   if (record.attempt.has_value()) {
-    const bool live = record.attempt->lease_end > request.attempt.begun.wall;
-    const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
-    if (live && !own) return broker::HeldByOther{record.attempt->lease_end};
+    const absl::Duration left = record.attempt->lease_end - now.wall;
+    const bool own = request.take_over || record.attempt->holder == request.holder;
+    if (left > absl::ZeroDuration() && !own) return broker::HeldByOther{left};
     MoveAttemptIntoDoubt(record, std::nullopt);
   }
-  record.attempt = request.attempt;
+  record.attempt = broker::Attempt{.id = request.attempt_id,
+                                   .holder = request.holder,
+                                   .begun = now,
+                                   .lease_end = now.wall + request.lease};
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
   return broker::Begun{record.Copy()};
 }
@@ -104,33 +123,33 @@ broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reas
   return {.since = since};
 }
 
-broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row) {
+broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, const Moment& now,
+                                  StoredRow& row) {
   CredentialRecord& record = row.record;
   if (row.committed_attempt == rotation.attempt_id && record.generation == rotation.generation) {
     return broker::Committed{};
   }
   if (!IsNewest(record, rotation)) return broker::Fenced{record.Copy()};
-  broker::Rotation written = rotation.Copy();
   ++record.grant_serial;
-  record.generation = written.generation;
-  record.refresh_token = std::move(written.refresh_token);
-  record.rotates = record.rotates || written.rotated;
-  record.last_refresh_time = written.token.issued.wall;
-  record.times = broker::TimesAfter(record.times, written);
-  record.token = std::move(written.token);
+  record.generation = rotation.generation;
+  record.refresh_token = rotation.refresh_token.Copy();
+  record.rotates = record.rotates || rotation.rotated;
+  record.token = broker::StoredAt(now, rotation.token);
+  record.last_refresh_time = record.token->issued.wall;
+  record.times = broker::TimesAfter(record.times, rotation, record.token->issued.wall);
   ForgetTroubles(record);
   row.committed_attempt = rotation.attempt_id;
   return broker::Committed{};
 }
 
-bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row) {
+bool ApplyConclude(const broker::Conclusion& conclusion, const Moment& now, StoredRow& row) {
   CredentialRecord& record = row.record;
   if (!IsOnRecord(record, conclusion.attempt_id)) return false;
   if (record.reserved_generation > record.generation) --record.reserved_generation;
   record.grant = broker::GrantAfter(record.grant, conclusion.end);
   switch (conclusion.end) {
     case AttemptEnd::kInDoubt:
-      MoveAttemptIntoDoubt(record, conclusion.lost);
+      MoveAttemptIntoDoubt(record, LostAt(conclusion, now));
       break;
     case AttemptEnd::kDead:
       record.doubt_since.reset();
@@ -156,14 +175,14 @@ bool ApplyRelease(StoredRow& row) {
   return held;
 }
 
-StoredRow NewRow(const CredentialRecord& record) {
+StoredRow NewRow(const CredentialRecord& record, absl::Time now) {
   StoredRow row;
   row.record.name = record.name;
   row.record.profile = record.profile.Copy();
   row.record.refresh_token = record.refresh_token.Copy();
   row.record.seed = record.seed.Copy();
   row.record.create_time = record.create_time;
-  row.record.times.since = record.create_time;
+  row.record.times.since = now;
   // Never again one that a deleted credential of this name had: no late answer of that one fits.
   row.record.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
   return row;

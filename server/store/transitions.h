@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/broker/credential_store.h"
 
@@ -16,17 +18,25 @@ struct StoredRow {
 
 // What each of CredentialStore's calls makes of a row. No I/O: a store reads the row, applies one
 // of these, and writes the row back within one transaction when the answer is `true` or the outcome
-// says that something was written (Begun, Committed).
-broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, StoredRow& row);
+// says that something was written (Begun, Committed). `now`: the moment of the call on the store's
+// clock.
+//
+// Before anything else of Begin: an error, where another credential is meant; an outcome, where its
+// refresh token goes elsewhere.
+absl::StatusOr<std::optional<broker::BeginOutcome>> CheckMeant(const broker::BeginRequest& request,
+                                                               const StoredRow& row);
+broker::BeginOutcome ApplyBegin(const broker::BeginRequest& request, const Moment& now,
+                                StoredRow& row);
 // Instead of ApplyBegin.
 broker::FoundSpent ApplyFoundSpent(absl::Time since, std::string_view error_reason, StoredRow& row);
-broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, StoredRow& row);
-bool ApplyConclude(const broker::Conclusion& conclusion, StoredRow& row);
+broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, const Moment& now,
+                                  StoredRow& row);
+bool ApplyConclude(const broker::Conclusion& conclusion, const Moment& now, StoredRow& row);
 bool ApplyRelease(StoredRow& row);
-// Of any change but a creation. `now`: on the store's clock.
+// Of any change but a creation.
 bool ApplyChange(const broker::CredentialChange& change, absl::Time now, StoredRow& row);
 
 // The row that CreateCredential makes.
-StoredRow NewRow(const broker::CredentialRecord& record);
+StoredRow NewRow(const broker::CredentialRecord& record, absl::Time now);
 
 }  // namespace token_service::store

@@ -194,7 +194,7 @@ class TokenServiceTest : public ::testing::Test {
   inline static const ListenerInfo kListener{.address = "test", .identity = "anonymous"};
 
   testing::FakeClock clock_;
-  testing::MemoryCredentialStore store_;
+  testing::MemoryCredentialStore store_{clock_};
   testing::ScriptedTokenEndpoint provider_{clock_};
   testing::FakeTimerQueue timers_{clock_};
   testing::ManualExecutor executor_;

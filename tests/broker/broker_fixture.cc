@@ -47,6 +47,7 @@ void BrokerTest::Create(const std::string& name, const Configure& configure) {
   settings_[name] = std::move(settings);
   CredentialRecord record;
   record.name = name;
+  record.profile.token_endpoint = settings_[name]->token_endpoint;
   record.refresh_token = Secret(absl::StrCat(name, "/0"));
   record.create_time = clock_.WallNow();
   ASSERT_TRUE(memory_.Create(record).ok());
@@ -120,6 +121,17 @@ std::shared_ptr<CredentialSettings> BrokerTest::CopyOfSettings(const std::string
   copy->token_endpoint = old.token_endpoint;
   copy->refresh = old.refresh;
   return copy;
+}
+
+void BrokerTest::Store(const CredentialSettings& settings) {
+  broker::CredentialProfile profile = Record(settings.name).profile.Copy();
+  profile.token_endpoint = settings.token_endpoint;
+  ASSERT_TRUE(memory_.UpdateProfile(settings.name, profile).ok());
+}
+
+void BrokerTest::Update(std::shared_ptr<const CredentialSettings> settings) {
+  Store(*settings);
+  scheduler().Update(std::move(settings));
 }
 
 }  // namespace token_service::testing

@@ -119,10 +119,14 @@ class BrokerTest : public ::testing::Test {
   broker::CredentialRecord Record(const std::string& name = "alpha");
   std::string RefreshTokenOnRecord(const std::string& name = "alpha");
   std::shared_ptr<broker::CredentialSettings> CopyOfSettings(const std::string& name) const;
+  // As CredentialRegistry does it.
+  void Update(std::shared_ptr<const broker::CredentialSettings> settings);
+  // The half of it that is the store's.
+  void Store(const broker::CredentialSettings& settings);
 
   ProcessOptions options_;
   FakeClock clock_;
-  MemoryCredentialStore memory_;
+  MemoryCredentialStore memory_{clock_};
   FaultyCredentialStore store_{memory_};
   ScriptedTokenEndpoint provider_{clock_};
   std::map<std::string, broker::CredentialSettingsPtr> settings_;

@@ -61,6 +61,7 @@ class BrokerThreadsTest : public ::testing::Test {
       record.name = Name(i);
       record.refresh_token = Secret(absl::StrCat(Name(i), "/0"));
       record.create_time = clock_.WallNow();
+      record.profile.token_endpoint = Settings(record.name)->token_endpoint;
       EXPECT_TRUE(store_.Create(record).ok());
       scheduler_.Add(Settings(Name(i)), record);
     }
@@ -86,7 +87,7 @@ class BrokerThreadsTest : public ::testing::Test {
   }
 
   const Clock& clock_ = SystemClock();
-  MemoryCredentialStore store_;
+  MemoryCredentialStore store_{clock_};
   ScriptedTokenEndpoint provider_{clock_};
   broker::TokenCache cache_;
   broker::Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
@@ -122,6 +123,7 @@ TEST_F(BrokerThreadsTest, EveryCallerIsAnsweredOnceAndNoRefreshTokenIsUsedTwice)
       record.name = name;
       record.refresh_token = Secret(absl::StrCat(name, "/again-", round));
       record.create_time = clock_.WallNow();
+      record.profile.token_endpoint = Settings(record.name)->token_endpoint;
       EXPECT_TRUE(store_.Create(record).ok());
       scheduler_.Add(Settings(name), record);
     }

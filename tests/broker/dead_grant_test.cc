@@ -86,7 +86,7 @@ TEST_F(DeadGrantTest, ARefusalThatHoldsEndsIt) {
 
 TEST_F(DeadGrantTest, NotEvenAfterARestartOrNewSettings) {
   Die();
-  scheduler().Update(CopyOfSettings("alpha"));
+  Update(CopyOfSettings("alpha"));
   Elapse(absl::Hours(1));
   Start();
   Elapse(absl::Hours(1));

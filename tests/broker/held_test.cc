@@ -20,7 +20,7 @@ class HeldTest : public testing::BrokerTest {
   void StartHeld() {
     StartAndRun();
     Elapse(absl::Minutes(20));
-    ASSERT_TRUE(memory_.HoldAll(clock_.WallNow()).ok());
+    ASSERT_TRUE(memory_.HoldAll().ok());
     StartAndRun();
     ASSERT_EQ(provider_.count(), 1);
   }
@@ -69,7 +69,7 @@ TEST_F(HeldTest, AnOperatorsRefreshIsNoRelease) {
 TEST_F(HeldTest, NorIsARestartNorAreNewSettings) {
   StartHeld();
   Elapse(absl::Hours(2));
-  scheduler().Update(CopyOfSettings("alpha"));
+  Update(CopyOfSettings("alpha"));
   Run();
   StartAndRun();
   EXPECT_EQ(State(), CredentialState::kHeld);
@@ -88,7 +88,7 @@ TEST_F(HeldTest, NorIsBeingDroppedFromTheConfigurationAndDeclaredAgain) {
 }
 
 TEST_F(HeldTest, OneThatWasNeverExchangedIsLeftAloneToo) {
-  ASSERT_TRUE(memory_.HoldAll(clock_.WallNow()).ok());
+  ASSERT_TRUE(memory_.HoldAll().ok());
   StartAndRun();
   EXPECT_EQ(Get().outcome(), "CREDENTIAL_HELD");
   Elapse(absl::Hours(1));
@@ -100,7 +100,7 @@ TEST_F(HeldTest, OneInDoubtIsNotReplayed) {
   provider_.Next(testing::Lost());
   OperatorRefresh();
   ASSERT_TRUE(process_->executor.RunOne());  // The replay would come next.
-  ASSERT_TRUE(memory_.HoldAll(clock_.WallNow()).ok());
+  ASSERT_TRUE(memory_.HoldAll().ok());
   StartAndRun();
   Elapse(absl::Hours(2));
   EXPECT_EQ(State(), CredentialState::kHeld);
@@ -159,7 +159,7 @@ TEST_F(HeldTest, WatchersAreToldWhenItsTokenHasExpired) {
 // Whatever this process believes, the store has the last word.
 TEST_F(HeldTest, NothingIsSentWhenTheStoreSaysSoOnly) {
   StartAndRun();
-  ASSERT_TRUE(memory_.HoldAll(clock_.WallNow()).ok());
+  ASSERT_TRUE(memory_.HoldAll().ok());
   Elapse(absl::Minutes(55));
   EXPECT_EQ(State(), CredentialState::kHeld);
   EXPECT_EQ(Get().outcome(), "token 1");
@@ -172,7 +172,7 @@ TEST_F(HeldTest, ADeadGrantSaysSo) {
   provider_.Next(testing::Dead());
   OperatorRefresh();
   Run();
-  ASSERT_TRUE(memory_.HoldAll(clock_.WallNow()).ok());
+  ASSERT_TRUE(memory_.HoldAll().ok());
   StartAndRun();
   EXPECT_EQ(State(), CredentialState::kNeedsReauthorization);
   ReplaceGrant("alpha", "granted");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tests/broker/broker_fixture.h"
+#include "tests/testing/begin_of.h"
 
 namespace token_service::testing {
 
@@ -27,14 +28,7 @@ class InterleavingTest : public BrokerTest {
   std::string LastPosted() { return provider_.posts().back().refresh_token; }
 
   void BeginOnRecord(std::string holder) {
-    ASSERT_TRUE(memory_
-                    .Begin({.name = "alpha",
-                            .generation = Record().generation,
-                            .attempt = {.id = "theirs",
-                                        .holder = std::move(holder),
-                                        .begun = clock_.MomentAt(clock_.Now()),
-                                        .lease_end = clock_.WallNow() + absl::Seconds(60)}})
-                    .ok());
+    ASSERT_TRUE(memory_.Begin(BeginOf(Record(), "theirs", std::move(holder))).ok());
   }
   // The attempt on record brought a token.
   void TheyCommit() {
@@ -45,8 +39,7 @@ class InterleavingTest : public BrokerTest {
                               .rotated = true,
                               .token = {.value = Secret(std::string_view("their access token")),
                                         .token_type = "Bearer",
-                                        .issued = clock_.MomentAt(clock_.Now()),
-                                        .expires = clock_.WallNow() + absl::Hours(1)}};
+                                        .lifetime = absl::Hours(1)}};
     ASSERT_TRUE(memory_.Commit(rotation).ok());
   }
   int64_t EvidenceKept() { return *memory_.CountEvidence("alpha"); }

@@ -171,7 +171,7 @@ TEST_F(BesideALumpTest, WhatMovedToAnotherEndpointCrowdsThatOne) {
   for (int i = 0; i < kMany; ++i) {
     auto settings = CopyOfSettings(Many(i));
     settings->token_endpoint = std::string(kOtherEndpoint);
-    scheduler().Update(settings);
+    Update(settings);
   }
   EXPECT_FALSE(OneIsDrawnEarly());
   EXPECT_TRUE(OneIsDrawnEarly(kOtherEndpoint));

@@ -121,7 +121,7 @@ TEST(ObservingCredentialStoreTest, CountsAndTimesAndHandsOn) {
   ASSERT_TRUE(store.Create(record).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(store.Create(record)));
   EXPECT_TRUE(store.Load("a").ok());
-  ASSERT_TRUE(store.Begin({.name = "a", .attempt = {.id = "1"}}).ok());
+  ASSERT_TRUE(store.Begin({.name = "a", .attempt_id = "1"}).ok());
   inner.down = true;
   EXPECT_TRUE(absl::IsUnavailable(
       store.Commit({.name = "a", .attempt_id = "1", .generation = 1}).status()));

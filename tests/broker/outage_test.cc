@@ -83,7 +83,7 @@ TEST_F(OutageTest, ANewSettingIsNotToldWhatTheOldOneFailed) {
   });
   StartAndRun();
   ASSERT_EQ(Get("client").outcome(), "CLIENT_REJECTED");
-  scheduler().Update(CopyOfSettings("client"));
+  Update(CopyOfSettings("client"));
   EXPECT_EQ(Get("client").outcome(), "PROVIDER_UNAVAILABLE");
 }
 
@@ -195,7 +195,7 @@ TEST_F(OutageTest, WhoeverMovedToAnotherEndpointIsNotRefusedForTheOld) {
     return std::nullopt;
   });
   Caller& other = Get(Name(60));
-  scheduler().Update(std::move(settings));
+  Update(std::move(settings));
   Run();
   EXPECT_EQ(caller.outcome(), "token 1");
   EXPECT_EQ(other.outcome(), "PROVIDER_UNAVAILABLE");

@@ -43,6 +43,7 @@ const std::vector<std::string>& Events() {
       "lands FLIGHT unsaved_death",
       "lands FLIGHT client_refused",
       "lands FLIGHT elsewhere",
+      "lands FLIGHT outdated",
       "lands FLIGHT store",
   };
   return *events;

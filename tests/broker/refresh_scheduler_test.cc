@@ -231,7 +231,7 @@ TEST_F(RefreshSchedulerTest, ARejectedClientIsTriedAgainEveryTenMinutes) {
 TEST_F(RefreshSchedulerTest, NewSettingsEndTheClientsRejection) {
   provider_.Next(ClientRejected());
   StartAndRun();
-  scheduler().Update(CopyOfSettings("alpha"));
+  Update(CopyOfSettings("alpha"));
   Run();
   EXPECT_EQ(Get().outcome(), "token 1");
 }
@@ -248,7 +248,7 @@ TEST_F(RefreshSchedulerTest, ARejectionOfTheSettingsOfBeforeDoesNotLatchTheNewOn
   StartAndRun();
   Elapse(absl::Minutes(5));
   provider_.Next([this] {
-    scheduler().Update(CopyOfSettings("alpha"));
+    Update(CopyOfSettings("alpha"));
     return ClientRejected();
   });
   Caller& caller = Reject(1);
@@ -258,11 +258,71 @@ TEST_F(RefreshSchedulerTest, ARejectionOfTheSettingsOfBeforeDoesNotLatchTheNewOn
 
 // ---- settings that change, credentials that go
 
+// The store has the new settings first.
+TEST_F(RefreshSchedulerTest, WhatIsBegunBetweenTheStoresSettingsAndOursWaitsForThem) {
+  Start();
+  auto settings = CopyOfSettings("alpha");
+  settings->token_endpoint = std::string(kOtherEndpoint);
+  Store(*settings);
+  Caller& caller = Get();
+  Run();
+  EXPECT_EQ(caller.outcome(), "waiting");
+  EXPECT_EQ(provider_.count(), 0);
+  EXPECT_EQ(Status().consecutive_failures, 0u);
+  scheduler().Update(settings);
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 1");
+  EXPECT_EQ(provider_.posts().back().endpoint, kOtherEndpoint);
+}
+
+TEST_F(RefreshSchedulerTest, AnOperatorsRefreshWaitsForThemToo) {
+  StartAndRun();
+  auto settings = CopyOfSettings("alpha");
+  settings->token_endpoint = std::string(kOtherEndpoint);
+  Store(*settings);
+  Caller& caller = OperatorRefresh();
+  scheduler().Update(settings);
+  Run();
+  EXPECT_EQ(caller.outcome(), "token 2");
+  EXPECT_EQ(provider_.posts().back().endpoint, kOtherEndpoint);
+}
+
+TEST_F(RefreshSchedulerTest, NewSettingsThatNeverComeAreAskedForNowAndThen) {
+  Start();
+  auto settings = CopyOfSettings("alpha");
+  settings->token_endpoint = std::string(kOtherEndpoint);
+  Store(*settings);
+  Get();
+  Elapse(absl::Seconds(10));
+  EXPECT_EQ(provider_.count(), 0);
+  Store(*CopyOfSettings("alpha"));
+  Elapse(absl::Seconds(1));
+  EXPECT_EQ(Get().outcome(), "token 1");
+}
+
+// Of the name that it was refreshed under another is stored now.
+TEST_F(RefreshSchedulerTest, ANamesakesRefreshTokenIsNotSent) {
+  StartAndRun();
+  Elapse(absl::Minutes(1));
+  ASSERT_TRUE(memory_.Delete("alpha").ok());
+  // The refresh token "alpha/0" is spent already.
+  broker::CredentialRecord another;
+  another.name = "alpha";
+  another.profile.token_endpoint = settings_.at("alpha")->token_endpoint;
+  another.refresh_token = Secret(std::string_view("another's"));
+  another.create_time = clock_.WallNow();
+  ASSERT_TRUE(memory_.Create(another).ok());
+  Caller& caller = Reject(1);
+  Run();
+  EXPECT_EQ(caller.outcome(), "CREDENTIAL_NOT_FOUND");
+  EXPECT_EQ(provider_.count(), 1);
+}
+
 TEST_F(RefreshSchedulerTest, NewSettingsHoldForTheNextExchange) {
   StartAndRun();
   auto settings = CopyOfSettings("alpha");
   settings->token_endpoint = std::string(kOtherEndpoint);
-  scheduler().Update(std::move(settings));
+  Update(std::move(settings));
   Elapse(absl::Hours(1));
   EXPECT_EQ(provider_.posts().back().endpoint, kOtherEndpoint);
 }
@@ -271,7 +331,7 @@ TEST_F(RefreshSchedulerTest, NewSettingsDuringAFlightHoldForTheNextOne) {
   provider_.Next([this] {
     auto settings = CopyOfSettings("alpha");
     settings->token_endpoint = std::string(kOtherEndpoint);
-    scheduler().Update(std::move(settings));
+    Update(std::move(settings));
     return NotReached();
   });
   Start();
@@ -292,7 +352,7 @@ TEST_F(RefreshSchedulerTest, NewSettingsWhileQueuedKeepTheCallersPlace) {
   Caller& caller = Reject(1);
   auto settings = CopyOfSettings("alpha");
   settings->purpose = "another";
-  scheduler().Update(std::move(settings));
+  Update(std::move(settings));
   Run();
   EXPECT_EQ(caller.outcome(), "token 2");
 }
@@ -305,7 +365,7 @@ TEST_F(RefreshSchedulerTest, NewSettingsWhileQueuedMayMoveToAFreeEndpoint) {
   EXPECT_EQ(process_->executor.pending(), 1);
   auto settings = CopyOfSettings("beta");
   settings->token_endpoint = std::string(kOtherEndpoint);
-  scheduler().Update(std::move(settings));
+  Update(std::move(settings));
   EXPECT_EQ(process_->executor.pending(), 2);
   Run();
   EXPECT_EQ(caller.outcome(), "token 1");
@@ -353,6 +413,7 @@ TEST_F(RefreshSchedulerTest, ANameMayComeBack) {
   // The refresh token "alpha/0" is spent already.
   broker::CredentialRecord another;
   another.name = "alpha";
+  another.profile.token_endpoint = settings_.at("alpha")->token_endpoint;
   another.refresh_token = Secret(std::string_view("again"));
   another.create_time = clock_.WallNow();
   ASSERT_TRUE(memory_.Create(another).ok());

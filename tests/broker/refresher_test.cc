@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/testing/begin_of.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/faulty_credential_store.h"
 #include "tests/testing/memory_credential_store.h"
@@ -31,15 +32,21 @@ class RefresherTest : public ::testing::Test {
   RefresherTest() {
     settings_.name = "alpha";
     settings_.scope = "tickets";
+    settings_.token_endpoint = "https://provider.example/token";
     CredentialRecord record;
     record.name = "alpha";
+    record.profile.token_endpoint = settings_.token_endpoint;
     record.refresh_token = Secret(std::string_view("alpha/0"));
     record.create_time = clock_.WallNow();
     EXPECT_TRUE(memory_.Create(record).ok());
   }
 
-  RefreshResult Refresh(uint64_t generation = 0) {
-    return refresher_.Refresh(settings_, {.generation = generation});
+  RefreshResult Refresh(uint64_t generation = 0) { return Refresh({.generation = generation}); }
+  RefreshResult Refresh(Refresher::Order order) {
+    if (const auto record = memory_.Load("alpha"); record.ok()) {
+      order.create_time = record->create_time;
+    }
+    return refresher_.Refresh(settings_, order);
   }
   // The outcome, which must be of the kind T.
   template <typename T>
@@ -49,16 +56,7 @@ class RefresherTest : public ::testing::Test {
     return T();
   }
   CredentialRecord Record() { return *memory_.Load("alpha"); }
-  broker::Attempt TheirAttempt() {
-    return {.id = "theirs",
-            .holder = "them",
-            .begun = clock_.MomentAt(clock_.Now()),
-            .lease_end = clock_.WallNow() + absl::Seconds(60)};
-  }
-  void TheyBegin(uint64_t generation) {
-    ASSERT_TRUE(
-        memory_.Begin({.name = "alpha", .generation = generation, .attempt = TheirAttempt()}).ok());
-  }
+  void TheyBegin() { ASSERT_TRUE(memory_.Begin(BeginOf(Record(), "theirs", "them")).ok()); }
   broker::Rotation TheirRotation(uint64_t generation) {
     return {.name = "alpha",
             .attempt_id = "theirs",
@@ -67,12 +65,11 @@ class RefresherTest : public ::testing::Test {
             .rotated = true,
             .token = {.value = Secret(std::string_view("their access token")),
                       .token_type = "Bearer",
-                      .issued = clock_.MomentAt(clock_.Now()),
-                      .expires = clock_.WallNow() + absl::Hours(1)}};
+                      .lifetime = absl::Hours(1)}};
   }
 
   FakeClock clock_;
-  MemoryCredentialStore memory_;
+  MemoryCredentialStore memory_{clock_};
   FaultyCredentialStore store_{memory_};
   ScriptedTokenEndpoint provider_{clock_};
   broker::CredentialSettings settings_;
@@ -397,7 +394,7 @@ TEST_F(RefresherTest, DoubtOnceWeighedIsActedOn) {
   Refresh(1);
   EXPECT_EQ(As<RefreshFailed>(Refresh(1)).end, AttemptEnd::kInDoubt);
   EXPECT_EQ(provider_.count(), 2);
-  const auto result = refresher_.Refresh(settings_, {.generation = 1, .doubt_weighed = true});
+  const auto result = Refresh({.generation = 1, .doubt_weighed = true});
   EXPECT_TRUE(std::holds_alternative<Refreshed>(result.outcome));
   EXPECT_EQ(provider_.count(), 3);
 }
@@ -411,7 +408,7 @@ TEST_F(RefresherTest, AReplayIsNotSentOnceItsWindowHasEnded) {
   const Refresher::Order replay{
       .generation = 1, .doubt_weighed = true, .send_before = clock_.Now() + absl::Seconds(5)};
   provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(5)); });
-  const RefreshResult result = refresher_.Refresh(settings_, replay);
+  const RefreshResult result = Refresh(replay);
   EXPECT_EQ(std::get<RefreshFailed>(result.outcome).end, AttemptEnd::kInDoubt);
   EXPECT_TRUE(result.doubt_since.has_value());
   EXPECT_EQ(provider_.count(), 2u);
@@ -426,7 +423,7 @@ TEST_F(RefresherTest, AReplayInItsWindowIsSent) {
   const Refresher::Order replay{
       .generation = 1, .doubt_weighed = true, .send_before = clock_.Now() + absl::Seconds(5)};
   provider_.WhileConnecting([&] { clock_.Advance(absl::Seconds(4)); });
-  As<Refreshed>(refresher_.Refresh(settings_, replay));
+  As<Refreshed>(Refresh(replay));
   EXPECT_EQ(provider_.count(), 3u);
 }
 
@@ -446,17 +443,17 @@ TEST_F(RefresherTest, AnAttemptThatTookTooLongToConnectIsNotSent) {
 
 TEST_F(RefresherTest, AnotherHoldersLiveAttemptIsWaitedFor) {
   memory_.set_shared(true);
-  TheyBegin(0);
+  TheyBegin();
   clock_.Advance(absl::Seconds(10));
-  const HeldElsewhere held = As<HeldElsewhere>(refresher_.Refresh(settings_, {}));
+  const HeldElsewhere held = As<HeldElsewhere>(Refresh());
   EXPECT_EQ(held.lease_left, absl::Seconds(50));
   EXPECT_EQ(provider_.count(), 0);
 }
 
 TEST_F(RefresherTest, AnOperatorsOrderTakesALiveAttemptOver) {
   memory_.set_shared(true);
-  TheyBegin(0);
-  As<Refreshed>(refresher_.Refresh(settings_, {.take_over = true}));
+  TheyBegin();
+  As<Refreshed>(Refresh({.take_over = true}));
   EXPECT_EQ(provider_.count(), 1);
 }
 
@@ -468,9 +465,9 @@ TEST_F(RefresherTest, AStoreThatHasGoneBackIsNeitherSentNorAdopted) {
 
 TEST_F(RefresherTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
   memory_.set_shared(true);
-  TheyBegin(0);
+  TheyBegin();
   ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
-  const Adopted adopted = As<Adopted>(refresher_.Refresh(settings_, {}));
+  const Adopted adopted = As<Adopted>(Refresh());
   EXPECT_EQ(adopted.generation, 1);
   EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
   EXPECT_EQ(provider_.count(), 0);
@@ -479,11 +476,12 @@ TEST_F(RefresherTest, AGenerationThatMovedOnIsAdoptedWithoutAPost) {
 TEST_F(RefresherTest, AFencedAnswerIsQuarantinedAndWhatIsStoredAdopted) {
   memory_.set_shared(true);
   provider_.Meanwhile([&] {
-    ASSERT_TRUE(
-        memory_.Begin({.name = "alpha", .attempt = TheirAttempt(), .take_over = true}).ok());
+    broker::BeginRequest begin = BeginOf(Record(), "theirs", "them");
+    begin.take_over = true;
+    ASSERT_TRUE(memory_.Begin(begin).ok());
     ASSERT_TRUE(memory_.Commit(TheirRotation(1)).ok());
   });
-  const Adopted adopted = As<Adopted>(refresher_.Refresh(settings_, {}));
+  const Adopted adopted = As<Adopted>(Refresh());
   EXPECT_EQ(adopted.token->value.Reveal(), "their access token");
   EXPECT_EQ(Record().refresh_token.Reveal(), "their refresh token");
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 1);
@@ -506,11 +504,11 @@ TEST_F(RefresherTest, NothingIsSentWhereTheCredentialIsNoMore) {
   broker::CredentialProfile profile = Record().profile.Copy();
   profile.token_endpoint = "https://elsewhere.example/token";
   ASSERT_TRUE(memory_.Move("alpha", profile, Secret(std::string_view("theirs"))).ok());
-  const auto failed = As<RefreshFailed>(Refresh());
-  EXPECT_EQ(failed.reason, broker::Reason::kStoreUnavailable);
+  As<broker::SettingsOutdated>(Refresh());
   EXPECT_EQ(provider_.count(), 0);
   EXPECT_EQ(Record().refresh_token.Reveal(), "theirs");
-  EXPECT_FALSE(Record().doubt_since.has_value()) << "nothing was spent";
+  EXPECT_FALSE(Record().attempt.has_value());
+  EXPECT_EQ(Record().consecutive_failures, 0u) << "nothing has failed";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "server/broker/executor.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/refresher.h"
+#include "tests/testing/begin_of.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_timer_queue.h"
 #include "tests/testing/memory_credential_store.h"
@@ -102,6 +103,7 @@ class RotationFindingsTest : public ::testing::Test {
     settings_ = std::move(settings);
     broker::CredentialRecord record;
     record.name = "alpha";
+    record.profile.token_endpoint = settings_->token_endpoint;
     record.refresh_token = Secret(std::string_view("0"));
     record.create_time = clock_.WallNow();
     EXPECT_TRUE(memory_.Create(record).ok());
@@ -112,6 +114,10 @@ class RotationFindingsTest : public ::testing::Test {
     scheduler_ = std::make_unique<RefreshScheduler>(RefreshScheduler::Options{}, refresher_, cache_,
                                                     executor_, timers_, clock_);
     scheduler_->Add(settings_, Record());
+  }
+  RefreshResult Refresh(broker::Refresher::Order order = {}) {
+    order.create_time = Record().create_time;
+    return refresher_.Refresh(*settings_, order);
   }
   broker::CredentialRecord Record() { return *memory_.Load("alpha"); }
   uint64_t ServedGeneration() { return cache_.Find("alpha", clock_.Now())->token->generation; }
@@ -125,7 +131,7 @@ class RotationFindingsTest : public ::testing::Test {
 
   FakeClock clock_;
   FakeTimerQueue timers_{clock_};
-  MemoryCredentialStore memory_;
+  MemoryCredentialStore memory_{clock_};
   WatchedStore store_{memory_};
   RotatingProvider provider_;
   broker::TokenCache cache_;
@@ -172,18 +178,18 @@ TEST_F(RotationFindingsTest, AGenerationHandedOutBeforeACrashIsNotGivenAgain) {
 
 TEST_F(RotationFindingsTest, AFailureLeavesNoGenerationOut) {
   store_.after_begin = [this] { clock_.Advance(absl::Seconds(11)); };
-  refresher_.Refresh(*settings_, {});
+  Refresh();
   provider_.lose_answers = true;
-  refresher_.Refresh(*settings_, {});
+  Refresh();
   provider_.lose_answers = false;
-  refresher_.Refresh(*settings_, {});
+  Refresh();
   EXPECT_EQ(Record().generation, 1u);
 }
 
 TEST_F(RotationFindingsTest, AnAnswerNotStoredIsCountedFromBeforeItsTokenIsSeenUntilItIsGone) {
   store_.full = true;
   {
-    const RefreshResult result = refresher_.Refresh(*settings_, {});
+    const RefreshResult result = Refresh();
     EXPECT_EQ(std::get<broker::Unpersisted>(result.outcome).token->generation, 1);
     EXPECT_EQ(refresher_.unpersisted(), 1);
   }
@@ -192,7 +198,7 @@ TEST_F(RotationFindingsTest, AnAnswerNotStoredIsCountedFromBeforeItsTokenIsSeenU
 
 TEST_F(RotationFindingsTest, AnAttemptBegunTooLongAgoIsNotSent) {
   store_.after_begin = [this] { clock_.Advance(absl::Seconds(11)); };
-  const RefreshResult result = refresher_.Refresh(*settings_, {});
+  const RefreshResult result = Refresh();
   const auto* failed = std::get_if<broker::RefreshFailed>(&result.outcome);
   ASSERT_NE(failed, nullptr);
   EXPECT_EQ(failed->end, broker::AttemptEnd::kUnspent);
@@ -202,33 +208,27 @@ TEST_F(RotationFindingsTest, AnAttemptBegunTooLongAgoIsNotSent) {
 
 TEST_F(RotationFindingsTest, DoubtIsHeededWhereOnlyThisProcessKnowsOfTheRotation) {
   provider_.lose_answers = true;
-  refresher_.Refresh(*settings_, {});
-  refresher_.Refresh(*settings_, {.rotates = true});
+  Refresh();
+  Refresh({.rotates = true});
   EXPECT_EQ(provider_.posts.size(), 1);
-  refresher_.Refresh(*settings_, {.doubt_weighed = true, .rotates = true});
+  Refresh({.doubt_weighed = true, .rotates = true});
   EXPECT_EQ(provider_.posts.size(), 2);
 }
 
 // Another replica is at it when the replay is tried; once it has given up, the window is over.
 TEST_F(RotationFindingsTest, AReplayThatWaitedForAnotherReplicaIsWeighedAgain) {
   memory_.set_shared(true);
-  refresher_.Refresh(*settings_, {});
+  Refresh();
   scheduler_ = std::make_unique<RefreshScheduler>(
       RefreshScheduler::Options{.poll_other_holder = absl::Seconds(30)}, refresher_, cache_,
       executor_, timers_, clock_);
   // A lost answer, and now another holder replays.
-  const absl::Time wall = clock_.WallNow();
-  broker::BeginRequest request{.name = "alpha",
-                               .generation = 1,
-                               .attempt = {.id = "lost",
-                                           .holder = "them",
-                                           .begun = clock_.MomentAt(clock_.Now()),
-                                           .lease_end = wall + absl::Seconds(60)}};
+  broker::BeginRequest request = BeginOf(Record(), "lost", "them");
   ASSERT_TRUE(memory_.Begin(request).ok());
   ASSERT_TRUE(
       memory_.Conclude({.name = "alpha", .attempt_id = "lost", .end = broker::AttemptEnd::kInDoubt})
           .ok());
-  request.attempt.id = "theirs";
+  request.attempt_id = "theirs";
   ASSERT_TRUE(memory_.Begin(request).ok());
   scheduler_->Add(settings_, Record());
   timers_.Advance(absl::Seconds(1));
@@ -246,17 +246,8 @@ TEST_F(RotationFindingsTest, AReplayThatWaitedForAnotherReplicaIsWeighedAgain) {
 
 TEST_F(RotationFindingsTest, DoubtWhereNothingRotatesDoesNotHoldACallersNeedBack) {
   provider_.rotates = false;
-  refresher_.Refresh(*settings_, {});
-  const absl::Time wall = clock_.WallNow();
-  ASSERT_TRUE(memory_
-                  .Begin({.name = "alpha",
-                          .generation = 1,
-                          .attempt = {.id = "crashed",
-                                      .holder = "us",
-                                      .begun = wall,
-                                      .lease_end = wall + absl::Seconds(60)},
-                          .take_over = true})
-                  .ok());
+  Refresh();
+  ASSERT_TRUE(memory_.Begin(BeginOf(Record(), "crashed", "us")).ok());
   Start();
   clock_.Advance(absl::Minutes(1));
   scheduler_->Demand("alpha", RefreshScheduler::Need::kRejected, 1);

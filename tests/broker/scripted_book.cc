@@ -233,6 +233,8 @@ RefreshActions ScriptedBook::Land(const std::vector<std::string>& words) {
     result.outcome = Unpersisted{.write = broker::Conclusion()};
   } else if (how == "store") {
     result.outcome = broker::NotRecorded{Reason::kStoreUnavailable};
+  } else if (how == "outdated") {
+    result.outcome = broker::SettingsOutdated{};
   } else if (how == "gone") {
     result.outcome = broker::CredentialGone{};
   } else {

@@ -75,14 +75,7 @@ TEST_F(SharedTest, AGrantTheOtherFoundDeadIsAdoptedDead) {
   StartWithOldToken();
   BeginOnRecord("them");
   TheyCommit();
-  ASSERT_TRUE(memory_
-                  .Begin({.name = "alpha",
-                          .generation = 2,
-                          .attempt = {.id = "again",
-                                      .holder = "them",
-                                      .begun = clock_.WallNow(),
-                                      .lease_end = clock_.WallNow()}})
-                  .ok());
+  ASSERT_TRUE(memory_.Begin(BeginOf(Record(), "again", "them")).ok());
   ASSERT_TRUE(
       memory_.Conclude({.name = "alpha", .attempt_id = "again", .end = broker::AttemptEnd::kDead})
           .ok());

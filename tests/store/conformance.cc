@@ -22,26 +22,31 @@ T Need(absl::StatusOr<T> made) {
 }
 
 struct StoreWithLedger final : MemoryCredentialStore {
+  using MemoryCredentialStore::MemoryCredentialStore;
+
   MemoryKeyLedger ledger{*this};
 };
 
-std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&) {
-  return std::make_unique<MemoryCredentialStore>();
+std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&, const Clock& clock) {
+  return std::make_unique<MemoryCredentialStore>(clock);
 }
 
-std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir) {
-  auto rows = std::make_unique<StoreWithLedger>();
+std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir, const Clock& clock) {
+  auto rows = std::make_unique<StoreWithLedger>(clock);
   store::KeyLedger& ledger = rows->ledger;
   return Need(store::SealingCredentialStore::Create(
       std::move(rows), ledger, Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
 }
 
-std::unique_ptr<broker::CredentialStore> OpenSqlite(const TempDir& dir) {
-  return Need(store::SqliteCredentialStore::Open({.data_dir = dir.path()}));
+std::unique_ptr<broker::CredentialStore> OpenSqlite(const TempDir& dir, const Clock& clock) {
+  return Need(store::SqliteCredentialStore::Open({.data_dir = dir.path(), .clock = &clock}));
 }
 
-std::unique_ptr<broker::CredentialStore> OpenSealedSqlite(const TempDir& dir) {
-  return Need(store::OpenCredentialStore({.data_dir = dir.path(), .key_file = ""}));
+std::unique_ptr<broker::CredentialStore> OpenSealedSqlite(const TempDir& dir, const Clock& clock) {
+  auto rows = Need(store::SqliteCredentialStore::Open({.data_dir = dir.path(), .clock = &clock}));
+  store::KeyLedger& ledger = *rows;
+  return Need(store::SealingCredentialStore::Create(
+      std::move(rows), ledger, Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
 }
 
 }  // namespace

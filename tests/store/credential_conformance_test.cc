@@ -41,8 +41,8 @@ TEST_P(CredentialConformance, CreateStartsAfreshWhateverElseTheRecordHolds) {
   record.generation = 9;
   record.rotates = true;
   record.grant = GrantState::kClientRefused;
-  record.token = MakeRotation("x", 9).token;
-  record.attempt = MakeAttempt("a");
+  record.token = broker::StoredAt(At(4), MakeRotation("x", 9).token);
+  record.attempt = broker::Attempt{.id = "a"};
   record.doubt_since = At(5);
   record.last_error_reason = "PROVIDER_UNAVAILABLE";
   record.consecutive_failures = 4;
@@ -236,7 +236,7 @@ TEST_P(CredentialConformance, ADeadGrantStaysDeadWhetherDisabledOrEnabled) {
 TEST_P(CredentialConformance, AHeldCredentialIsNotBegunAndStaysAsItIs) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   Rotate(*store_, 0);
-  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(HoldAll(At(500)).ok());
   const auto begin = store_->Begin(MakeBegin("a", 1));
   ASSERT_TRUE(begin.ok()) << begin.status();
   const auto* moved = std::get_if<MovedOn>(&*begin);
@@ -249,15 +249,15 @@ TEST_P(CredentialConformance, AHeldCredentialIsNotBegunAndStaysAsItIs) {
 
 TEST_P(CredentialConformance, AHoldKeepsItsTimeAndSurvivesTheObject) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
-  ASSERT_TRUE(store_->HoldAll(At(600)).ok());
+  ASSERT_TRUE(HoldAll(At(500)).ok());
+  ASSERT_TRUE(HoldAll(At(600)).ok());
   if (GetParam().durable) Reopen();
   EXPECT_EQ(Load().held_since, At(500));
 }
 
 TEST_P(CredentialConformance, AReleasedOneIsBegunAgain) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(HoldAll(At(500)).ok());
   ASSERT_TRUE(store_->Release(kName).ok());
   EXPECT_FALSE(Load().held_since.has_value());
   Rotate(*store_, 0);
@@ -268,7 +268,7 @@ TEST_P(CredentialConformance, AReleasedOneIsBegunAgain) {
 // Or one could be let go by taking it out of the configuration and putting it back.
 TEST_P(CredentialConformance, AHoldOutlivesBeingDisabled) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(HoldAll(At(500)).ok());
   ASSERT_TRUE(store_->Disable(kName).ok());
   ASSERT_TRUE(store_->Enable(kName).ok());
   EXPECT_EQ(Load().held_since, At(500));
@@ -276,7 +276,7 @@ TEST_P(CredentialConformance, AHoldOutlivesBeingDisabled) {
 
 TEST_P(CredentialConformance, AnOperatorsNewGrantEndsAHoldAndAFilesDoesNot) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  ASSERT_TRUE(store_->HoldAll(At(500)).ok());
+  ASSERT_TRUE(HoldAll(At(500)).ok());
   ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("file")), true).ok());
   EXPECT_EQ(Load().held_since, At(500));
   EXPECT_EQ(Load().refresh_token.Reveal(), "file");
@@ -346,6 +346,7 @@ TEST_P(CredentialConformance, EvidenceIsCountedForItsOwnCredential) {
 TEST_P(CredentialConformance, EverythingIsThereAfterReopening) {
   if (!GetParam().durable) GTEST_SKIP() << "in memory";
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
+  BeAt(At(100));
   Rotate(*store_, 0);
   ASSERT_TRUE(store_->Begin(MakeBegin("lost", 1, At(200))).ok());
   ASSERT_TRUE(store_->Begin(MakeBegin("live", 1, At(300))).ok());
@@ -360,43 +361,43 @@ TEST_P(CredentialConformance, EverythingIsThereAfterReopening) {
   EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
   EXPECT_EQ(record.token->token_type, "Bearer");
   EXPECT_EQ(record.token->scope, "tickets:read tickets:write");
-  EXPECT_EQ(record.token->issued, At(101) + absl::Nanoseconds(3));
-  EXPECT_EQ(record.token->expires, At(3701));
+  EXPECT_EQ(record.token->issued.wall, At(100));
+  EXPECT_EQ(record.token->expires, At(3700));
   EXPECT_EQ(record.last_refresh_time, record.token->issued.wall);
   ASSERT_TRUE(record.attempt.has_value());
   EXPECT_EQ(record.attempt->id, "live");
   EXPECT_EQ(record.attempt->holder, "holder-1");
-  EXPECT_EQ(record.attempt->begun, At(300));
+  EXPECT_EQ(record.attempt->begun.wall, At(300));
   EXPECT_EQ(record.attempt->lease_end, At(360));
-  EXPECT_EQ(record.doubt_since, At(200));
+  EXPECT_EQ(Wall(record.doubt_since), At(200));
   EXPECT_EQ(*store_->CountEvidence(kName), 1);
 }
 
 TEST_P(CredentialConformance, MomentsKeepTheirBoot) {
   if (!GetParam().durable) GTEST_SKIP() << "in memory";
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  const Moment issued(At(100), "boot-1", absl::Nanoseconds(1'000'000'007));
-  const Moment lost(At(230), "boot-1", absl::Seconds(131));
-  const Moment begun(At(90), "boot-2", absl::Seconds(9));
   ASSERT_TRUE(store_->Begin(MakeBegin("a")).ok());
   broker::Rotation rotation = MakeRotation("a");
-  rotation.token.issued = issued;
+  rotation.token.age = absl::Nanoseconds(1'000'000'007);
+  const Moment issued = MomentBefore(clock_.MomentNow(), rotation.token.age);
   ASSERT_TRUE(store_->Commit(rotation).ok());
   ASSERT_TRUE(store_->Begin(MakeBegin("lost", 1, At(200))).ok());
+  const Moment lost = MomentBefore(clock_.MomentNow(), absl::Seconds(31));
   ASSERT_TRUE(store_
                   ->Conclude({.name = std::string(kName),
                               .attempt_id = "lost",
                               .end = broker::AttemptEnd::kInDoubt,
-                              .lost = lost})
+                              .lost_ago = absl::Seconds(31)})
                   .ok());
-  broker::BeginRequest request = MakeBegin("live", 1);
-  request.attempt.begun = begun;
-  ASSERT_TRUE(store_->Begin(request).ok());
+  clock_.Reboot();
+  ASSERT_TRUE(store_->Begin(MakeBegin("live", 1, At(300))).ok());
+  const Moment begun = clock_.MomentNow();
   Reopen();
   const CredentialRecord record = Load();
   EXPECT_EQ(record.token->issued, issued);
   EXPECT_EQ(record.doubt_since, lost);
   EXPECT_EQ(record.attempt->begun, begun);
+  EXPECT_NE(begun.boot_id, lost.boot_id);
 }
 
 }  // namespace

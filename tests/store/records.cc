@@ -25,18 +25,16 @@ broker::CredentialRecord NewRecord(std::string_view name) {
   return record;
 }
 
-broker::Attempt MakeAttempt(std::string_view id, absl::Time at, std::string_view holder) {
-  return {.id = std::string(id),
-          .holder = std::string(holder),
-          .begun = at,
-          .lease_end = at + absl::Seconds(60)};
-}
-
-broker::BeginRequest MakeBegin(std::string_view attempt_id, uint64_t generation, absl::Time at,
+broker::BeginRequest MakeBegin(std::string_view attempt_id, uint64_t generation,
                                std::string_view holder) {
-  return {.name = std::string(kName),
+  const broker::CredentialRecord record = NewRecord();
+  return {.name = record.name,
+          .create_time = record.create_time,
+          .token_endpoint = record.profile.token_endpoint,
           .generation = generation,
-          .attempt = MakeAttempt(attempt_id, at, holder)};
+          .attempt_id = std::string(attempt_id),
+          .holder = std::string(holder),
+          .lease = absl::Seconds(60)};
 }
 
 broker::Rotation MakeRotation(std::string_view attempt_id, uint64_t generation,
@@ -49,8 +47,7 @@ broker::Rotation MakeRotation(std::string_view attempt_id, uint64_t generation,
           .token = {.value = Secret(AccessTokenOf(name, generation)),
                     .token_type = "Bearer",
                     .scope = "tickets:read tickets:write",
-                    .issued = At(101) + absl::Nanoseconds(3),
-                    .expires = At(3701)}};
+                    .lifetime = absl::Hours(1)}};
 }
 
 std::string RefreshTokenOf(std::string_view name, uint64_t generation) {

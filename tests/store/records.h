@@ -17,14 +17,12 @@ absl::Time At(int64_t seconds);
 // A record to Create, every field of which that Create takes is set.
 broker::CredentialRecord NewRecord(std::string_view name = kName);
 
-// Begun `at`, its lease 60 s long.
-broker::Attempt MakeAttempt(std::string_view id, absl::Time at = At(100),
-                            std::string_view holder = "holder-1");
-
+// Of what NewRecord makes. Its lease is 60 s long.
 broker::BeginRequest MakeBegin(std::string_view attempt_id, uint64_t generation = 0,
-                               absl::Time at = At(100), std::string_view holder = "holder-1");
+                               std::string_view holder = "holder-1");
 
-// To generation `generation`, with secrets that name it: see RefreshTokenOf and AccessTokenOf.
+// To generation `generation`, with secrets that name it: see RefreshTokenOf and AccessTokenOf. Sent
+// just now, and good for an hour.
 broker::Rotation MakeRotation(std::string_view attempt_id, uint64_t generation = 1,
                               std::string_view name = kName);
 std::string RefreshTokenOf(std::string_view name, uint64_t generation);

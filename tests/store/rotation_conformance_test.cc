@@ -75,13 +75,14 @@ TEST_P(RotationConformance, WhatCallersAreGivenGoesWithTheToken) {
 }
 
 TEST_P(RotationConformance, TheTimesOfARefreshTokenAreItsOwn) {
-  const absl::Time told = absl::FromUnixSeconds(5000);
-  EXPECT_TRUE(Load().times.since.has_value());
+  EXPECT_EQ(Load().times.since, clock_.WallNow());
   broker::Rotation rotation = AnswerTo(Begin<Begun>(MakeBegin("a")));
   rotation.rotated = true;
-  rotation.refresh_token_expires = told;
+  rotation.token.age = absl::Seconds(3);
+  rotation.refresh_token_lifetime = absl::Hours(5);
   Commit<Committed>(rotation);
-  const absl::Time rotated = rotation.token.issued.wall;
+  const absl::Time rotated = clock_.WallNow() - absl::Seconds(3);
+  const absl::Time told = rotated + absl::Hours(5);
   EXPECT_EQ(Load().times, (broker::RefreshTokenTimes{
                               .since = rotated, .expires = told, .last_rotation = rotated}));
   // An answer that brings none and says nothing leaves them alone.
@@ -120,14 +121,15 @@ TEST_P(RotationConformance, BeginPutsTheAttemptOnRecord) {
   ASSERT_TRUE(record.attempt.has_value());
   EXPECT_EQ(record.attempt->id, "a");
   EXPECT_EQ(record.attempt->holder, "holder-1");
-  EXPECT_EQ(record.attempt->begun, At(100));
+  EXPECT_EQ(record.attempt->begun.wall, At(100));
   EXPECT_EQ(record.attempt->lease_end, At(160));
   EXPECT_FALSE(record.doubt_since.has_value());
 }
 
 TEST_P(RotationConformance, ALiveAttemptOfAnotherHolderHolds) {
   Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
-  EXPECT_EQ(Begin<HeldByOther>(MakeBegin("b", 0, At(159), "holder-2")).lease_end, At(160));
+  EXPECT_EQ(Begin<HeldByOther>(MakeBegin("b", 0, At(159), "holder-2")).lease_left,
+            absl::Seconds(1));
   EXPECT_EQ(Load().attempt->id, "a");
 }
 
@@ -135,33 +137,33 @@ TEST_P(RotationConformance, AnAttemptWhoseLeaseIsOverIsTakenOver) {
   Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   const Begun begun = Begin<Begun>(MakeBegin("b", 0, At(160), "holder-2"));
   EXPECT_EQ(begun.record.attempt->id, "b");
-  EXPECT_EQ(begun.record.doubt_since, At(100));
-  EXPECT_EQ(Load().doubt_since, At(100));
+  EXPECT_EQ(Wall(begun.record.doubt_since), At(100));
+  EXPECT_EQ(Wall(Load().doubt_since), At(100));
 }
 
 TEST_P(RotationConformance, TakeOverNeedsNoEndOfTheLease) {
   Begin<Begun>(MakeBegin("a", 0, At(100), "holder-1"));
   broker::BeginRequest request = MakeBegin("b", 0, At(101), "holder-2");
   request.take_over = true;
-  EXPECT_EQ(Begin<Begun>(request).record.doubt_since, At(100));
+  EXPECT_EQ(Wall(Begin<Begun>(request).record.doubt_since), At(100));
   EXPECT_EQ(Load().attempt->id, "b");
 }
 
 TEST_P(RotationConformance, AHolderTakesOverItsOwnAttempt) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  EXPECT_EQ(Begin<Begun>(MakeBegin("b", 0, At(101))).record.doubt_since, At(100));
+  EXPECT_EQ(Wall(Begin<Begun>(MakeBegin("b", 0, At(101))).record.doubt_since), At(100));
 }
 
 TEST_P(RotationConformance, TheEarliestDoubtIsKept) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
   Begin<Begun>(MakeBegin("b", 0, At(110)));
-  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(120))).record.doubt_since, At(100));
+  EXPECT_EQ(Wall(Begin<Begun>(MakeBegin("c", 0, At(120))).record.doubt_since), At(100));
 }
 
 TEST_P(RotationConformance, TheEarliestIsTheOneThatWasThereWhateverTheWallClockSaid) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
   Begin<Begun>(MakeBegin("b", 0, At(50)));  // It was set back.
-  EXPECT_EQ(Begin<Begun>(MakeBegin("c", 0, At(60))).record.doubt_since, At(100));
+  EXPECT_EQ(Wall(Begin<Begun>(MakeBegin("c", 0, At(60))).record.doubt_since), At(100));
 }
 
 TEST_P(RotationConformance, BeginOnAnOldGenerationGivesWhatIsStored) {
@@ -208,15 +210,37 @@ TEST_P(RotationConformance, NoAttemptGivesBackWhatALostOneHad) {
 
 TEST_P(RotationConformance, CommitStoresTheRotation) {
   Begin<Begun>(MakeBegin("a"));
-  Commit<Committed>(MakeRotation("a"));
+  BeAt(At(103));
+  broker::Rotation rotation = MakeRotation("a");
+  rotation.token.age = absl::Seconds(2) - absl::Nanoseconds(3);
+  Commit<Committed>(rotation);
   const CredentialRecord record = Load();
   EXPECT_EQ(record.generation, 1u);
   EXPECT_EQ(record.refresh_token.Reveal(), RefreshTokenOf(kName, 1));
   EXPECT_TRUE(record.rotates);
   ASSERT_TRUE(record.token.has_value());
   EXPECT_EQ(record.token->value.Reveal(), AccessTokenOf(kName, 1));
-  EXPECT_EQ(record.token->expires, At(3701));
+  EXPECT_EQ(record.token->issued.wall, At(101) + absl::Nanoseconds(3));
+  EXPECT_EQ(record.token->expires, At(3701) + absl::Nanoseconds(3));
   EXPECT_EQ(record.last_refresh_time, At(101) + absl::Nanoseconds(3));
+}
+
+TEST_P(RotationConformance, AnotherCredentialOfTheNameIsNotBegun) {
+  const broker::BeginRequest of_the_first = MakeBegin("a");
+  ASSERT_TRUE(store_->Delete(kName).ok());
+  CredentialRecord another = NewRecord();
+  another.create_time = At(2);
+  ASSERT_TRUE(store_->Create(another).ok());
+  EXPECT_EQ(store_->Begin(of_the_first).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(Load().attempt.has_value());
+}
+
+TEST_P(RotationConformance, WhatGoesElsewhereIsNotBegun) {
+  broker::BeginRequest request = MakeBegin("a");
+  request.token_endpoint = "https://old.example.com/token";
+  Begin<broker::GoesElsewhere>(request);
+  EXPECT_FALSE(Load().attempt.has_value());
+  EXPECT_EQ(Load().consecutive_failures, 0u);
 }
 
 // A file that was put back under the server, say.
@@ -359,27 +383,29 @@ TEST_P(RotationConformance, AnAttemptInDoubtMovesIntoDoubtSince) {
   Conclude("a", AttemptEnd::kInDoubt);
   const CredentialRecord record = Load();
   EXPECT_FALSE(record.attempt.has_value());
-  EXPECT_EQ(record.doubt_since, At(100));
+  EXPECT_EQ(Wall(record.doubt_since), At(100));
   EXPECT_EQ(record.last_error_reason, "PROVIDER_UNAVAILABLE");
   EXPECT_EQ(record.consecutive_failures, 1u);
 }
 
 TEST_P(RotationConformance, DoubtCountsFromWhenTheLossWasNoticed) {
   Begin<Begun>(MakeBegin("a", 0, At(100)));
-  const Moment lost(At(130), "boot", absl::Seconds(30));
+  BeAt(At(140));
+  const Moment lost = MomentBefore(clock_.MomentNow(), absl::Seconds(10));
   ASSERT_TRUE(store_
                   ->Conclude({.name = std::string(kName),
                               .attempt_id = "a",
                               .end = AttemptEnd::kInDoubt,
-                              .lost = lost})
+                              .lost_ago = absl::Seconds(10)})
                   .ok());
+  EXPECT_EQ(Wall(Load().doubt_since), At(130));
   EXPECT_EQ(Load().doubt_since, lost);
-  Begin<Begun>(MakeBegin("b", 0, At(140)));
+  Begin<Begun>(MakeBegin("b", 0, At(150)));
   ASSERT_TRUE(store_
                   ->Conclude({.name = std::string(kName),
                               .attempt_id = "b",
                               .end = AttemptEnd::kInDoubt,
-                              .lost = Moment(At(150))})
+                              .lost_ago = absl::ZeroDuration()})
                   .ok());
   EXPECT_EQ(Load().doubt_since, lost) << "the earliest";
 }
@@ -389,7 +415,7 @@ TEST_P(RotationConformance, ALaterDoubtKeepsTheEarlier) {
   Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b", 0, At(110)));
   Conclude("b", AttemptEnd::kInDoubt);
-  EXPECT_EQ(Load().doubt_since, At(100));
+  EXPECT_EQ(Wall(Load().doubt_since), At(100));
   EXPECT_EQ(Load().consecutive_failures, 2u);
 }
 
@@ -405,7 +431,7 @@ TEST_P(RotationConformance, AnUnspentAttemptKeepsAnEarlierDoubt) {
   Conclude("a", AttemptEnd::kInDoubt);
   Begin<Begun>(MakeBegin("b", 0, At(110)));
   Conclude("b", AttemptEnd::kUnspent);
-  EXPECT_EQ(Load().doubt_since, At(100));
+  EXPECT_EQ(Wall(Load().doubt_since), At(100));
 }
 
 TEST_P(RotationConformance, ADefiniteAnswerSettlesTheDoubt) {
@@ -423,7 +449,7 @@ TEST_P(RotationConformance, TheEndOfAnAttemptNoLongerOnRecordChangesNothing) {
   Conclude("a", AttemptEnd::kDead);
   const CredentialRecord record = Load();
   EXPECT_EQ(record.attempt->id, "b");
-  EXPECT_EQ(record.doubt_since, At(100));
+  EXPECT_EQ(Wall(record.doubt_since), At(100));
   EXPECT_EQ(record.grant, GrantState::kUsable);
   EXPECT_EQ(record.consecutive_failures, 0u);
 }
@@ -457,7 +483,7 @@ TEST_P(RotationConformance, OfManyHoldersOneBegins) {
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       const std::string id = std::to_string(i);
-      const auto outcome = store_->Begin(MakeBegin("attempt-" + id, 0, At(100), "holder-" + id));
+      const auto outcome = store_->Begin(testing::MakeBegin("attempt-" + id, 0, "holder-" + id));
       ASSERT_TRUE(outcome.ok()) << outcome.status();
       if (std::holds_alternative<Begun>(*outcome)) ++begun;
       if (std::holds_alternative<HeldByOther>(*outcome)) ++held;

@@ -88,7 +88,6 @@ TEST_F(SealingCredentialStoreTest, TheStoreBeneathSeesNoSecret) {
                   ->Quarantine({.name = std::string(kName),
                                 .attempt_id = "a",
                                 .generation = 1,
-                                .time = At(1),
                                 .body = Secret(std::string_view("plain-evidence"))})
                   .ok());
   const CredentialRecord beneath = *inner_->Load(kName);

@@ -53,7 +53,7 @@ class SpentTokenConformance : public ConformanceTest {
     rotation.grant_serial = record.grant_serial;
     rotation.rotated = token.has_value();
     rotation.refresh_token = token.has_value() ? Secret(*token) : record.refresh_token.Copy();
-    rotation.token.issued = At(500);
+    BeAt(At(500));
     const auto commit = store_->Commit(rotation);
     ASSERT_TRUE(commit.ok()) << commit.status();
     ASSERT_TRUE(std::holds_alternative<broker::Committed>(*commit));

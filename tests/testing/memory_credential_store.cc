@@ -39,8 +39,11 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
   absl::MutexLock lock(&mutex_);
   const auto found = state_.rows.find(request.name);
   if (found == state_.rows.end()) return NoSuchCredential();
-  if (auto outcome = state_.Send(request, found->second)) return *std::move(outcome);
   broker::CredentialRecord& record = found->second.record;
+  if (record.create_time != request.create_time) return NoSuchCredential();
+  if (record.profile.token_endpoint != request.token_endpoint) return broker::GoesElsewhere();
+  const Moment now = clock_.MomentNow();
+  if (auto outcome = state_.Send(request, found->second, now.wall)) return *std::move(outcome);
   const Row& row = found->second;
   if (record.generation < request.generation) {
     return broker::Behind{.generation = record.generation};
@@ -49,13 +52,16 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
     return broker::MovedOn{row.Snapshot()};
   }
   if (record.attempt.has_value()) {
-    const bool own = request.take_over || record.attempt->holder == request.attempt.holder;
-    if (!own && record.attempt->lease_end > request.attempt.begun.wall) {
-      return broker::HeldByOther{record.attempt->lease_end};
+    const bool own = request.take_over || record.attempt->holder == request.holder;
+    if (!own && record.attempt->lease_end > now.wall) {
+      return broker::HeldByOther{record.attempt->lease_end - now.wall};
     }
     MoveAttemptIntoDoubt(record, std::nullopt);
   }
-  record.attempt = request.attempt;
+  record.attempt = broker::Attempt{.id = request.attempt_id,
+                                   .holder = request.holder,
+                                   .begun = now,
+                                   .lease_end = now.wall + request.lease};
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
   return broker::Begun{row.Snapshot()};
 }
@@ -74,7 +80,9 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
                                                  : record.grant_serial == rotation.grant_serial;
   if (!newest || rotation.generation <= record.generation) return broker::Fenced{row.Snapshot()};
   const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
-  if (rotation.rotated && row.held != hash) state_.Spend(row.held, rotation.token.issued.wall);
+  broker::StoredToken token = broker::StoredAt(clock_.MomentNow(), rotation.token);
+  const absl::Time sent = token.issued.wall;
+  if (rotation.rotated && row.held != hash) state_.Spend(row.held, sent);
   state_.spent.erase(hash);
   row.held = hash;
   row.kept = !rotation.rotated;
@@ -83,14 +91,12 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   record.generation = copy.generation;
   record.refresh_token = std::move(copy.refresh_token);
   record.rotates = record.rotates || copy.rotated;
-  record.last_refresh_time = copy.token.issued.wall;
-  if (copy.rotated) {
-    record.times.last_rotation = record.times.since = copy.token.issued.wall;
-    record.times.expires = copy.refresh_token_expires;
-  } else if (copy.refresh_token_expires.has_value()) {
-    record.times.expires = copy.refresh_token_expires;
+  record.last_refresh_time = sent;
+  if (copy.rotated) record.times = {.since = sent, .expires = {}, .last_rotation = sent};
+  if (copy.refresh_token_lifetime.has_value()) {
+    record.times.expires = sent + *copy.refresh_token_lifetime;
   }
-  record.token = std::move(copy.token);
+  record.token = std::move(token);
   record.attempt.reset();
   record.doubt_since.reset();
   record.grant = GrantState::kUsable;
@@ -111,7 +117,11 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
   }
   if (record.reserved_generation > record.generation) --record.reserved_generation;
   if (conclusion.end == broker::AttemptEnd::kInDoubt) {
-    MoveAttemptIntoDoubt(record, conclusion.lost);
+    std::optional<Moment> lost;
+    if (conclusion.lost_ago.has_value()) {
+      lost = MomentBefore(clock_.MomentNow(), *conclusion.lost_ago);
+    }
+    MoveAttemptIntoDoubt(record, lost);
   }
   record.attempt.reset();
   if (conclusion.end == broker::AttemptEnd::kDead) {
@@ -139,6 +149,7 @@ absl::Status MemoryCredentialStore::Quarantine(const broker::Evidence& evidence)
   }
   row.evidence.push_back(evidence.Copy());
   row.evidence.back().id = std::to_string(next_evidence_++);
+  row.evidence.back().time = clock_.WallNow();
   if (row.evidence.size() <= broker::kMostEvidence) return absl::OkStatus();
   auto victim = std::find_if(row.evidence.begin(), row.evidence.end() - 1,
                              [&](const broker::Evidence& kept) { return !row.Stands(kept); });
@@ -329,7 +340,7 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
     fresh.refresh_token = record.refresh_token.Copy();
     fresh.seed = record.seed.Copy();
     fresh.create_time = record.create_time;
-    fresh.times.since = record.create_time;
+    fresh.times.since = now;
     fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
     Row& row = rows[record.name];
     row.record = std::move(fresh);
@@ -358,7 +369,7 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
 
 // Before anything else is begun; nullopt: nothing speaks against sending the refresh token.
 std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
-    const broker::BeginRequest& request, Row& row) {
+    const broker::BeginRequest& request, Row& row, absl::Time now) {
   broker::CredentialRecord& record = row.record;
   if (record.generation != request.generation || record.grant == GrantState::kDead ||
       record.held_since.has_value()) {
@@ -383,12 +394,12 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
     if (name == request.name || other.held != row.held) continue;
     kept = kept || other.kept;
     const auto& attempt = other.record.attempt;
-    if (attempt.has_value() && attempt->lease_end > request.attempt.begun.wall) {
+    if (attempt.has_value() && attempt->lease_end > now) {
       lease_end = std::max(lease_end.value_or(attempt->lease_end), attempt->lease_end);
     }
   }
   if (kept || !lease_end.has_value()) return std::nullopt;
-  return broker::HeldByOther{.lease_end = *lease_end};
+  return broker::HeldByOther{.lease_left = *lease_end - now};
 }
 
 absl::StatusOr<broker::TokenKnowledge> MemoryCredentialStore::LookUp(std::string_view name,
@@ -398,10 +409,10 @@ absl::StatusOr<broker::TokenKnowledge> MemoryCredentialStore::LookUp(std::string
   return state_.Know(name, std::string(refresh_token.Reveal()), from_file);
 }
 
-absl::Status MemoryCredentialStore::HoldAll(absl::Time since) {
+absl::Status MemoryCredentialStore::HoldAll() {
   absl::MutexLock lock(&mutex_);
   for (auto& [name, row] : state_.rows) {
-    if (!row.record.held_since.has_value()) row.record.held_since = since;
+    if (!row.record.held_since.has_value()) row.record.held_since = clock_.WallNow();
   }
   return absl::OkStatus();
 }

@@ -34,7 +34,7 @@ class MemoryCredentialStore : public broker::CredentialStore {
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
                                                 bool from_file) override;
-  absl::Status HoldAll(absl::Time since) override;
+  absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
   absl::StatusOr<std::vector<broker::Evidence>> ListEvidence(std::string_view name) override;
@@ -73,7 +73,8 @@ class MemoryCredentialStore : public broker::CredentialStore {
     void Spend(const std::string& hash, absl::Time since);
     absl::Status Apply(const broker::CredentialChange& change, absl::Time now);
     absl::Status Grant(const broker::ReplaceGrant& change, Row& row, absl::Time now);
-    std::optional<broker::BeginOutcome> Send(const broker::BeginRequest& request, Row& row);
+    std::optional<broker::BeginOutcome> Send(const broker::BeginRequest& request, Row& row,
+                                             absl::Time now);
   };
 
   const Clock& clock_;
