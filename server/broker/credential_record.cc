@@ -39,6 +39,7 @@ CredentialRecord CredentialRecord::Copy() const {
   copy.disabled = disabled;
   copy.unreadable = unreadable;
   copy.times = times;
+  copy.version = version;
   copy.grant_serial = grant_serial;
   copy.generation = generation;
   copy.reserved_generation = reserved_generation;

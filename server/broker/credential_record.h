@@ -75,6 +75,10 @@ struct CredentialRecord {
 
   RefreshTokenTimes times;
 
+  // How often it was written, where others write too: what was read earlier has a lesser one. 0:
+  // nobody else does.
+  uint64_t version = 0;
+
   // Which of the credential's refresh tokens this is: a commit and a new grant each count one up.
   uint64_t grant_serial = 0;
 

@@ -30,6 +30,10 @@ RefreshTokenTimes TimesAfter(const RefreshTokenTimes& before, const Rotation& ro
   return after;
 }
 
+absl::StatusOr<StoreChanges> CredentialStore::ChangesSince(const std::string&) {
+  return StoreChanges();
+}
+
 absl::Status CredentialStore::ApplyOne(CredentialChange change) {
   return Apply(absl::MakeConstSpan(&change, 1), [] {});
 }

@@ -223,6 +223,20 @@ class RotationStore {
                                     EvidenceMark mark) = 0;
 };
 
+// A credential that is no more.
+struct DeletedCredential {
+  std::string name;
+  absl::Time create_time;  // Which of the name it was.
+};
+
+// What was written in a store, by whomever.
+struct StoreChanges {
+  // As they are now, in no order; a record may come again, and is known by its version.
+  std::vector<CredentialRecord> changed;
+  std::vector<DeletedCredential> deleted;
+  std::string cursor;  // What comes after these.
+};
+
 // All of the store: what start-up and operators need besides. Same promises; may be called from any
 // thread that may block.
 class CredentialStore : public RotationStore {
@@ -231,6 +245,10 @@ class CredentialStore : public RotationStore {
   virtual absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) = 0;
 
   virtual absl::StatusOr<CredentialRecord> Load(std::string_view name) = 0;
+
+  // What was written since this cursor was had from it; empty: all that is there. Nothing where
+  // nobody else writes.
+  virtual absl::StatusOr<StoreChanges> ChangesSince(const std::string& cursor);
 
   // All of the changes, in order, in one transaction: all are durable when it returns OK, and none
   // is done otherwise. ALREADY_EXISTS when the name of a new credential is taken. Calls `progress`

@@ -54,6 +54,10 @@ absl::StatusOr<CredentialRecord> ObservingCredentialStore::Load(std::string_view
   return Observe(StoreOperation::kOther, [&] { return inner_.Load(name); });
 }
 
+absl::StatusOr<StoreChanges> ObservingCredentialStore::ChangesSince(const std::string& cursor) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.ChangesSince(cursor); });
+}
+
 absl::Status ObservingCredentialStore::Apply(absl::Span<const CredentialChange> changes,
                                              absl::FunctionRef<void()> progress) {
   return Observe(StoreOperation::kOther, [&] { return inner_.Apply(changes, progress); });

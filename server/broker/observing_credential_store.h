@@ -24,6 +24,7 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::Status Quarantine(const Evidence& evidence) override;
   absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) override;
   absl::StatusOr<CredentialRecord> Load(std::string_view name) override;
+  absl::StatusOr<StoreChanges> ChangesSince(const std::string& cursor) override;
   absl::Status Apply(absl::Span<const CredentialChange> changes,
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,

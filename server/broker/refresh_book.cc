@@ -51,22 +51,7 @@ void RefreshBook::Add(CredentialSettingsPtr settings, const CredentialRecord& re
 RefreshActions RefreshBook::OnSettings(CredentialSettingsPtr settings, MonotonicTime now) {
   ScheduledCredential* const credential = Find(settings->name);
   if (credential == nullptr) return {};
-  credential->settings = std::move(settings);
-  // What the provider refused may be what was changed.
-  credential->EndClientRejection(now);
-  if (auto* const flying = std::get_if<Flying>(&credential->state)) {
-    flying->outdated = true;
-  } else if (const auto* queued = std::get_if<Queued>(&credential->state)) {
-    // Into the queue of what may be another endpoint; whoever waits for it goes on waiting.
-    const Queued as_before = *queued;
-    agenda_.Wake(*credential);
-    credential->state = as_before;
-    endpoints_.Push(credential->shared_from_this());
-  } else {
-    // These may be what it waits for.
-    if (credential->elsewhere()) credential->facts.retry_at = now;
-    PlanAnew(*credential, now);
-  }
+  TakeSettings(*credential, std::move(settings), now);
   Advance(now);
   const EndpointQueue& endpoint = endpoints_.Of(credential->settings->token_endpoint);
   const auto* queued = std::get_if<Queued>(&credential->state);
@@ -74,6 +59,26 @@ RefreshActions RefreshBook::OnSettings(CredentialSettingsPtr settings, Monotonic
     Do(Tell{credential->name(), endpoint.BreakerRefusal(*credential, now)});
   }
   return Take();
+}
+
+void RefreshBook::TakeSettings(ScheduledCredential& credential, CredentialSettingsPtr settings,
+                               MonotonicTime now) {
+  credential.settings = std::move(settings);
+  // What the provider refused may be what was changed.
+  credential.EndClientRejection(now);
+  if (auto* const flying = std::get_if<Flying>(&credential.state)) {
+    flying->outdated = true;
+  } else if (const auto* queued = std::get_if<Queued>(&credential.state)) {
+    // Into the queue of what may be another endpoint; whoever waits for it goes on waiting.
+    const Queued as_before = *queued;
+    agenda_.Wake(credential);
+    credential.state = as_before;
+    endpoints_.Push(credential.shared_from_this());
+  } else {
+    // These may be what it waits for.
+    if (credential.elsewhere()) credential.facts.retry_at = now;
+    PlanAnew(credential, now);
+  }
 }
 
 RefreshActions RefreshBook::OnRemoved(std::string_view name, absl::AnyInvocable<void()> landed,

@@ -48,6 +48,9 @@ class RefreshBook {
   // RecallFacts.
   RefreshActions OnAdded(CredentialSettingsPtr settings, const CredentialRecord& record,
                          RefreshFacts facts, MonotonicTime now);
+  RefreshActions OnStored(CredentialSettingsPtr settings, const CredentialRecord& record,
+                          const RefreshFacts& facts, MonotonicTime now, absl::Time wall);
+  RefreshActions OnDeleted(const DeletedCredential& deleted, MonotonicTime now);
   RefreshActions OnSettings(CredentialSettingsPtr settings, MonotonicTime now);
   RefreshActions OnRemoved(std::string_view name, absl::AnyInvocable<void()> landed,
                            MonotonicTime now);
@@ -123,6 +126,11 @@ class RefreshBook {
   void Add(CredentialSettingsPtr settings, const CredentialRecord& record, RefreshFacts facts,
            MonotonicTime now);
   void Remove(std::string_view name, absl::AnyInvocable<void()> landed);
+  void TakeIn(ScheduledCredential& credential, CredentialSettingsPtr settings,
+              const CredentialRecord& record, const RefreshFacts& facts, MonotonicTime now,
+              absl::Time wall);
+  void TakeSettings(ScheduledCredential& credential, CredentialSettingsPtr settings,
+                    MonotonicTime now);
   Answer Demand(std::string_view name, Need need, uint64_t seen_generation, MonotonicTime now);
   ScheduledCredential* Find(std::string_view name) const;
 

@@ -153,6 +153,7 @@ bool RefreshBook::StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime n
                 .endpoint = &endpoint,
                 .probe = probe,
                 .begun = now,
+                .generation = credential->generation,
                 .operator_waits = forced};
   if (credential->settings->concurrency > 0) flying.client = credential->settings->client_id;
   endpoint.OnBegun(flying);
@@ -232,12 +233,15 @@ void RefreshBook::Land(ScheduledCredential& credential, const Flying& flown, Ref
     Show(credential);
   }
   if (flown.outdated) credential.EndClientRejection(now);
+  // Another replica may have exchanged it meanwhile.
+  const bool exchanged =
+      std::holds_alternative<Adopted>(result.outcome) && credential.generation > flown.generation;
   const bool unsaved = aftermath.unsaved != nullptr;
   if (unsaved) {
     const MonotonicTime again = credential.facts.retry_at.value_or(now);
     credential.state = Unsaved{again, std::move(aftermath.unsaved), flown.replaced};
     agenda_.Enter(credential);
-  } else if (flown.replaced && !credential.disabled && !credential.facts.held) {
+  } else if (flown.replaced && !exchanged && !credential.disabled && !credential.facts.held) {
     credential.state = Resting{};
     return Enqueue(credential, /*wanted=*/true);
   } else if (flown.outdated && std::holds_alternative<SettingsOutdated>(result.outcome) &&

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -93,6 +94,8 @@ struct RefreshResult {
            std::holds_alternative<NotRecorded>(outcome) ||
            std::holds_alternative<CredentialGone>(outcome);
   }
+  // Of the record that this was made of; 0: none was read.
+  uint64_t version = 0;
   // What is now known of the grant.
   bool rotates = false;
   std::optional<MonotonicTime> doubt_since;

@@ -27,6 +27,17 @@ void RefreshScheduler::Add(CredentialSettingsPtr settings, const CredentialRecor
   });
 }
 
+void RefreshScheduler::OnStored(CredentialSettingsPtr settings, const CredentialRecord& record) {
+  const RefreshFacts facts = FactsOf(*settings, record);
+  On([&](RefreshBook& book, MonotonicTime now) {
+    return book.OnStored(std::move(settings), record, facts, now, clock_.WallNow());
+  });
+}
+
+void RefreshScheduler::OnDeleted(const DeletedCredential& deleted) {
+  On([&](RefreshBook& book, MonotonicTime now) { return book.OnDeleted(deleted, now); });
+}
+
 void RefreshScheduler::Update(CredentialSettingsPtr settings) {
   On([&](RefreshBook& book, MonotonicTime now) {
     return book.OnSettings(std::move(settings), now);

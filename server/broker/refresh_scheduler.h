@@ -44,6 +44,10 @@ class RefreshScheduler {
 
   // Serves a stored credential from now on: publishes its token and plans its refresh. Once a name.
   void Add(CredentialSettingsPtr settings, const CredentialRecord& record);
+  // What the store says of it now, if others write there too: a credential that is not known yet is
+  // added, of one that is known what is news. What was read earlier than what is known is none.
+  void OnStored(CredentialSettingsPtr settings, const CredentialRecord& record);
+  void OnDeleted(const DeletedCredential& deleted);
   // New settings for a known name.
   void Update(CredentialSettingsPtr settings);
   // Ends waiters and watchers; a flight under way ends unseen. `landed` is called once nothing of

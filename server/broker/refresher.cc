@@ -193,7 +193,10 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
     }
     if (std::holds_alternative<InDoubt>(outcome)) flight.evidence = StandingEvidence::kInDoubt;
   }
-  return std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
+  RefreshResult result =
+      std::visit([&](auto& settled) { return Settle(flight, std::move(settled)); }, outcome);
+  result.version = std::max(result.version, flight.record.version);
+  return result;
 }
 
 absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
@@ -562,7 +565,8 @@ RefreshResult Refresher::Adopt(const CredentialRecord& record, const TokenTiming
   }
   Log(Level::kInfo, "stored grant adopted",
       {{"credential", record.name}, {"generation", record.generation}});
-  RefreshResult result{.outcome = std::move(adopted), .rotates = record.rotates};
+  RefreshResult result{
+      .outcome = std::move(adopted), .version = record.version, .rotates = record.rotates};
   if (record.standing_evidence > 0) result.evidence = StandingEvidence::kUnread;
   if (record.doubt_since.has_value()) {
     result.doubt_since = DoubtSince(*record.doubt_since, clock_);

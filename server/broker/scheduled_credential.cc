@@ -24,6 +24,8 @@ ScheduledCredential::ScheduledCredential(CredentialSettingsPtr s, const Credenti
       state(Resting{}),
       disabled(record.disabled || record.unreadable),
       generation(record.generation),
+      version(record.version),
+      grant_serial(record.grant_serial),
       create_time(record.create_time),
       last_refresh_time(record.last_refresh_time),
       last_error_reason(record.last_error_reason),
@@ -178,6 +180,7 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
                                                           const Flying& flown,
                                                           const Landing& landing) {
   Aftermath aftermath;
+  version = std::max(version, result.version);
   if (flown.replaced && result.failed()) return aftermath;
   const bool saw_grant = !std::holds_alternative<HeldElsewhere>(result.outcome) &&
                          !std::holds_alternative<NotRecorded>(result.outcome) &&
@@ -230,6 +233,35 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
     aftermath.withdraw = ApplyFailure(std::get<RefreshFailed>(result.outcome), landing);
   }
   return aftermath;
+}
+
+void ScheduledCredential::TakeInGrant(const CredentialRecord& record,
+                                      const RefreshFacts& recalled) {
+  facts.grant = recalled.grant;
+  facts.held = recalled.held;
+  facts.rotates = recalled.rotates;
+  facts.evidence = recalled.evidence;
+  // Its time on this process's own clock is the better one.
+  if (!recalled.doubt_since.has_value() || !facts.doubt_since.has_value()) {
+    facts.doubt_since = recalled.doubt_since;
+  }
+  times = record.times;
+  if (record.last_error_reason.empty()) ForgetFailures();
+  failures = record.consecutive_failures;
+  last_error_reason = record.last_error_reason;
+  last_error = record.last_error;
+}
+
+void ScheduledCredential::TakeInToken(const CredentialRecord& record, const RefreshFacts& recalled,
+                                      const Landing& landing) {
+  generation = record.generation;
+  last_refresh_time = record.last_refresh_time;
+  times = record.times;
+  if (recalled.token == nullptr || recalled.token->generation == visible_generation()) return;
+  facts.token = recalled.token;
+  facts.rejected = false;
+  facts.last_refresh = recalled.last_refresh;
+  facts.refresh_at = landing.calendar.Draw(*facts.token, landing.now, landing.random);
 }
 
 bool ScheduledCredential::ApplyFailure(const RefreshFailed& failed, const Landing& landing) {

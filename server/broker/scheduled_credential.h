@@ -62,6 +62,7 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
     EndpointQueue* endpoint;  // Null: only the store is at work.
     bool probe = false;       // Of the endpoint's open breaker.
     MonotonicTime begun;
+    uint64_t generation = 0;  // That was known then.
     std::string client = {};  // The client_id, if that may have so many out only.
     // The settings were changed since: what the provider refuses may be what was changed.
     bool outdated = false;
@@ -127,6 +128,11 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   };
   // Takes in what `flown`, which was its state, brought.
   Aftermath Apply(RefreshResult& result, const Flying& flown, const Landing& landing);
+  // Takes in what others have written: of the grant, not of the token. Of one that does not fly.
+  void TakeInGrant(const CredentialRecord& record, const RefreshFacts& recalled);
+  // And of the token, if it is another one than is known.
+  void TakeInToken(const CredentialRecord& record, const RefreshFacts& recalled,
+                   const Landing& landing);
 
   CredentialSettingsPtr settings;
   RefreshFacts facts;
@@ -137,6 +143,8 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   uint64_t serial = 0;      // Its own, among all that a book has ever known.
   uint64_t ticket = 0;      // Of its latest place in a queue.
   uint64_t generation = 0;  // As stored (or about to be).
+  uint64_t version = 0;     // Of the record that was last taken in.
+  uint64_t grant_serial = 0;
   absl::Time create_time;
   std::optional<absl::Time> last_refresh_time;
   std::optional<Reason> last_reason;  // Of this process's last failure.

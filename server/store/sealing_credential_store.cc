@@ -201,6 +201,15 @@ absl::StatusOr<CredentialRecord> SealingCredentialStore::Load(std::string_view n
   return record;
 }
 
+absl::StatusOr<broker::StoreChanges> SealingCredentialStore::ChangesSince(
+    const std::string& cursor) {
+  const CurrentSealer::Lease sealer = sealer_.Get();
+  absl::StatusOr<broker::StoreChanges> changes = inner_->ChangesSince(cursor);
+  if (!changes.ok()) return changes;
+  for (CredentialRecord& record : changes->changed) sealer->Open(record);
+  return changes;
+}
+
 absl::StatusOr<SealingCredentialStore::SealedChange> SealingCredentialStore::Seal(
     const RecordSealer& sealer, const broker::CredentialChange& change) {
   if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {

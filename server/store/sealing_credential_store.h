@@ -49,6 +49,7 @@ class SealingCredentialStore final : public broker::CredentialStore {
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
+  absl::StatusOr<broker::StoreChanges> ChangesSince(const std::string& cursor) override;
   absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,

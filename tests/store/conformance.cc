@@ -31,6 +31,13 @@ std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&, const Clock&
   return std::make_unique<MemoryCredentialStore>(clock);
 }
 
+// Other processes have it too.
+std::unique_ptr<broker::CredentialStore> OpenSharedMemory(const TempDir&, const Clock& clock) {
+  auto store = std::make_unique<MemoryCredentialStore>(clock);
+  store->set_shared(true);
+  return store;
+}
+
 std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir, const Clock& clock) {
   auto rows = std::make_unique<StoreWithLedger>(clock);
   store::KeyLedger& ledger = rows->ledger;
@@ -51,11 +58,21 @@ std::unique_ptr<broker::CredentialStore> OpenSealedSqlite(const TempDir& dir, co
 
 }  // namespace
 
-std::vector<StoreKind> AllStores() {
+std::vector<StoreKind> SharedStores() {
+  return {{.name = "SharedMemory", .durable = false, .open = OpenSharedMemory}};
+}
+
+std::vector<StoreKind> OwnStores() {
   return {{.name = "Memory", .durable = false, .open = OpenMemory},
           {.name = "SealedMemory", .durable = false, .open = OpenSealedMemory},
           {.name = "Sqlite", .durable = true, .open = OpenSqlite},
           {.name = "SealedSqlite", .durable = true, .open = OpenSealedSqlite}};
+}
+
+std::vector<StoreKind> AllStores() {
+  std::vector<StoreKind> all = OwnStores();
+  for (StoreKind& kind : SharedStores()) all.push_back(std::move(kind));
+  return all;
 }
 
 broker::CredentialRecord ConformanceTest::Load() { return Need(store_->Load(kName)); }

@@ -22,6 +22,9 @@ struct StoreKind {
 };
 
 std::vector<StoreKind> AllStores();
+// Those that other processes have too, and the others.
+std::vector<StoreKind> SharedStores();
+std::vector<StoreKind> OwnStores();
 
 // The contract of broker::CredentialStore, for every store there is: the suites
 // CredentialConformance and RotationConformance derive from this.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "server/broker/reason.h"
 
 namespace token_service::testing {
@@ -63,6 +64,7 @@ absl::StatusOr<broker::BeginOutcome> MemoryCredentialStore::Begin(
                                    .begun = now,
                                    .lease_end = now.wall + request.lease};
   record.reserved_generation = std::max(record.reserved_generation, record.generation) + 1;
+  state_.Touch(found->second);
   return broker::Begun{row.Snapshot()};
 }
 
@@ -104,6 +106,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   record.last_error = {};
   record.consecutive_failures = 0;
   row.committed_attempt = rotation.attempt_id;
+  state_.Touch(row);
   return broker::Committed{};
 }
 
@@ -134,6 +137,7 @@ absl::Status MemoryCredentialStore::Conclude(const broker::Conclusion& conclusio
   record.last_error_reason = conclusion.error_reason;
   record.last_error = conclusion.said;
   ++record.consecutive_failures;
+  state_.Touch(found->second);
   return absl::OkStatus();
 }
 
@@ -148,6 +152,7 @@ absl::Status MemoryCredentialStore::Quarantine(const broker::Evidence& evidence)
     }
   }
   row.evidence.push_back(evidence.Copy());
+  state_.Touch(row);
   row.evidence.back().id = std::to_string(next_evidence_++);
   row.evidence.back().time = clock_.WallNow();
   if (row.evidence.size() <= broker::kMostEvidence) return absl::OkStatus();
@@ -198,6 +203,7 @@ absl::Status MemoryCredentialStore::MarkEvidence(std::string_view name, std::str
     if (kept.id != id) continue;
     if (mark == broker::EvidenceMark::kTried) kept.tried = true;
     if (mark == broker::EvidenceMark::kRefused) kept.stands = false;
+    state_.Touch(found->second);
     return absl::OkStatus();
   }
   return absl::NotFoundError("no such evidence");
@@ -209,7 +215,9 @@ absl::Status MemoryCredentialStore::DiscardEvidence(std::string_view name, std::
   if (found == state_.rows.end()) return NoSuchCredential();
   const auto gone = std::erase_if(found->second.evidence,
                                   [id](const broker::Evidence& kept) { return kept.id == id; });
-  return gone == 1 ? absl::OkStatus() : absl::NotFoundError("no such evidence");
+  if (gone != 1) return absl::NotFoundError("no such evidence");
+  state_.Touch(found->second);
+  return absl::OkStatus();
 }
 
 absl::Status MemoryCredentialStore::ForEach(
@@ -226,10 +234,28 @@ absl::StatusOr<broker::CredentialRecord> MemoryCredentialStore::Load(std::string
   return found->second.Snapshot();
 }
 
+absl::StatusOr<broker::StoreChanges> MemoryCredentialStore::ChangesSince(
+    const std::string& cursor) {
+  absl::MutexLock lock(&mutex_);
+  if (!shared_) return broker::StoreChanges();
+  uint64_t since = 0;
+  if (!cursor.empty() && !absl::SimpleAtoi(cursor, &since)) {
+    return absl::InvalidArgumentError("no cursor of this store");
+  }
+  broker::StoreChanges changes{.cursor = std::to_string(state_.version)};
+  for (const auto& [name, row] : state_.rows) {
+    if (row.record.version > since) changes.changed.push_back(row.Snapshot());
+  }
+  for (const auto& [name, gone] : state_.deleted) {
+    if (gone.version > since) changes.deleted.push_back({name, gone.create_time});
+  }
+  return changes;
+}
+
 // ---- changes, and what is remembered of refresh tokens
 
 MemoryCredentialStore::State MemoryCredentialStore::State::Copy() const {
-  State copy{.rows = {}, .spent = spent};
+  State copy{.rows = {}, .spent = spent, .deleted = deleted, .version = version};
   for (const auto& [name, row] : rows) {
     Row& twin = copy.rows[name];
     twin.record = row.record.Copy();
@@ -345,11 +371,13 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
     Row& row = rows[record.name];
     row.record = std::move(fresh);
     row.held = hash;
+    Touch(row);
     return absl::OkStatus();
   }
   const auto found = rows.find(broker::NameOf(change));
   if (found == rows.end()) return NoSuchCredential();
   broker::CredentialRecord& record = found->second.record;
+  Touch(found->second);
   if (const auto* grant = std::get_if<broker::ReplaceGrant>(&change)) {
     return Grant(*grant, found->second, now);
   }
@@ -386,6 +414,7 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
     record.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
     record.last_error = {};
     ++record.consecutive_failures;
+    Touch(row);
     return broker::FoundSpent{.since = found->second};
   }
   bool kept = row.kept;
@@ -413,6 +442,7 @@ absl::Status MemoryCredentialStore::HoldAll() {
   absl::MutexLock lock(&mutex_);
   for (auto& [name, row] : state_.rows) {
     if (!row.record.held_since.has_value()) row.record.held_since = clock_.WallNow();
+    state_.Touch(row);
   }
   return absl::OkStatus();
 }
@@ -422,6 +452,7 @@ absl::Status MemoryCredentialStore::Release(std::string_view name) {
   const auto found = state_.rows.find(name);
   if (found == state_.rows.end()) return NoSuchCredential();
   found->second.record.held_since.reset();
+  state_.Touch(found->second);
   return absl::OkStatus();
 }
 
@@ -441,6 +472,7 @@ absl::Status MemoryCredentialStore::Delete(std::string_view name) {
   if (consumed.has_value() && !harmless && !state_.HeldByAnother(name, row.held)) {
     state_.Spend(row.held, std::min(*consumed, clock_.WallNow()));
   }
+  state_.deleted[std::string(name)] = {record.create_time, ++state_.version};
   state_.rows.erase(found);
   return absl::OkStatus();
 }

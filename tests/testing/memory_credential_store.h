@@ -30,6 +30,7 @@ class MemoryCredentialStore : public broker::CredentialStore {
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
+  absl::StatusOr<broker::StoreChanges> ChangesSince(const std::string& cursor) override;
   absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
                      absl::FunctionRef<void()> progress) override;
   absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
@@ -62,15 +63,23 @@ class MemoryCredentialStore : public broker::CredentialStore {
   using Rows = std::map<std::string, Row, std::less<>>;
   // By hash, since when.
   using Spent = std::map<std::string, absl::Time, std::less<>>;
+  struct Deleted {
+    absl::Time create_time;
+    uint64_t version = 0;
+  };
   struct State {
     Rows rows;
     Spent spent;
+    std::map<std::string, Deleted, std::less<>> deleted;
+    uint64_t version = 0;  // Of what was written last.
 
     State Copy() const;
     broker::TokenKnowledge Know(std::string_view name, const std::string& hash,
                                 bool from_file) const;
     bool HeldByAnother(std::string_view name, const std::string& hash) const;
     void Spend(const std::string& hash, absl::Time since);
+    // It was written.
+    void Touch(Row& row) { row.record.version = ++version; }
     absl::Status Apply(const broker::CredentialChange& change, absl::Time now);
     absl::Status Grant(const broker::ReplaceGrant& change, Row& row, absl::Time now);
     std::optional<broker::BeginOutcome> Send(const broker::BeginRequest& request, Row& row,
