@@ -136,7 +136,7 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-std::unique_ptr<store::SealingCredentialStore> Open(const std::string& dir) {
+std::unique_ptr<store::SqliteCredentialStore> Open(const std::string& dir) {
   auto store = store::OpenCredentialStore({.data_dir = dir, .key_file = ""});
   Require(store.status());
   return *std::move(store);

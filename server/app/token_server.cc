@@ -201,8 +201,8 @@ absl::Status TokenServer::OpenStore(store::NewFiles& made) {
     // Whatever is wrong with the data directory is of the world, not of the configuration's text.
     return absl::FailedPreconditionError(store.status().message());
   }
-  sealed_store_ = *std::move(store);
-  store_ = std::make_unique<broker::ObservingCredentialStore>(*sealed_store_, store_metrics_,
+  sqlite_store_ = *std::move(store);
+  store_ = std::make_unique<broker::ObservingCredentialStore>(*sqlite_store_, store_metrics_,
                                                               SystemClock());
   catalog_ = std::make_unique<CredentialCatalog>(*store_, SystemClock());
   return absl::OkStatus();

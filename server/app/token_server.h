@@ -117,8 +117,8 @@ class TokenServer {
   std::unique_ptr<telemetry::CallObserver> observer_;
   telemetry::ExchangeMetrics exchange_metrics_;
   telemetry::StoreMetrics store_metrics_;
-  std::unique_ptr<store::SealingCredentialStore> sealed_store_;
-  std::unique_ptr<broker::CredentialStore> store_;  // Observes sealed_store_.
+  std::unique_ptr<store::SqliteCredentialStore> sqlite_store_;
+  std::unique_ptr<broker::CredentialStore> store_;  // Observes sqlite_store_.
   std::unique_ptr<CredentialCatalog> catalog_;
   std::unique_ptr<http::HttpTransport> transport_;
   std::unique_ptr<broker::TokenEndpoint> provider_;

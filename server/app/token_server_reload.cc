@@ -40,7 +40,7 @@ void TokenServer::Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<vo
   // Files are renewed under either.
   token_files_->Poke();
   if (certificate_ != nullptr) certificate_->Poke();
-  store::ReloadKeyring(StoreFiles(), *sealed_store_);
+  store::ReloadKeyring(StoreFiles(), *sqlite_store_);
 }
 
 absl::Status TokenServer::TryReload(ServerConfig wanted, absl::FunctionRef<void()> progress) {

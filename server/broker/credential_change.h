@@ -10,16 +10,11 @@ namespace token_service::broker {
 
 // What operators and the configuration do to a credential, as the store takes it.
 
-// The hash of a refresh token, by which a store remembers it: made by whoever seals the token for a
-// store that only sees it sealed. Absent: the store makes its own. Empty: there is no token.
-using TokenHash = std::optional<std::string>;
-
 // Takes name, profile, refresh_token, seed and create_time of the record. The last tells it from
 // another of its name: see BeginRequest.
 struct CreateCredential {
   CredentialRecord record;
   bool from_file = false;  // Nobody can be told to come again.
-  TokenHash hash = {};
 };
 
 // A new grant: sets the refresh token, which is usable, forgets attempt (fencing its commit),
@@ -31,7 +26,6 @@ struct ReplaceGrant {
   // Sets `seed` too, and leaves a hold as it is, since what a file says may be as old as the copy;
   // otherwise that ends.
   bool from_file = false;
-  TokenHash hash = {};
 };
 
 // The file's token is known and is not to be adopted.

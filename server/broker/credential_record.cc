@@ -73,8 +73,7 @@ Rotation Rotation::Copy() const {
           .refresh_token = refresh_token.Copy(),
           .rotated = rotated,
           .refresh_token_lifetime = refresh_token_lifetime,
-          .token = token.Copy(),
-          .hash = hash};
+          .token = token.Copy()};
 }
 
 Evidence Evidence::Copy() const {

@@ -34,9 +34,6 @@ struct BeginRequest {
   // The caller is the store's only holder (or an operator insists): whatever attempt is on record
   // is its own.
   bool take_over = false;
-  // The hash of the refresh token that has this serial; for stores that cannot make it.
-  TokenHash hash = {};
-  uint64_t grant_serial = 0;
 };
 
 // The attempt is durable. `record` is the credential as it now stands, attempt included;
@@ -96,7 +93,6 @@ struct Rotation {
   // As told, from when the request was sent.
   std::optional<absl::Duration> refresh_token_lifetime = {};
   IssuedToken token;
-  TokenHash hash = {};  // Of refresh_token.
 
   Rotation Copy() const;
 };

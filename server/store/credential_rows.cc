@@ -51,8 +51,6 @@ constexpr char kCountCredentials[] = "SELECT count(*) FROM credentials";
 constexpr char kInsertEvidence[] =
     "INSERT INTO evidence(credential, attempt_id, generation, time, body, http_status,"
     " grant_serial, stands) VALUES(?,?,?,?,?,?,?,?)";
-constexpr char kSameEvidence[] =
-    "SELECT 1 FROM evidence WHERE credential=? AND grant_serial=? AND body=?";
 // In what order they go: see kMostEvidence.
 constexpr char kTrimEvidence[] =
     "DELETE FROM evidence WHERE id IN (SELECT e.id FROM evidence e JOIN credentials c"
@@ -347,11 +345,6 @@ absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence
                             absl::Time now) {
   if (absl::Status status = CheckExists(connection, evidence.name); !status.ok()) return status;
   const auto serial = static_cast<int64_t>(evidence.grant_serial);
-  {
-    SqliteQuery same(connection, kSameEvidence);
-    if (same.Bind(evidence.name).Bind(serial).Bind(evidence.body).Step()) return absl::OkStatus();
-    if (!same.status().ok()) return same.status();
-  }
   SqliteQuery insert(connection, kInsertEvidence);
   absl::Status status = insert.Bind(evidence.name)
                             .Bind(evidence.attempt_id)

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/broker/credential_store.h"
-#include "server/store/key_ledger.h"
+#include "server/store/key_needs.h"
 #include "server/store/sqlite_connection.h"
 
 namespace token_service::store {

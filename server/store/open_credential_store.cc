@@ -5,7 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/keyring.h"
-#include "server/store/sqlite_credential_store.h"
+#include "server/store/sqlite_database.h"
 #include "server/store/store_paths.h"
 #include "server/telemetry/log.h"
 
@@ -25,46 +25,45 @@ absl::StatusOr<Keyring> LoadKeyring(const StoreOptions& options) {
 bool IsThereAStore(const StoreOptions& options) { return MayHoldStore(options.data_dir); }
 
 absl::Status MakeCredentialStore(const StoreOptions& options) {
-  absl::Status made = SqliteCredentialStore::Open({.data_dir = options.data_dir,
-                                                   .expect = SqliteCredentialStore::Expect::kNone})
-                          .status();
+  absl::Status made =
+      SqliteDatabase::Open({.data_dir = options.data_dir, .expect = SqliteDatabase::Expect::kNone})
+          .status();
   if (made.ok()) made = GiveToOwnerOfDirectory(options.data_dir);
   return made;
 }
 
-absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
+absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> OpenCredentialStore(
     const StoreOptions& options) {
   NewFiles made;
   return OpenCredentialStore(options, made);
 }
 
-absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
+absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> OpenCredentialStore(
     const StoreOptions& options, NewFiles& made) {
   if (!options.key_file.empty()) {
     // Before anything is made.
     if (const auto keyring = LoadKeyring(options); !keyring.ok()) return keyring.status();
   }
   // First: the directory must be ours before a key is made in it.
-  auto rows = SqliteCredentialStore::Open(
-      {.data_dir = options.data_dir,
-       .expect = options.require_store ? SqliteCredentialStore::Expect::kStore
-                                       : SqliteCredentialStore::Expect::kAnything},
-      made);
-  if (absl::IsNotFound(rows.status()) && options.require_store) {
+  auto database =
+      SqliteDatabase::Open({.data_dir = options.data_dir,
+                            .expect = options.require_store ? SqliteDatabase::Expect::kStore
+                                                            : SqliteDatabase::Expect::kAnything},
+                           made);
+  if (absl::IsNotFound(database.status()) && options.require_store) {
     return absl::NotFoundError(absl::StrCat(
-        std::string(rows.status().message()),
+        std::string(database.status().message()),
         ", and require_store is set: make an empty one with `token-server init` if this is the "
         "first start; if there was one, its volume is lost or not mounted, and what the refresh "
         "token "
         "files hold is spent: mount it, or `token-server restore` a backup"));
   }
-  if (!rows.ok()) return rows.status();
+  if (!database.ok()) return database.status();
   absl::Cleanup undo = [&made] { made.Remove(); };  // While the directory is locked.
-  KeyLedger& ledger = **rows;
   absl::StatusOr<Keyring> keyring = LoadKeyring(options);
   if (absl::IsNotFound(keyring.status()) && options.key_file.empty()) {
     // A new key opens nothing that is there: whoever lost the old one should hear of that.
-    if (absl::Status status = ledger.CheckLoaded({}); !status.ok()) {
+    if (absl::Status status = (*database)->CheckLoaded({}); !status.ok()) {
       return absl::FailedPreconditionError(
           absl::StrCat(OwnKeyFile(options), " is not there: ", std::string(status.message())));
     }
@@ -72,14 +71,15 @@ absl::StatusOr<std::unique_ptr<SealingCredentialStore>> OpenCredentialStore(
     if (keyring.ok()) made.Note(OwnKeyFile(options));
   }
   if (!keyring.ok()) return keyring.status();
-  // Create lets go of the directory when it fails, and a store that is new must be gone before.
-  if (absl::Status status = ledger.RecordLoaded(keyring->Facts()); !status.ok()) return status;
-  auto store = SealingCredentialStore::Create(*std::move(rows), ledger, *std::move(keyring));
+  // Open lets go of the directory when it fails, and a store that is new must be gone before.
+  if (absl::Status status = (*database)->RecordLoaded(keyring->Facts()); !status.ok())
+    return status;
+  auto store = SqliteCredentialStore::Open(*std::move(database), *std::move(keyring));
   if (store.ok()) std::move(undo).Cancel();
   return store;
 }
 
-void ReloadKeyring(const StoreOptions& options, SealingCredentialStore& store) {
+void ReloadKeyring(const StoreOptions& options, SqliteCredentialStore& store) {
   absl::StatusOr<Keyring> keyring = LoadKeyring(options);
   absl::Status status = keyring.status();
   std::string sealing_key;

@@ -17,10 +17,11 @@ namespace {
 using broker::CredentialProfile;
 using broker::CredentialRecord;
 using broker::Evidence;
-using broker::Rotation;
 
-constexpr std::string_view kRefreshToken = "refresh_token";
-constexpr std::string_view kGrant = "grant";  // A refresh token from outside a rotation.
+constexpr std::string_view kRefreshToken = "refresh_token_of_serial";
+// As older versions sealed it: where it came of a rotation, and otherwise.
+constexpr std::string_view kRotated = "refresh_token";
+constexpr std::string_view kGrant = "grant";
 constexpr std::string_view kSeed = "seed";
 constexpr std::string_view kClientSecret = "client_secret";
 constexpr std::string_view kAccessToken = "access_token";
@@ -56,10 +57,13 @@ std::string AccessTokenOf(const broker::TokenProperties& properties) {
   return absl::StrCat(AbslView(kAccessToken), PropertiesText(properties));
 }
 
-// Where the refresh token may have been sealed for, the likeliest first.
-std::array<SealedPlace, 3> RefreshTokenPlaces(const CredentialRecord& record) {
+// Where the refresh token may have been sealed for: the first is where it is sealed for now. The
+// others are of versions that sealed before they had the row: one that came otherwise than by a
+// rotation might be stored just after one.
+std::array<SealedPlace, 4> RefreshTokenPlaces(const CredentialRecord& record) {
   const uint64_t serial = record.grant_serial;
-  return {SealedPlace{record.name, kRefreshToken, record.generation},
+  return {SealedPlace{record.name, kRefreshToken, serial},
+          SealedPlace{record.name, kRotated, record.generation},
           SealedPlace{record.name, kGrant, serial},
           SealedPlace{record.name, kGrant, serial == 0 ? 0 : serial - 1}};
 }
@@ -89,28 +93,46 @@ Secret RecordSealer::SealField(std::string_view name, std::string_view field, ui
 }
 
 CredentialRecord RecordSealer::Seal(const CredentialRecord& record) const {
-  CredentialRecord sealed;
-  sealed.name = record.name;
-  sealed.profile = Seal(record.name, record.profile);
-  sealed.refresh_token = SealField(record.name, kRefreshToken, 0, record.refresh_token);
-  sealed.seed = SealField(record.name, kSeed, 0, record.seed);
-  sealed.create_time = record.create_time;
-  return sealed;
-}
-
-CredentialProfile RecordSealer::Seal(std::string_view name,
-                                     const CredentialProfile& profile) const {
-  CredentialProfile sealed = profile.Copy();
-  sealed.client_secret = SealField(name, ClientSecretOf(profile), 0, profile.client_secret);
-  return sealed;
-}
-
-Rotation RecordSealer::Seal(const Rotation& rotation) const {
-  Rotation sealed = rotation.Copy();
+  CredentialRecord sealed = record.Copy();
   sealed.refresh_token =
-      SealField(rotation.name, kRefreshToken, rotation.generation, rotation.refresh_token);
-  sealed.token.value = SealField(rotation.name, AccessTokenOf(rotation.token.properties),
-                                 rotation.generation, rotation.token.value);
+      SealField(record.name, kRefreshToken, record.grant_serial, record.refresh_token);
+  sealed.seed = SealField(record.name, kSeed, 0, record.seed);
+  sealed.profile.client_secret =
+      SealField(record.name, ClientSecretOf(record.profile), 0, record.profile.client_secret);
+  if (record.token.has_value()) sealed.token->value = SealToken(record);
+  return sealed;
+}
+
+Secret RecordSealer::SealToken(const CredentialRecord& record) const {
+  return SealField(record.name, AccessTokenOf(record.token->properties), record.generation,
+                   record.token->value);
+}
+
+CredentialRecord RecordSealer::SealChanges(const CredentialRecord& record,
+                                           const CredentialRecord& opened,
+                                           const CredentialRecord& lying) const {
+  CredentialRecord sealed = record.Copy();
+  // A generation, too, is part of where an older version sealed it for.
+  const bool same_grant = record.refresh_token == opened.refresh_token &&
+                          record.grant_serial == opened.grant_serial &&
+                          record.generation == opened.generation;
+  sealed.refresh_token =
+      same_grant ? lying.refresh_token.Copy()
+                 : SealField(record.name, kRefreshToken, record.grant_serial, record.refresh_token);
+  sealed.seed = record.seed == opened.seed ? lying.seed.Copy()
+                                           : SealField(record.name, kSeed, 0, record.seed);
+  const std::string client_secret = ClientSecretOf(record.profile);
+  const bool same_profile = record.profile.client_secret == opened.profile.client_secret &&
+                            client_secret == ClientSecretOf(opened.profile);
+  sealed.profile.client_secret =
+      same_profile ? lying.profile.client_secret.Copy()
+                   : SealField(record.name, client_secret, 0, record.profile.client_secret);
+  if (record.token.has_value()) {
+    const bool same_token = opened.token.has_value() && record.generation == opened.generation &&
+                            record.token->value == opened.token->value &&
+                            record.token->properties == opened.token->properties;
+    sealed.token->value = same_token ? lying.token->value.Copy() : SealToken(record);
+  }
   return sealed;
 }
 
@@ -128,17 +150,6 @@ void RecordSealer::Open(Evidence& evidence) const {
                    {{"credential", evidence.name}, {"evidence", evidence.id}});
   }
   evidence.body = opened.ok() ? *std::move(opened) : Secret();
-}
-
-Secret RecordSealer::SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,
-                               bool also_seed) const {
-  Secret grant = SealField(name, kGrant, serial, refresh_token);
-  if (!also_seed) return grant;
-  return JoinPair(SealField(name, kSeed, 0, refresh_token), grant);
-}
-
-Secret RecordSealer::SealSeed(std::string_view name, const Secret& seed) const {
-  return SealField(name, kSeed, 0, seed);
 }
 
 absl::StatusOr<Secret> RecordSealer::OpenRefreshToken(const CredentialRecord& record) const {
@@ -173,7 +184,7 @@ void RecordSealer::Open(CredentialRecord& record) const {
       unopened = field;
     }
   };
-  put(OpenRefreshToken(record), kRefreshToken, record.refresh_token);
+  put(OpenRefreshToken(record), "refresh_token", record.refresh_token);
   put(sealer_.Open({record.name, kSeed, 0}, SplitPair(record.seed.Reveal()).seed), kSeed,
       record.seed);
   const std::string client_secret = ClientSecretOf(record.profile);

@@ -12,12 +12,12 @@
 
 namespace token_service::store {
 
-// Which place each secret of a credential is sealed for:
+// The codec of a row: which place each secret of a credential is sealed for.
 //
-//   refresh token, access token of a rotation: its generation
-//   refresh token of a new grant:              its serial; opens under the next one, too
-//   seed, client secret:                       0
-//   evidence:                                  the generation reserved for its attempt
+//   refresh token:        its serial
+//   access token:         its generation, and what callers are given beside it
+//   seed, client secret:  0
+//   evidence:             the generation reserved for its attempt
 //
 // The client secret's place includes the profile that it belongs to, so that whoever can write to
 // the database and has no key cannot send secrets elsewhere: the credential does not open any more.
@@ -27,21 +27,14 @@ class RecordSealer {
  public:
   explicit RecordSealer(Keyring keyring) : sealer_(std::move(keyring)) {}
 
-  // A record that is about to be created.
+  // A record that is new.
   broker::CredentialRecord Seal(const broker::CredentialRecord& record) const;
-  broker::CredentialProfile Seal(std::string_view name,
-                                 const broker::CredentialProfile& profile) const;
-  broker::Rotation Seal(const broker::Rotation& rotation) const;
+  // One that was `lying` in the database, which is `opened` opened. What of it is neither changed
+  // nor to be sealed for another place stays as it lies.
+  broker::CredentialRecord SealChanges(const broker::CredentialRecord& record,
+                                       const broker::CredentialRecord& opened,
+                                       const broker::CredentialRecord& lying) const;
   broker::Evidence Seal(const broker::Evidence& evidence) const;
-
-  // A refresh token that comes from outside a rotation and will have this serial. The store may
-  // commit one rotation between the moment the serial was read and the moment it takes this token
-  // in: hence the next one. `also_seed`: the store will put it in the seed's place too.
-  Secret SealGrant(std::string_view name, uint64_t serial, const Secret& refresh_token,
-                   bool also_seed) const;
-
-  // A seed that is not the grant, too.
-  Secret SealSeed(std::string_view name, const Secret& seed) const;
 
   // Opens all of the record's secrets in place. When one does not open, that is logged, and the
   // record becomes kUnreadable with no secrets at all.
@@ -68,6 +61,7 @@ class RecordSealer {
  private:
   Secret SealField(std::string_view name, std::string_view field, uint64_t generation,
                    const Secret& plain) const;
+  Secret SealToken(const broker::CredentialRecord& record) const;
   absl::StatusOr<Secret> OpenRefreshToken(const broker::CredentialRecord& record) const;
   bool IsStale(std::string_view sealed) const;
 

@@ -62,7 +62,7 @@ class Rekeying {
   const std::string& key() const { return sealer_.keyring().sealing_key().id; }
 
   // What the owner will seal with. Whoever writes here asks within the same transaction: see
-  // KeyLedger.
+  // SqliteDatabase.
   absl::Status CheckSealingKey() {
     const absl::StatusOr<std::vector<KeyFact>> recorded = ReadKeyFacts(connection_);
     if (!recorded.ok()) return recorded.status();

@@ -1,8 +1,7 @@
 #include "server/store/sealed_pair.h"
 
 #include <algorithm>
-#include <string>
-#include <utility>
+#include <cstddef>
 
 namespace token_service::store {
 namespace {
@@ -20,14 +19,6 @@ SealedPair SplitPair(std::string_view sealed) {
   const std::string_view parts = sealed.substr(kPairHeader);
   size = std::min(size, parts.size());
   return {parts.substr(0, size), parts.substr(size)};
-}
-
-Secret JoinPair(const Secret& seed, const Secret& grant) {
-  std::string pair{kPair};
-  for (int shift = 0; shift < 32; shift += 8)
-    pair.push_back(static_cast<char>(seed.size() >> shift));
-  pair.append(seed.Reveal()).append(grant.Reveal());
-  return Secret(std::move(pair));
 }
 
 }  // namespace token_service::store

@@ -2,12 +2,10 @@
 
 #include <string_view>
 
-#include "server/base/secret.h"
-
 namespace token_service::store {
 
-// A refresh token adopted from a file is stored in two places by one call that has room for one
-// value. So the value holds it sealed for each:
+// A refresh token adopted from a file, as older versions stored it in both places: sealed for each.
+// Nothing writes it any more.
 //
 //   0x02 (1 byte) | size of the first in 4 bytes, little endian | sealed as seed | sealed as grant
 struct SealedPair {
@@ -17,7 +15,5 @@ struct SealedPair {
 
 // Into `sealed`'s own bytes. What is no pair stands for both.
 SealedPair SplitPair(std::string_view sealed);
-
-Secret JoinPair(const Secret& seed, const Secret& grant);
 
 }  // namespace token_service::store

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -10,44 +11,37 @@
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/broker/credential_store.h"
-#include "server/store/group_commit.h"
-#include "server/store/key_ledger.h"
-#include "server/store/new_files.h"
-#include "server/store/owner_lock.h"
-#include "server/store/read_pool.h"
+#include "server/store/current_sealer.h"
+#include "server/store/keyring.h"
+#include "server/store/sqlite_database.h"
+#include "server/store/token_hasher.h"
 #include "server/store/transitions.h"
 
 namespace token_service::store {
 
-// Credentials in an SQLite file, `credentials.db` in a directory that this object owns. Knows
-// nothing of sealing: what it is given in a Secret it writes as it is (see SealingCredentialStore).
+// Credentials in an SQLite file, their secrets sealed: the file never holds one. A row is opened
+// and sealed within the transaction that reads and writes it (docs/adr/0041-sealing-is-a-codec.md).
 //
-// Writes that come together share one transaction and one fsync (GroupCommit); reads wait for no
-// write.
-class SqliteCredentialStore final : public broker::CredentialStore, public KeyLedger {
+// A record that does not open comes out marked unreadable and without secrets, and an error in
+// the log names the credential and the field; its row stays as it is, and what would change it is
+// FAILED_PRECONDITION.
+//
+// Refresh tokens are remembered by hashes. Their key is a random one that is stored sealed, so that
+// it outlives the keys of the keyring.
+class SqliteCredentialStore final : public broker::CredentialStore {
  public:
-  // What has to be in the directory before.
-  enum class Expect {
-    kAnything,  // Without a store, an empty one is made.
-    kStore,     // A file that is empty or half made is none.
-    kNone,
-  };
-  struct Options {
-    std::string data_dir;  // Made with mode 0700 when missing.
-    Expect expect = Expect::kAnything;
-    const char* vfs = nullptr;            // SQLite's file layer; null: the default. For tests.
-    const Clock* clock = &SystemClock();  // Says since when a refresh token is spent.
-  };
+  // FAILED_PRECONDITION when something stored needs a key that the keyring lacks, or has another
+  // under that id: see CheckKeys. Reads the whole store. `clock` says when things are.
+  static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(
+      std::unique_ptr<SqliteDatabase> database, Keyring keyring,
+      const Clock& clock = SystemClock());
 
-  // FAILED_PRECONDITION: another server owns the directory, a newer version or another program
-  // wrote the file, or the path is none for a directory. NOT_FOUND, ALREADY_EXISTS: not what was
-  // expected, and nothing was made or changed. PERMISSION_DENIED: not readable and
-  // writable for us. DATA_LOSS: the file is damaged or no database. UNAVAILABLE: disk full and the
-  // like. All name the path.
-  static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options);
-  // What it makes it tells `made`. After an error nothing is left of that.
-  static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const Options& options,
-                                                                     NewFiles& made);
+  // While others use the store: seals with the first key of `next` from now on. An error leaves the
+  // keys as they were when `next` is no good (it lacks a key that is needed: FAILED_PRECONDITION;
+  // it gives a loaded key's id to another key: INVALID_ARGUMENT). When only the record cannot be
+  // written (UNAVAILABLE), all keys, new and old, are loaded until a later call works. One at a
+  // time.
+  absl::Status UseKeyring(Keyring next);
 
   bool shared() const override { return false; }  // Locked to one process.
   absl::StatusOr<broker::BeginOutcome> Begin(const broker::BeginRequest& request) override;
@@ -72,25 +66,23 @@ class SqliteCredentialStore final : public broker::CredentialStore, public KeyLe
   absl::Status DiscardEvidence(std::string_view name, std::string_view id) override;
   absl::StatusOr<int64_t> CountEvidence(std::string_view name) override;
 
-  absl::Status CheckLoaded(const std::vector<KeyFact>& loaded) override;
-  absl::Status RecordLoaded(const std::vector<KeyFact>& loaded) override;
-  absl::StatusOr<Secret> ReadHashKey() override;
-  absl::Status BeginTokenMemory(const Secret& sealed_key,
-                                absl::Span<const RememberedToken> tokens) override;
-  absl::StatusOr<broker::TokenKnowledge> LookUpHash(std::string_view name, std::string_view hash,
-                                                    bool from_file) override;
-
  private:
-  SqliteCredentialStore(OwnerLock lock, const SqliteConnection::Options& database,
-                        const Clock& clock);
+  SqliteCredentialStore(std::unique_ptr<SqliteDatabase> database, Keyring keyring, Secret hash_key,
+                        const Clock& clock)
+      : database_(std::move(database)),
+        clock_(clock),
+        hasher_(std::move(hash_key)),
+        sealer_(std::move(keyring)) {}
 
   // One transaction: reads the row, lets `change` work on it, and writes it back if that says so.
   absl::Status Change(std::string_view name, absl::FunctionRef<bool(StoredRow&)> change);
+  absl::Status ApplyTo(SqliteConnection& connection, const broker::CredentialChange& change,
+                       absl::Time now, const RecordSealer& sealer) const;
 
-  const OwnerLock lock_;  // First: let go last, when no connection is left.
+  const std::unique_ptr<SqliteDatabase> database_;
   const Clock& clock_;
-  ReadPool readers_;
-  GroupCommit writer_;
+  const TokenHasher hasher_;
+  CurrentSealer sealer_;  // Each call holds on to the one that it began with.
 };
 
 }  // namespace token_service::store

@@ -58,7 +58,7 @@ constexpr const char* kMigrations[] = {
     "CREATE INDEX evidence_by_credential ON evidence(credential);"
     "PRAGMA application_id=0x546f5376;"
     "PRAGMA user_version=1;",
-    // See KeyLedger. The key in position 0 seals.
+    // See SqliteDatabase. The key in position 0 seals.
     "CREATE TABLE loaded_keys("
     "  position INTEGER NOT NULL PRIMARY KEY,"
     "  id TEXT NOT NULL UNIQUE,"
@@ -131,6 +131,8 @@ constexpr const char* kMigrations[] = {
     "PRAGMA user_version=9;",
     "ALTER TABLE credentials ADD COLUMN grant_type TEXT NOT NULL DEFAULT 'refresh_token';"
     "PRAGMA user_version=10;",
+    // Refresh tokens are sealed for their serial from now on, which an older version does not open.
+    "PRAGMA user_version=11;",
 };
 
 constexpr auto kNewest = static_cast<int64_t>(std::size(kMigrations));

@@ -14,10 +14,6 @@ namespace {
 using broker::SpentToken;
 using broker::TokenKnowledge;
 
-std::string HashOf(const broker::TokenHash& given, const Secret& value) {
-  return given.has_value() ? *given : std::string(value.Reveal());
-}
-
 // A provider that was seen to leave it in use may be expected to go on so. A file cannot be told to
 // wait until that is known, an operator can.
 bool MayBeShared(const OtherHolder& other, bool from_file) {
@@ -72,8 +68,8 @@ absl::StatusOr<TokenKnowledge> KnowToken(SqliteConnection& connection, std::stri
   return known;
 }
 
-absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change) {
-  const std::string hash = HashOf(change.hash, change.record.refresh_token);
+absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change,
+                             const std::string& hash) {
   if (hash.empty()) return absl::OkStatus();
   const auto known = KnowToken(connection, change.record.name, nullptr, hash, change.from_file);
   if (!known.ok()) return known.status();
@@ -82,9 +78,8 @@ absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateC
 }
 
 absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
-                                     const broker::ReplaceGrant& change, const StoredRow& row,
-                                     absl::Time now) {
-  const std::string hash = HashOf(change.hash, change.refresh_token);
+                                     const broker::ReplaceGrant& change, const std::string& hash,
+                                     const StoredRow& row, absl::Time now) {
   const auto known = KnowToken(connection, change.name, &row, hash, change.from_file);
   if (!known.ok()) return known.status();
   if (absl::Status status = AsStatus(*known); !status.ok()) return status;
@@ -106,8 +101,8 @@ absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
 }
 
 absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
-    SqliteConnection& connection, const broker::BeginRequest& request, absl::Time now,
-    StoredRow& row) {
+    SqliteConnection& connection, const broker::BeginRequest& request, const std::string& hash,
+    absl::Time now, StoredRow& row) {
   using Outcome = std::optional<broker::BeginOutcome>;
   const broker::CredentialRecord& record = row.record;
   if (record.generation != request.generation || record.grant == broker::GrantState::kDead ||
@@ -116,11 +111,9 @@ absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
   }
   auto held = ReadHeldToken(connection, request.name);
   if (!held.ok()) return held.status();
-  // What the caller opened counts, if it is of this moment: the row is what will be sent.
-  const std::string opened = request.hash.value_or("");
-  const bool of_now = !opened.empty() && request.grant_serial == record.grant_serial;
-  if (of_now && (!held->has_value() || (*held)->hash != opened)) {
-    held->emplace().hash = opened;
+  // The row is what will be sent.
+  if (!hash.empty() && (!held->has_value() || (*held)->hash != hash)) {
+    held->emplace().hash = hash;
     absl::Status status = HoldToken(connection, request.name, **held);
     if (!status.ok()) return status;
   }
@@ -156,8 +149,7 @@ absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& ro
 }
 
 absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation,
-                               absl::Time sent) {
-  const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
+                               const std::string& hash, absl::Time sent) {
   const auto held = ReadHeldToken(connection, rotation.name);
   if (!held.ok()) return held.status();
   if (rotation.rotated && held->has_value() && (*held)->hash != hash) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -13,8 +14,7 @@
 namespace token_service::store {
 
 // What a change makes of the memory of refresh tokens (docs/adr/0024-spent-tokens.md), in the
-// transaction that the change is made in. A hash that is absent is the stored value itself: a
-// database whose values nobody seals has no key either.
+// transaction that the change is made in. `hash`: of the refresh token in question, by TokenHasher.
 
 // What a token given to this credential comes to. `row`: null where there is none of the name yet.
 absl::StatusOr<broker::TokenKnowledge> KnowToken(SqliteConnection& connection,
@@ -22,17 +22,18 @@ absl::StatusOr<broker::TokenKnowledge> KnowToken(SqliteConnection& connection,
                                                  std::string_view hash, bool from_file);
 
 // After the row is in. SpentTokenError: it must not be.
-absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change);
+absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change,
+                             const std::string& hash);
 
 // Before the row is changed. SpentTokenError: it must not be. False: nor need it be.
 absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
-                                     const broker::ReplaceGrant& change, const StoredRow& row,
-                                     absl::Time now);
+                                     const broker::ReplaceGrant& change, const std::string& hash,
+                                     const StoredRow& row, absl::Time now);
 
 // Before anything else is begun. Nullopt: nothing speaks against sending the refresh token.
 absl::StatusOr<std::optional<broker::BeginOutcome>> RememberSent(
-    SqliteConnection& connection, const broker::BeginRequest& request, absl::Time now,
-    StoredRow& row);
+    SqliteConnection& connection, const broker::BeginRequest& request, const std::string& hash,
+    absl::Time now, StoredRow& row);
 
 // A refresh token found in an answer is about to be sent; `sent_before`: it was already.
 // SpentTokenError: it must not be.
@@ -41,7 +42,7 @@ absl::Status RememberCandidate(SqliteConnection& connection, const StoredRow& ro
 
 // After a commit that was no repetition; `sent`: when its request was.
 absl::Status RememberCommitted(SqliteConnection& connection, const broker::Rotation& rotation,
-                               absl::Time sent);
+                               const std::string& hash, absl::Time sent);
 
 // When the current refresh token may have been consumed, if so.
 std::optional<absl::Time> MayBeConsumedSince(const broker::CredentialRecord& record);

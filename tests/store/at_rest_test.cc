@@ -8,7 +8,7 @@
 #include <string>
 
 #include "server/store/open_credential_store.h"
-#include "server/store/sqlite_credential_store.h"
+#include "tests/store/raw_rows.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
 
@@ -177,12 +177,10 @@ TEST_F(AtRest, AnUnreadableRowIsLeftAsItIs) {
   EXPECT_EQ(store_->Begin(testing::MakeBegin("a", 1)).status().code(),
             absl::StatusCode::kFailedPrecondition);
   store_.reset();
-  auto rows = SqliteCredentialStore::Open({.data_dir = dir_.path()});
-  ASSERT_TRUE(rows.ok()) << rows.status();
-  const auto row = (*rows)->Load(kName);
-  EXPECT_EQ(row->grant, GrantState::kUsable);
-  EXPECT_FALSE(row->refresh_token.empty());
-  EXPECT_FALSE(row->attempt.has_value());
+  const broker::CredentialRecord row = testing::RawRow(dir_.path(), kName).record;
+  EXPECT_EQ(row.grant, GrantState::kUsable);
+  EXPECT_FALSE(row.refresh_token.empty());
+  EXPECT_FALSE(row.attempt.has_value());
 }
 
 }  // namespace

@@ -4,10 +4,8 @@
 #include <utility>
 
 #include "server/store/keyring.h"
-#include "server/store/open_credential_store.h"
-#include "server/store/sealing_credential_store.h"
 #include "server/store/sqlite_credential_store.h"
-#include "tests/store/memory_key_ledger.h"
+#include "server/store/sqlite_database.h"
 #include "tests/store/records.h"
 #include "tests/testing/memory_credential_store.h"
 
@@ -21,12 +19,6 @@ T Need(absl::StatusOr<T> made) {
   std::abort();
 }
 
-struct StoreWithLedger final : MemoryCredentialStore {
-  using MemoryCredentialStore::MemoryCredentialStore;
-
-  MemoryKeyLedger ledger{*this};
-};
-
 std::unique_ptr<broker::CredentialStore> OpenMemory(const TempDir&, const Clock& clock) {
   return std::make_unique<MemoryCredentialStore>(clock);
 }
@@ -38,22 +30,10 @@ std::unique_ptr<broker::CredentialStore> OpenSharedMemory(const TempDir&, const 
   return store;
 }
 
-std::unique_ptr<broker::CredentialStore> OpenSealedMemory(const TempDir& dir, const Clock& clock) {
-  auto rows = std::make_unique<StoreWithLedger>(clock);
-  store::KeyLedger& ledger = rows->ledger;
-  return Need(store::SealingCredentialStore::Create(
-      std::move(rows), ledger, Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
-}
-
 std::unique_ptr<broker::CredentialStore> OpenSqlite(const TempDir& dir, const Clock& clock) {
-  return Need(store::SqliteCredentialStore::Open({.data_dir = dir.path(), .clock = &clock}));
-}
-
-std::unique_ptr<broker::CredentialStore> OpenSealedSqlite(const TempDir& dir, const Clock& clock) {
-  auto rows = Need(store::SqliteCredentialStore::Open({.data_dir = dir.path(), .clock = &clock}));
-  store::KeyLedger& ledger = *rows;
-  return Need(store::SealingCredentialStore::Create(
-      std::move(rows), ledger, Need(store::Keyring::LoadOrCreate(dir.File("sealing.key")))));
+  return Need(store::SqliteCredentialStore::Open(
+      Need(store::SqliteDatabase::Open({.data_dir = dir.path()})),
+      Need(store::Keyring::LoadOrCreate(dir.File("sealing.key"))), clock));
 }
 
 }  // namespace
@@ -64,9 +44,7 @@ std::vector<StoreKind> SharedStores() {
 
 std::vector<StoreKind> OwnStores() {
   return {{.name = "Memory", .durable = false, .open = OpenMemory},
-          {.name = "SealedMemory", .durable = false, .open = OpenSealedMemory},
-          {.name = "Sqlite", .durable = true, .open = OpenSqlite},
-          {.name = "SealedSqlite", .durable = true, .open = OpenSealedSqlite}};
+          {.name = "Sqlite", .durable = true, .open = OpenSqlite}};
 }
 
 std::vector<StoreKind> AllStores() {

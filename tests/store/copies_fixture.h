@@ -66,7 +66,7 @@ class CopiesTest : public ::testing::Test {
   const std::string database_ = options_.data_dir + "/credentials.db";
   const std::string copy_ = dir_.File("copy");
   FakeClock clock_;
-  std::unique_ptr<store::SealingCredentialStore> store_;
+  std::unique_ptr<store::SqliteCredentialStore> store_;
 };
 
 }  // namespace token_service::testing

@@ -4,10 +4,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "server/store/keyring.h"
 #include "server/store/sqlite_credential_store.h"
+#include "server/store/sqlite_database.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
@@ -27,8 +30,11 @@ class DiskFault : public ::testing::Test {
   }
 
   void Open() {
-    auto store =
-        store::SqliteCredentialStore::Open({.data_dir = dir_.path(), .vfs = FaultyVfs::name()});
+    auto database =
+        store::SqliteDatabase::Open({.data_dir = dir_.path(), .vfs = FaultyVfs::name()});
+    ASSERT_TRUE(database.ok()) << database.status();
+    auto store = store::SqliteCredentialStore::Open(
+        *std::move(database), *store::Keyring::LoadOrCreate(dir_.File("sealing.key")));
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }

@@ -91,7 +91,7 @@ class RekeyTest : public ::testing::Test {
 
   testing::TempDir dir_;
   StoreOptions options_;
-  std::unique_ptr<SealingCredentialStore> store_;
+  std::unique_ptr<SqliteCredentialStore> store_;
   std::function<void()> between_;  // Two transactions.
 };
 

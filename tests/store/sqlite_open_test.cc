@@ -7,10 +7,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "server/store/keyring.h"
 #include "server/store/open_credential_store.h"
 #include "server/store/sqlite_credential_store.h"
+#include "server/store/sqlite_database.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
 
@@ -22,7 +26,13 @@ using testing::kName;
 using testing::NewRecord;
 using testing::TempDir;
 
-auto Open(const std::string& dir) { return SqliteCredentialStore::Open({.data_dir = dir}); }
+absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(const std::string& dir) {
+  auto database = SqliteDatabase::Open({.data_dir = dir});
+  if (!database.ok()) return database.status();
+  return SqliteCredentialStore::Open(
+      *std::move(database),
+      *Keyring::Parse("key AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", "ring"));
+}
 
 absl::Status OpenStatus(const std::string& dir) { return Open(dir).status(); }
 
@@ -139,9 +149,8 @@ TEST(SqliteOpenTest, ADamagedTableIsNoticedWhenItIsRead) {
     file.seekp(8192);
     file << std::string(size - 8192, '\xee');
   }
-  absl::Status status;
-  const auto store = Open(dir.path());
-  status = store.ok() ? (*store)->ForEach([](broker::CredentialRecord) {}) : store.status();
+  const auto database = SqliteDatabase::Open({.data_dir = dir.path()});
+  const absl::Status status = database.ok() ? (*database)->CheckLoaded({}) : database.status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   EXPECT_THAT(Message(status), HasSubstr("SQLITE_CORRUPT"));
 }
@@ -205,10 +214,10 @@ TEST(OpenCredentialStoreTest, ALostKeyIsNoticedAtTheStart) {
 
 // ---- what has to be there
 
-using Expect = SqliteCredentialStore::Expect;
+using Expect = SqliteDatabase::Expect;
 
 absl::Status OpenExpecting(const std::string& dir, Expect expect) {
-  return SqliteCredentialStore::Open({.data_dir = dir, .expect = expect}).status();
+  return SqliteDatabase::Open({.data_dir = dir, .expect = expect}).status();
 }
 
 TEST(ExpectTest, WithoutAStoreNoneIsMadeNorAnythingElse) {

@@ -12,9 +12,8 @@ using broker::GrantState;
 
 namespace {
 
-std::string HashOf(const broker::TokenHash& given, const Secret& value) {
-  return given.has_value() ? *given : std::string(value.Reveal());
-}
+// By which it is remembered: itself.
+std::string HashOf(const Secret& value) { return std::string(value.Reveal()); }
 
 absl::Status NoSuchCredential() { return absl::NotFoundError("no such credential"); }
 
@@ -81,7 +80,7 @@ absl::StatusOr<broker::CommitOutcome> MemoryCredentialStore::Commit(
   const bool newest = record.attempt.has_value() ? record.attempt->id == rotation.attempt_id
                                                  : record.grant_serial == rotation.grant_serial;
   if (!newest || rotation.generation <= record.generation) return broker::Fenced{row.Snapshot()};
-  const std::string hash = HashOf(rotation.hash, rotation.refresh_token);
+  const std::string hash = HashOf(rotation.refresh_token);
   broker::StoredToken token = broker::StoredAt(clock_.MomentNow(), rotation.token);
   const absl::Time sent = token.issued.wall;
   if (rotation.rotated && row.held != hash) state_.Spend(row.held, sent);
@@ -311,7 +310,7 @@ void MemoryCredentialStore::State::Spend(const std::string& hash, absl::Time sin
 absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& change, Row& row,
                                                  absl::Time now) {
   broker::CredentialRecord& record = row.record;
-  const std::string hash = HashOf(change.hash, change.refresh_token);
+  const std::string hash = HashOf(change.refresh_token);
   const broker::TokenKnowledge known = Know(change.name, hash, change.from_file);
   if (known.spent.has_value()) return SpentTokenError(*known.spent);
   if (known.current && record.attempt.has_value()) return absl::OkStatus();
@@ -355,7 +354,7 @@ absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange&
   if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
     const broker::CredentialRecord& record = created->record;
     if (rows.contains(record.name)) return absl::AlreadyExistsError("the name is taken");
-    const std::string hash = HashOf(created->hash, record.refresh_token);
+    const std::string hash = HashOf(record.refresh_token);
     if (!hash.empty()) {
       const auto known = Know(record.name, hash, created->from_file);
       if (known.spent.has_value()) return SpentTokenError(*known.spent);
@@ -402,11 +401,6 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
   if (record.generation != request.generation || record.grant == GrantState::kDead ||
       record.held_since.has_value()) {
     return std::nullopt;
-  }
-  const std::string opened = request.hash.value_or("");
-  if (!opened.empty() && request.grant_serial == record.grant_serial && row.held != opened) {
-    row.held = opened;
-    row.kept = false;
   }
   if (row.held.empty()) return std::nullopt;
   if (const auto found = spent.find(row.held); found != spent.end()) {

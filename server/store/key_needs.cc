@@ -1,4 +1,4 @@
-#include "server/store/key_ledger.h"
+#include "server/store/key_needs.h"
 
 #include <algorithm>
 
