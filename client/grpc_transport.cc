@@ -33,7 +33,9 @@ TokenAnswer TakeAnswer(GetAccessTokenResponse& response) {
                            .scope = response.scope(),
                            .generation = response.generation(),
                            .expire_time = absl::FromUnixSeconds(response.expire_time().seconds()) +
-                                          absl::Nanoseconds(response.expire_time().nanos())});
+                                          absl::Nanoseconds(response.expire_time().nanos()),
+                           .properties = {response.properties().begin(),
+                                          response.properties().end()}});
   return answer;
 }
 

@@ -29,6 +29,7 @@ std::string FormatToken(const AccessToken& token, TokenFormat format) {
   response.set_scope(token.scope());
   response.set_credential(token.credential());
   response.set_generation(token.generation());
+  response.mutable_properties()->insert(token.properties().begin(), token.properties().end());
   return FormatToken(response, format);
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/command/token_format.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_token_service.h"
 #include "tests/testing/temp_dir.h"
@@ -51,6 +52,19 @@ TEST_F(TokenSourceTest, WhatIsPushedIsServed) {
   service.Push(TokenOfGeneration(2));
   AwaitGeneration(*source, 2);
   EXPECT_EQ(service.gets(), 0);
+}
+
+TEST_F(TokenSourceTest, WhatTheProviderToldBesideItIsHandedOn) {
+  FakeTokenService service;
+  auto response = TokenOfGeneration(1);
+  (*response.mutable_properties())["instance_url"] = "https://eu7.example";
+  service.Push(response);
+  const auto source = Open(service.address());
+  const TokenOrError token = source->Get(absl::Seconds(30));
+  ASSERT_TRUE(token.ok());
+  EXPECT_EQ(token->properties().size(), 1u);
+  EXPECT_EQ(token->properties().at("instance_url"), "https://eu7.example");
+  EXPECT_NE(FormatToken(*token, TokenFormat::kJson).find("eu7.example"), std::string::npos);
 }
 
 TEST_F(TokenSourceTest, AServerWithoutStreamsIsAsked) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ class AccessToken {
     std::string scope;        // RFC 6749 section 3.3; empty when the provider named none.
     uint64_t generation = 0;  // Names it among the credential's; a later one's is greater.
     absl::Time expire_time;   // By the server's wall clock: to be shown, not to be relied on.
+    // What the provider told beside it and a caller needs to use it, such as an instance's address.
+    std::map<std::string, std::string> properties = {};
   };
 
   // Wipes `token`. Null when the token or its type is empty or has a byte in it that cannot stand
@@ -42,6 +45,7 @@ class AccessToken {
   const std::string& scope() const { return facts_.scope; }
   uint64_t generation() const { return facts_.generation; }
   absl::Time expire_time() const { return facts_.expire_time; }
+  const std::map<std::string, std::string>& properties() const { return facts_.properties; }
 
  private:
   AccessToken(std::string authorization, size_t token_begin, Facts facts);
