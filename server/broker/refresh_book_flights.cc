@@ -10,7 +10,7 @@ namespace token_service::broker {
 
 RefreshPlan RefreshBook::PlanOf(ScheduledCredential& credential, MonotonicTime now,
                                 bool elsewhere) const {
-  if (credential.disabled || credential.gone) return {MonotonicTime::Never(), Why::kNever};
+  if (credential.disabled) return {MonotonicTime::Never(), Why::kNever};
   RefreshFacts& facts = credential.facts;
   if (elsewhere && !credential.stopped()) return {facts.retry_at.value_or(now), Why::kRetry};
   if (const auto asked = last_asked_(credential.name()); asked.has_value()) {
@@ -219,6 +219,10 @@ RefreshActions RefreshBook::OnLanded(FlightId flight, RefreshResult result, Mono
 
 void RefreshBook::Land(ScheduledCredential& credential, const Flying& flown, RefreshResult& result,
                        MonotonicTime now, absl::Time wall) {
+  if (std::holds_alternative<CredentialGone>(result.outcome)) {
+    credential.state = Resting{};
+    return Remove(credential.name(), nullptr);
+  }
   const EndpointQueue& endpoint = endpoints_.Of(credential.settings->token_endpoint);
   const AccessTokenPtr shown = credential.facts.token;
   ScheduledCredential::Aftermath aftermath = credential.Apply(result, flown,

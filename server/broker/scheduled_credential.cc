@@ -101,7 +101,6 @@ void ScheduledCredential::EndClientRejection(MonotonicTime now) {
 
 std::optional<Refusal> ScheduledCredential::LatchedRefusal() const {
   if (disabled) return MakeRefusal(Reason::kCredentialDisabled);
-  if (gone) return MakeRefusal(Reason::kCredentialNotFound);
   if (facts.grant == GrantState::kDead) return MakeRefusal(Reason::kRefreshTokenRejected);
   if (facts.held) return MakeRefusal(Reason::kCredentialHeld);
   if (facts.grant == GrantState::kClientRefused) return MakeRefusal(Reason::kClientRejected);
@@ -144,7 +143,7 @@ CredentialStatus ScheduledCredential::Status(MonotonicTime now, absl::Time wall)
   const bool comes =
       resting == nullptr || (resting->plan.why != Why::kNever && resting->plan.why != Why::kExpiry);
   if (comes) status.next_refresh_time = wall + (due().value_or(now) - now);
-  if (disabled || gone) {
+  if (disabled) {
     status.state = CredentialState::kDisabled;
     return status;
   }
@@ -226,9 +225,6 @@ ScheduledCredential::Aftermath ScheduledCredential::Apply(RefreshResult& result,
     }
   } else if (const auto* not_recorded = std::get_if<NotRecorded>(&result.outcome)) {
     CountFailure(not_recorded->reason, std::nullopt, landing);
-  } else if (std::holds_alternative<CredentialGone>(result.outcome)) {
-    CountFailure(Reason::kCredentialNotFound, std::nullopt, landing);
-    gone = true;
   } else {
     aftermath.withdraw = ApplyFailure(std::get<RefreshFailed>(result.outcome), landing);
   }

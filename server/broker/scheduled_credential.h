@@ -90,7 +90,7 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   // Until when it rests; Never: until something changes. Nullopt: it does not rest.
   std::optional<MonotonicTime> due() const;
   // Nothing is tried any more until somebody changes something.
-  bool dead() const { return disabled || gone || facts.grant == GrantState::kDead; }
+  bool dead() const { return disabled || facts.grant == GrantState::kDead; }
   // Nothing is tried at all now, whoever insists.
   bool latched() const { return dead() || facts.held; }
   // An answer that may hold the next refresh token takes an operator.
@@ -138,7 +138,6 @@ struct ScheduledCredential : std::enable_shared_from_this<ScheduledCredential> {
   RefreshFacts facts;
   std::variant<Resting, Unsaved, Queued, Flying> state;
   bool disabled = false;    // Not in the configuration any more, or not to be read.
-  bool gone = false;        // Between its purge from the store and its removal here.
   bool dormant = false;     // As the cache was told.
   uint64_t serial = 0;      // Its own, among all that a book has ever known.
   uint64_t ticket = 0;      // Of its latest place in a queue.
