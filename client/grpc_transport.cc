@@ -26,16 +26,15 @@ TokenAnswer TakeAnswer(GetAccessTokenResponse& response) {
   TokenAnswer answer;
   answer.expires_in = absl::Seconds(response.expires_in().seconds()) +
                       absl::Nanoseconds(response.expires_in().nanos());
-  answer.token =
-      AccessToken::Create(std::move(*response.mutable_access_token()),
-                          {.token_type = response.token_type(),
-                           .credential = response.credential(),
-                           .scope = response.scope(),
-                           .generation = response.generation(),
-                           .expire_time = absl::FromUnixSeconds(response.expire_time().seconds()) +
-                                          absl::Nanoseconds(response.expire_time().nanos()),
-                           .properties = {response.properties().begin(),
-                                          response.properties().end()}});
+  answer.token = AccessToken::Create(
+      std::move(*response.mutable_access_token()),
+      {.token_type = response.token_type(),
+       .credential = response.credential(),
+       .scope = response.scope(),
+       .generation = response.generation(),
+       .expire_time = absl::FromUnixSeconds(response.expire_time().seconds()) +
+                      absl::Nanoseconds(response.expire_time().nanos()),
+       .properties = {response.properties().begin(), response.properties().end()}});
   return answer;
 }
 

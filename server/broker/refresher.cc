@@ -86,7 +86,11 @@ void LogStoreError(std::string_view event, std::string_view credential,
 
 Refresher::Refresher(Options options, RotationStore& store, TokenEndpoint& endpoint,
                      const Clock& clock)
-    : options_(std::move(options)), store_(store), endpoint_(endpoint), clock_(clock) {}
+    : options_(std::move(options)),
+      store_(store),
+      endpoint_(endpoint),
+      clock_(clock),
+      candidates_(store, options_.reader) {}
 
 RefreshResult Refresher::Refresh(const CredentialSettings& settings, const Order& order) {
   for (size_t secrets = settings.client_secrets.size();; --secrets) {
@@ -155,7 +159,7 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   flight.record.rotates = flight.record.rotates || (order.rotates && uses_token);
   if (flight.record.standing_evidence > 0) {
     flight.evidence = StandingEvidence::kUnread;
-    absl::StatusOr<std::optional<Candidate>> found = FindCandidate(settings, flight.record);
+    absl::StatusOr<std::optional<Candidate>> found = candidates_.Find(settings, flight.record);
     if (!found.ok()) {
       LogStoreError("evidence not read", settings.name, found.status());
       return Settle(flight, Unspent{Reason::kStoreUnavailable, "evidence not read", {}});
@@ -199,49 +203,9 @@ RefreshResult Refresher::RefreshOnce(const CredentialSettings& settings, const O
   return result;
 }
 
-absl::StatusOr<std::optional<Refresher::Candidate>> Refresher::FindCandidate(
-    const CredentialSettings& settings, const CredentialRecord& record) {
-  absl::StatusOr<std::vector<Evidence>> list = store_.ListEvidence(record.name);
-  if (!list.ok()) return list.status();
-  // The newest that stands answers what was sent last; an older one's token was sent since.
-  for (auto evidence = list->rbegin(); evidence != list->rend(); ++evidence) {
-    if (!evidence->stands) continue;
-    if (evidence->tried || options_.reader == nullptr) return std::nullopt;
-    std::optional<Secret> token =
-        options_.reader->Candidate(*settings.provider, evidence->body, record.refresh_token);
-    if (!token.has_value()) return std::nullopt;
-    const absl::Status sent = store_.SendCandidate(record.name, evidence->id, *token);
-    if (const auto spent = SpentTokenOf(sent); spent.has_value()) {
-      Log(Level::kError, "the refresh token of a kept answer is spent, and not sent",
-          {{"credential", record.name}, {"since", SinceText(*spent)}});
-      return std::nullopt;
-    }
-    if (!sent.ok()) return sent;
-    return Candidate{evidence->id, *std::move(token)};
-  }
-  return std::nullopt;
-}
-
-StandingEvidence Refresher::Weigh(const Flight& flight, const KeptAnswer& answer) const {
-  if (!answer.stands) return flight.evidence;
-  const bool usable =
-      options_.reader != nullptr &&
-
-      options_.reader->Candidate(*flight.settings.provider, answer.body, flight.presented())
-          .has_value();
-  return usable ? StandingEvidence::kCandidate : StandingEvidence::kUnusable;
-}
-
-void Refresher::Mark(const Flight& flight, EvidenceMark mark) {
-  const absl::Status marked =
-      store_.MarkEvidence(flight.record.name, flight.candidate->evidence_id, mark);
-  // Then it is tried again: the provider will say the same.
-  if (!marked.ok()) LogStoreError("evidence not marked", flight.record.name, marked);
-}
-
 // What was sent first may be spent or not: that doubt goes on.
 RefreshResult Refresher::SettleRefused(Flight& flight, GrantDead dead) {
-  Mark(flight, EvidenceMark::kRefused);
+  candidates_.Mark(flight.record.name, *flight.candidate, EvidenceMark::kRefused);
   flight.evidence =
       flight.record.standing_evidence > 1 ? StandingEvidence::kUnread : StandingEvidence::kNone;
   Log(Level::kError, "the refresh token of a kept answer is refused",
@@ -412,7 +376,9 @@ RefreshResult Refresher::Conclude(const Flight& flight, RefreshFailed failed, Ke
   Unpersisted pending = EvidenceOf(flight, std::move(evidence), failed.detail);
   pending.rotates = true;
   if (std::optional<RefreshResult> not_kept = Keep(pending)) return *std::move(not_kept);
-  if (flight.candidate.has_value()) Mark(flight, EvidenceMark::kTried);
+  if (flight.candidate.has_value()) {
+    candidates_.Mark(flight.record.name, *flight.candidate, EvidenceMark::kTried);
+  }
   RefreshResult result = Conclude(flight, std::move(failed));
   result.rotates = true;
   result.evidence = pending.evidence;
@@ -423,7 +389,9 @@ RefreshResult Refresher::Settle(const Flight& flight, Malformed malformed) {
   RefreshResult result =
       Quarantine(EvidenceOf(flight, std::move(malformed.answer), malformed.detail));
   // It answers the candidate, which is spent by now.
-  if (flight.candidate.has_value()) Mark(flight, EvidenceMark::kTried);
+  if (flight.candidate.has_value()) {
+    candidates_.Mark(flight.record.name, *flight.candidate, EvidenceMark::kTried);
+  }
   return result;
 }
 
@@ -440,7 +408,9 @@ Unpersisted Refresher::EvidenceOf(const Flight& flight, KeptAnswer answer,
                                   const std::string& detail) const {
   Log(Level::kError, "unusable answer quarantined",
       {{"credential", flight.record.name}, {"detail", detail}});
-  const StandingEvidence weighed = Weigh(flight, answer);
+  const StandingEvidence weighed =
+      answer.stands ? candidates_.Weigh(flight.settings, answer, flight.presented())
+                    : flight.evidence;
   return {.write = Evidence{.name = flight.record.name,
                             .attempt_id = flight.attempt_id(),
                             .generation = flight.record.reserved_generation,

@@ -8,6 +8,7 @@
 #include "absl/random/random.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
+#include "server/broker/candidates.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"
 #include "server/broker/evidence_reader.h"
@@ -69,17 +70,7 @@ class Refresher {
  private:
   struct Flight;
 
-  // What may be sent in the refresh token's place, while evidence stands.
-  struct Candidate {
-    std::string evidence_id;
-    Secret token;
-  };
-  // What may be sent of the evidence of a record, of which some stands; remembered as sent then.
-  absl::StatusOr<std::optional<Candidate>> FindCandidate(const CredentialSettings& settings,
-                                                         const CredentialRecord& record);
-  StandingEvidence Weigh(const Flight& flight, const KeptAnswer& answer) const;
-  // The candidate of a flight was refused, or was answered uselessly.
-  void Mark(const Flight& flight, EvidenceMark mark);
+  // The candidate of a flight was refused.
   RefreshResult SettleRefused(Flight& flight, GrantDead dead);
   RefreshResult RefreshOnce(const CredentialSettings& settings, const Order& order);
   RefreshResult Settle(const Flight& flight, Granted granted);
@@ -113,6 +104,7 @@ class Refresher {
   RotationStore& store_;
   TokenEndpoint& endpoint_;
   const Clock& clock_;
+  Candidates candidates_;
   std::atomic<int> unpersisted_ = 0;
   absl::Mutex random_mutex_;
   absl::BitGen random_ ABSL_GUARDED_BY(random_mutex_);
