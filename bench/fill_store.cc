@@ -41,14 +41,13 @@ void Put(broker::CredentialStore& store, uint32_t number, const Plan& plan) {
   record.refresh_token = Secret(RefreshTokenOf({number, 0}));
   record.create_time = absl::Now() - plan.age;
   Require(store.Create(record));
-  const absl::Time issued = absl::Now() - plan.age;
   Require(store
               .Begin({.name = record.name,
-                      .generation = 0,
-                      .attempt = {.id = record.name,
-                                  .holder = "bench",
-                                  .begun = issued,
-                                  .lease_end = issued + absl::Minutes(1)},
+                      .create_time = record.create_time,
+                      .token_endpoint = record.profile.token_endpoint,
+                      .attempt_id = record.name,
+                      .holder = "bench",
+                      .lease = absl::Minutes(1),
                       .take_over = true})
               .status());
   Require(store
@@ -59,8 +58,8 @@ void Put(broker::CredentialStore& store, uint32_t number, const Plan& plan) {
                        .rotated = true,
                        .token = {.value = Secret(std::string(kAccessTokenBytes, 'x')),
                                  .token_type = "Bearer",
-                                 .issued = issued,
-                                 .expires = issued + plan.lifetime}})
+                                 .age = plan.age,
+                                 .lifetime = plan.lifetime}})
               .status());
 }
 

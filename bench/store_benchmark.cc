@@ -33,6 +33,8 @@ namespace {
 
 constexpr int kThreads = 16;
 constexpr absl::Duration kRound = absl::Seconds(2);
+constexpr char kEndpoint[] = "https://api.example.com/token";
+const absl::Time kCreated = absl::FromUnixSeconds(1'700'000'000);
 
 using broker::CredentialStore;
 
@@ -71,27 +73,26 @@ void InThreads(const std::function<void(int)>& work) {
 // One rotation of a credential: two durable writes.
 void Rotate(CredentialStore& store, const std::string& name, uint64_t generation) {
   const std::string attempt = name + "/" + std::to_string(generation);
-  const absl::Time now = absl::Now();
   Require(store
               .Begin({.name = name,
+                      .create_time = kCreated,
+                      .token_endpoint = kEndpoint,
                       .generation = generation,
-                      .attempt = {.id = attempt,
-                                  .holder = "bench",
-                                  .begun = now,
-                                  .lease_end = now + absl::Minutes(1)},
+                      .attempt_id = attempt,
+                      .holder = "bench",
+                      .lease = absl::Minutes(1),
                       .take_over = true})
               .status());
-  Require(store
-              .Commit({.name = name,
-                       .attempt_id = attempt,
-                       .generation = generation + 1,
-                       .refresh_token = RefreshTokenOf(name, generation + 1),
-                       .rotated = true,
-                       .token = {.value = Bytes(350),
-                                 .token_type = "Bearer",
-                                 .issued = now,
-                                 .expires = now + absl::Hours(1)}})
-              .status());
+  Require(
+      store
+          .Commit(
+              {.name = name,
+               .attempt_id = attempt,
+               .generation = generation + 1,
+               .refresh_token = RefreshTokenOf(name, generation + 1),
+               .rotated = true,
+               .token = {.value = Bytes(350), .token_type = "Bearer", .lifetime = absl::Hours(1)}})
+          .status());
 }
 
 void Fill(CredentialStore& store, int count) {
@@ -100,9 +101,9 @@ void Fill(CredentialStore& store, int count) {
       broker::CredentialRecord record;
       record.name = Name(i);
       record.profile.client_id = "a-client";
-      record.profile.token_endpoint = "https://api.example.com/token";
+      record.profile.token_endpoint = kEndpoint;
       record.refresh_token = RefreshTokenOf(record.name, 0);
-      record.create_time = absl::Now();
+      record.create_time = kCreated;
       Require(store.Create(record));
       Rotate(store, record.name, 0);
     }
