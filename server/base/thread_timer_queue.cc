@@ -7,18 +7,26 @@ namespace token_service {
 ThreadTimerQueue::ThreadTimerQueue(const Clock& clock)
     : clock_(clock), thread_([this] { Run(); }) {}
 
-ThreadTimerQueue::~ThreadTimerQueue() {
+ThreadTimerQueue::~ThreadTimerQueue() { Stop(); }
+
+void ThreadTimerQueue::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
     alarm_.Set(absl::ZeroDuration());
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  // Destroyed after the lock: their captures may be anything.
+  std::map<Key, absl::AnyInvocable<void()>> dropped;
+  absl::MutexLock lock(&mutex_);
+  dropped.swap(pending_);
+  when_.clear();
 }
 
 TimerQueue::TimerId ThreadTimerQueue::At(MonotonicTime when, absl::AnyInvocable<void()> callback) {
   absl::MutexLock lock(&mutex_);
   const TimerId id = ++last_id_;
+  if (stopping_) return id;
   pending_.emplace(Key{when.since_origin(), id}, std::move(callback));
   when_.emplace(id, when.since_origin());
   if (pending_.begin()->first.second == id) alarm_.Set(when - clock_.Now());

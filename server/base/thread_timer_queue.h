@@ -16,8 +16,11 @@ namespace token_service {
 class ThreadTimerQueue final : public TimerQueue {
  public:
   explicit ThreadTimerQueue(const Clock& clock = SystemClock());
-  // Waits for a running callback; pending ones are dropped.
   ~ThreadTimerQueue() override;
+
+  // Waits for a running callback; drops the pending ones, and whatever comes after. Not from a
+  // callback.
+  void Stop();
 
   TimerId At(MonotonicTime when, absl::AnyInvocable<void()> callback) override;
   bool Cancel(TimerId id) override;

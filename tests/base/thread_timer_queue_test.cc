@@ -126,5 +126,17 @@ TEST(ThreadTimerQueueTest, DestructionWaitsForTheRunningCallback) {
   EXPECT_TRUE(finished);
 }
 
+TEST(ThreadTimerQueueTest, StopDropsWhatIsPendingAndWhatComesAfter) {
+  const auto alive = std::make_shared<int>(0);
+  ThreadTimerQueue queue;
+  queue.At(In(absl::Hours(1)), [alive] { FAIL() << "an hour early"; });
+  queue.Stop();
+  EXPECT_EQ(alive.use_count(), 1);
+  const auto id = queue.At(MonotonicTime(), [alive] { FAIL() << "was stopped"; });
+  EXPECT_EQ(alive.use_count(), 1);
+  EXPECT_FALSE(queue.Cancel(id));
+  queue.Stop();
+}
+
 }  // namespace
 }  // namespace token_service
