@@ -1,9 +1,8 @@
-// What SIGHUP does. Everything that can be refused is looked at first; then everything changes.
+#include "server/app/reloader.h"
 
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -12,7 +11,6 @@
 #include "server/app/config/tls.h"
 #include "server/app/policy.h"
 #include "server/app/run_and_wait.h"
-#include "server/app/token_server.h"
 #include "server/store/open_credential_store.h"
 #include "server/telemetry/log.h"
 
@@ -24,11 +22,11 @@ using telemetry::Log;
 
 }  // namespace
 
-void TokenServer::Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<void()> progress) {
-  const absl::Status status = next.ok() ? TryReload(*std::move(next), progress) : next.status();
-  reloads_.Count(status.ok(), SystemClock().WallNow());
-  audit_->Reopen();
-  audit_->Write("reload", {{"taken", status.ok()}});
+void Reloader::Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<void()> progress) {
+  const absl::Status status = next.ok() ? TakeUp(*std::move(next), progress) : next.status();
+  parts_.surface.reloads->Count(status.ok(), parts_.clock.WallNow());
+  parts_.storage.audit->Reopen();
+  parts_.storage.audit->Write("reload", {{"taken", status.ok()}});
   if (status.ok()) {
     Log(Level::kInfo, "configuration reloaded",
         {{"credentials", config_.credentials.size()},
@@ -38,38 +36,41 @@ void TokenServer::Reload(absl::StatusOr<ServerConfig> next, absl::FunctionRef<vo
         {{"error", std::string(status.message())}});
   }
   // Files are renewed under either.
-  token_files_->Poke();
-  if (certificate_ != nullptr) certificate_->Poke();
-  store::ReloadKeyring(StoreFiles(), *sqlite_store_);
+  parts_.adoption.Poke();
+  if (const auto& certificate = parts_.surface.gate->certificate) certificate->Poke();
+  store::ReloadKeyring(StoreFilesOf(config_), *parts_.storage.sqlite);
 }
 
-absl::Status TokenServer::TryReload(ServerConfig wanted, absl::FunctionRef<void()> progress) {
+// Everything that can be refused is looked at first; then everything changes.
+absl::Status Reloader::TakeUp(ServerConfig wanted, absl::FunctionRef<void()> progress) {
+  Broker& broker = parts_.broker;
+  Gate& gate = *parts_.surface.gate;
   absl::StatusOr<Reconfiguration> to = Reconfigure(config_, std::move(wanted));
   if (!to.ok()) return to.status();
   ServerConfig& next = to->config;
   absl::StatusOr<authz::AccessPolicy> policy = PolicyOf(next);
   if (!policy.ok()) return policy.status();
   std::unique_ptr<tls::ServerCertificate> certificate;
-  if (certificate_ != nullptr) {
-    auto read = certificate_->ReadOther(*next.tls);
+  if (gate.certificate != nullptr) {
+    auto read = gate.certificate->ReadOther(*next.tls);
     if (!read.ok()) return PlaceTlsError(read.status(), next);
     certificate = *std::move(read);
   }
-  if (absl::Status status = ReloadCredentials(next, progress); !status.ok()) return status;
+  if (absl::Status status = TakeUpCredentials(next, progress); !status.ok()) return status;
 
   // From here on nothing fails.
-  policy_->Replace(*std::move(policy));
-  watchers_->ReviewAll();
-  issuer_->ReviewAll();
-  if (certificate_ != nullptr) certificate_->Replace(*next.tls, std::move(certificate));
+  gate.policy.Replace(*std::move(policy));
+  broker.watchers.ReviewAll();
+  broker.issuer.ReviewAll();
+  if (gate.certificate != nullptr) gate.certificate->Replace(*next.tls, std::move(certificate));
   telemetry::ConfigureLog(next.log.level, next.log.format);
-  issuer_->SetMaxWaiting(static_cast<size_t>(next.limits.waiting_calls));
-  watchers_->SetMaxWatchers(static_cast<size_t>(next.limits.watchers));
-  scheduler_->SetPerEndpoint(next.limits.refreshes_per_endpoint);
+  broker.issuer.SetMaxWaiting(static_cast<size_t>(next.limits.waiting_calls));
+  broker.watchers.SetMaxWatchers(static_cast<size_t>(next.limits.watchers));
+  broker.scheduler.SetPerEndpoint(next.limits.refreshes_per_endpoint);
   config_ = std::move(next);
-  LimitConnections();
-  SetSocketModes();
-  WatchTokenFiles();
+  LimitConnections(config_.limits, *parts_.surface.guard);
+  parts_.surface.SetSocketMode(config_.unix_socket_mode);
+  parts_.adoption.Watch(config_.credentials);
   for (const std::string& warning : config_.warnings) Log(Level::kWarning, warning);
   if (!to->at_next_start.empty()) {
     Log(Level::kWarning, "these keys were changed, which takes a restart",
@@ -79,37 +80,33 @@ absl::Status TokenServer::TryReload(ServerConfig wanted, absl::FunctionRef<void(
 }
 
 // In one task among the operators' changes, which must not come between.
-absl::Status TokenServer::ReloadCredentials(const ServerConfig& next,
-                                            absl::FunctionRef<void()> progress) {
+absl::Status Reloader::TakeUpCredentials(const ServerConfig& next,
+                                         absl::FunctionRef<void()> progress) {
+  Broker& broker = parts_.broker;
   absl::Status status;
-  RunAndWait(*registrar_, [&] {
+  RunAndWait(broker.registrar, [&] {
     absl::StatusOr<CredentialCatalog::Declarations> read =
         CredentialCatalog::ReadFiles(next, progress, absl::SleepFor);
-    status = read.ok() ? catalog_->CompareWithStore(next, *read) : read.status();
+    status = read.ok() ? broker.catalog.CompareWithStore(next, *read) : read.status();
     if (!status.ok()) return;
     for (const auto& [name, declared] : read->credentials) {
-      if (!registry_->Departing(name)) continue;
+      if (!broker.registry.Departing(name)) continue;
       status = absl::UnavailableError(absl::StrCat(
           "credential ", name,
           ": the one of this name that was deleted is still being refreshed; try again"));
       return;
     }
-    const auto taken = catalog_->PutInForce(*std::move(read), progress);
+    const auto taken = broker.catalog.PutInForce(*std::move(read), progress);
     if (!taken.ok()) {
       status = taken.status();
       return;
     }
-    registry_->TakeUp(taken->stored, progress);
-    for (const std::string& name : taken->adopted)
-      scheduler_->OnGrantReplaced(name, broker::RefreshScheduler::Hold::kStays);
+    broker.registry.TakeUp(taken->stored, progress);
+    TellOfAdopted(taken->adopted, broker.scheduler);
     // By the rules that are in force from now on.
-    scheduler_->OnEvidenceChanged("");
+    broker.scheduler.OnEvidenceChanged("");
   });
   return status;
-}
-
-void TokenServer::SetSocketModes() {
-  for (const auto& listener : listeners_) listener->SetSocketMode(config_.unix_socket_mode);
 }
 
 }  // namespace token_service::app
