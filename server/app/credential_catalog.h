@@ -1,9 +1,7 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,17 +28,6 @@ class CredentialCatalog final : public broker::SettingsSource {
   CredentialCatalog(broker::CredentialStore& store, const Clock& clock)
       : store_(store), clock_(clock) {}
 
-  using Declarations = app::Declarations;
-  // Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one
-  // line. What is wrong with a refresh token's is in its place.
-  // A refresh token that was written just now is read again after `pause`, until two looks agree:
-  // half a token must not be taken for one.
-  static absl::StatusOr<Declarations> ReadFiles(const ServerConfig& config,
-                                                absl::FunctionRef<void()> progress,
-                                                absl::FunctionRef<void(absl::Duration)> pause);
-  // INVALID_ARGUMENT: the refresh token of one that is not stored cannot be used. What the store
-  // holds needs none any more: its file may be gone.
-  static absl::Status CheckTokens(const ServerConfig& config, const Declarations& read);
   // What is stored already, and CheckTokens. Changes nothing but `read`.
   absl::Status CompareWithStore(const ServerConfig& config, Declarations& read);
 

@@ -143,9 +143,13 @@ void DeclarationPlan::Note::Log() const {
   }
 }
 
+bool SaysAsBefore(const Secret& token, const CredentialRecord& record) {
+  return record.seed == token;
+}
+
 void PlanToken(const std::string& file, const Secret& token, const broker::TokenKnowledge& known,
                CredentialRecord& record, DeclarationPlan& plan) {
-  if (record.seed == token) return;
+  if (SaysAsBefore(token, record)) return;
   const bool first_declared = !record.profile.managed_by_config;
   if (known.spent.has_value() && !known.current) {
     plan.notes.push_back({Level::kWarning,

@@ -46,6 +46,9 @@ using KnownTokens = std::map<std::string, broker::TokenKnowledge, std::less<>>;
 DeclarationPlan PlanChanges(const Declarations& declared, StoredCredentials stored,
                             const KnownTokens& known, absl::Time now);
 
+// Whether a file that holds this says what it said when it was looked at last: then it is no news.
+bool SaysAsBefore(const Secret& token, const broker::CredentialRecord& record);
+
 // The part about the refresh token of one that is stored: `token` is in its file. The store's own,
 // rotated token is never overwritten by a file that says what it said before, nor by one whose
 // token is spent. When an operator's credential is declared for the first time, the token of the

@@ -5,7 +5,10 @@
 #include <set>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/app/config/config.h"
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
@@ -28,5 +31,17 @@ struct Declarations {
   bool builtin_origins = false;                // And those of the built-in providers.
   std::map<std::string, Declared, std::less<>> credentials;
 };
+
+// Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one line.
+// What is wrong with a refresh token's is in its place. Calls `progress` now and then. Blocks.
+// A refresh token that was written just now is read again after `pause`, until two looks agree:
+// half a token must not be taken for one.
+absl::StatusOr<Declarations> ReadDeclarations(const ServerConfig& config,
+                                              absl::FunctionRef<void()> progress,
+                                              absl::FunctionRef<void(absl::Duration)> pause);
+
+// INVALID_ARGUMENT: the refresh token of one that is not stored cannot be used. What the store
+// holds needs none any more: its file may be gone.
+absl::Status CheckTokens(const ServerConfig& config, const Declarations& read);
 
 }  // namespace token_service::app

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "server/app/config/changes.h"
 #include "server/app/config/tls.h"
+#include "server/app/declarations.h"
 #include "server/app/policy.h"
 #include "server/app/run_and_wait.h"
 #include "server/store/open_credential_store.h"
@@ -85,8 +86,7 @@ absl::Status Reloader::TakeUpCredentials(const ServerConfig& next,
   Broker& broker = parts_.broker;
   absl::Status status;
   RunAndWait(broker.registrar, [&] {
-    absl::StatusOr<CredentialCatalog::Declarations> read =
-        CredentialCatalog::ReadFiles(next, progress, absl::SleepFor);
+    absl::StatusOr<Declarations> read = ReadDeclarations(next, progress, absl::SleepFor);
     status = read.ok() ? broker.catalog.CompareWithStore(next, *read) : read.status();
     if (!status.ok()) return;
     for (const auto& [name, declared] : read->credentials) {

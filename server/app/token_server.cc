@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "server/app/bound_sockets.h"
 #include "server/app/config/tls.h"
+#include "server/app/declarations.h"
 #include "server/app/every.h"
 #include "server/app/health.h"
 #include "server/app/policy.h"
@@ -36,11 +37,11 @@ absl::StatusOr<std::unique_ptr<tls::ReloadingCertificate>> OpenCertificate(
   return certificate;
 }
 
-absl::StatusOr<Declarations> ReadDeclarations(const ServerConfig& config,
-                                              absl::FunctionRef<void()> progress) {
-  auto declared = CredentialCatalog::ReadFiles(config, progress, absl::SleepFor);
+absl::StatusOr<Declarations> ReadWhatIsDeclared(const ServerConfig& config,
+                                                absl::FunctionRef<void()> progress) {
+  auto declared = ReadDeclarations(config, progress, absl::SleepFor);
   if (!declared.ok() || store::IsThereAStore(StoreFilesOf(config))) return declared;
-  absl::Status status = CredentialCatalog::CheckTokens(config, *declared);
+  absl::Status status = CheckTokens(config, *declared);
   if (!status.ok()) return status;
   return declared;
 }
@@ -106,7 +107,7 @@ absl::StatusOr<TokenServer::Inputs> TokenServer::ReadInputs(const ServerConfig& 
                                                             absl::FunctionRef<void()> progress) {
   auto certificate = OpenCertificate(config);
   if (!certificate.ok()) return certificate.status();
-  auto declared = ReadDeclarations(config, progress);
+  auto declared = ReadWhatIsDeclared(config, progress);
   if (!declared.ok()) return declared.status();
   auto policy = PolicyOf(config);
   if (!policy.ok()) return policy.status();

@@ -161,6 +161,34 @@ TEST_F(DeclarationPlanTest, ADeadGrantThatIsDeclaredNoMoreStaysDead) {
   EXPECT_EQ(plan_.after.at("a").grant, GrantState::kDead);
 }
 
+TEST_F(DeclarationPlanTest, WhatIsBackWithAnotherTokenIsEnabledAndAdoptsIt) {
+  Declare("a", Sec("new"));
+  Store("a", "seed", "rotated").disabled = true;
+  EXPECT_THAT(Changes(), ElementsAre("grant a new", "enable a"));
+  EXPECT_THAT(plan_.adopted, ElementsAre("a"));
+}
+
+TEST_F(DeclarationPlanTest, AChangedProfileLeavesTheTokenAlone) {
+  Declare("a", Sec("seed"));
+  Store("a", "seed", "rotated").profile.token_endpoint = "https://elsewhere.example/token";
+  EXPECT_THAT(Changes(), ElementsAre("profile a"));
+  EXPECT_EQ(plan_.after.at("a").refresh_token.Reveal(), "rotated");
+  EXPECT_EQ(plan_.after.at("a").profile.token_endpoint, "");
+}
+
+TEST_F(DeclarationPlanTest, WhatIsNotStoredAndHasNoTokenIsNotMade) {
+  Declare("a", absl::NotFoundError("gone"));
+  EXPECT_THAT(Changes(), IsEmpty());
+  EXPECT_FALSE(plan_.after.contains("a"));
+}
+
+TEST_F(DeclarationPlanTest, ADeclaredCredentialWithoutAFileIsAlignedAllTheSame) {
+  Declare("a", Secret());
+  declared_.credentials.at("a").refresh_token_file.clear();
+  Store("a", "seed", "rotated").disabled = true;
+  EXPECT_THAT(Changes(), ElementsAre("enable a"));
+}
+
 // ---- refresh tokens that the store knows
 
 class KnownTokenPlanTest : public DeclarationPlanTest {

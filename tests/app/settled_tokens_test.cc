@@ -1,10 +1,10 @@
-// CredentialCatalog::ReadFiles while somebody writes a token.
+// ReadDeclarations while somebody writes a token.
 #include <gtest/gtest.h>
 
 #include <string>
 #include <utility>
 
-#include "server/app/credential_catalog.h"
+#include "server/app/declarations.h"
 #include "tests/app/scratch_dir.h"
 
 namespace token_service::app {
@@ -18,7 +18,7 @@ class SettledTokensTest : public ::testing::Test {
     declared.settings.name = "inbox";
     declared.refresh_token_file = dir_.Path("t");
     config.credentials.push_back(std::move(declared));
-    auto read = CredentialCatalog::ReadFiles(
+    auto read = ReadDeclarations(
         config, [] {},
         [&](absl::Duration) {
           ++pauses_;

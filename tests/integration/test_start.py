@@ -64,6 +64,11 @@ def unix_socket_is_a_file(server):
     return {"listen": [f"unix:{server.data_dir}/mine", f"unix:{server.directory}/file"]}, "no socket", None
 
 
+def unix_socket_without_directory(server):
+    return ({"listen": [f"unix:{server.data_dir}/mine", f"unix:{server.directory}/absent/s"]},
+            f"unix:{server.directory}/absent/s", None)
+
+
 def audit_without_directory(server):
     return {"listen": [f"unix:{server.directory}/s"], "audit": {"file": str(server.directory / "absent" / "audit")}}, "audit.file", None
 
@@ -73,7 +78,7 @@ def address_of_another_machine(server):
 
 
 @pytest.mark.parametrize("fault", [port_in_use, second_port_in_use, metrics_port_in_use, unix_socket_in_use,
-                                   unix_socket_is_a_file, audit_without_directory, address_of_another_machine])
+                                   unix_socket_is_a_file, unix_socket_without_directory, audit_without_directory, address_of_another_machine])
 def test_a_start_that_fails_costs_nothing_and_leaves_nothing(sandbox, make_server, fault):
     credential = sandbox.credential()
     server = make_server([credential])
