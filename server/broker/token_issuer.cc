@@ -121,7 +121,14 @@ void TokenIssuer::Seek(Parked parked) {
     }
     // Whoever takes it out answers it.
     if (!Take(request.credential, parked.waiter, parked.ticket).has_value()) return;
-    if (const auto* refusal = std::get_if<Refusal>(&answer)) return AnswerOr(parked, *refusal);
+    const auto* const refusal = std::get_if<Refusal>(&answer);
+    if (refusal == nullptr) continue;
+    if (AccessTokenPtr token = StillDoes(parked); token != nullptr) {
+      return parked.waiter->OnAnswer(std::move(token));
+    }
+    // What it would have taken has expired since we looked: it needs another.
+    if (need == Need::kSoon) continue;
+    return parked.waiter->OnAnswer(*refusal);
   }
 }
 
@@ -135,20 +142,26 @@ std::optional<Refusal> TokenIssuer::Park(const Parked& parked) {
   return std::nullopt;
 }
 
-void TokenIssuer::AnswerOr(const Parked& parked, const Refusal& refusal) {
+AccessTokenPtr TokenIssuer::StillDoes(const Parked& parked) const {
   const MonotonicTime now = clock_.Now();
   const std::optional<TokenCache::Found> found = cache_.Find(parked.request.credential, now);
-  if (found.has_value() && !parked.forced) {
-    switch (Judge(*found, parked.request, now)) {
-      case Verdict::kServe:
-      case Verdict::kWake:
-      case Verdict::kPreferFresh:
-        return parked.waiter->OnAnswer(found->token);
-      case Verdict::kTooOld:
-      case Verdict::kRejected:
-      case Verdict::kOutOfRange:
-        break;
-    }
+  if (!found.has_value() || parked.forced) return nullptr;
+  switch (Judge(*found, parked.request, now)) {
+    case Verdict::kServe:
+    case Verdict::kWake:
+    case Verdict::kPreferFresh:
+      return found->token;
+    case Verdict::kTooOld:
+    case Verdict::kRejected:
+    case Verdict::kOutOfRange:
+      break;
+  }
+  return nullptr;
+}
+
+void TokenIssuer::AnswerOr(const Parked& parked, const Refusal& refusal) {
+  if (AccessTokenPtr token = StillDoes(parked); token != nullptr) {
+    return parked.waiter->OnAnswer(std::move(token));
   }
   parked.waiter->OnAnswer(refusal);
 }

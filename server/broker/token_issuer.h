@@ -109,7 +109,9 @@ class TokenIssuer final : public RefreshListener {
   void Seek(Parked parked);
   // Puts it among the waiting; a refusal when it may not wait.
   std::optional<Refusal> Park(const Parked& parked);
-  // Answers with the current token if that will do at all, else with `refusal`.
+  // The current token, if that will do at all; else null.
+  AccessTokenPtr StillDoes(const Parked& parked) const;
+  // Answers with that, else with `refusal`.
   void AnswerOr(const Parked& parked, const Refusal& refusal);
   void OnPreferenceTimeout(const std::string& credential, Waiter* waiter, uint64_t ticket);
   std::vector<std::string> AwaitedCredentials() const;

@@ -26,6 +26,22 @@ TEST_F(TokenIssuerTest, ACachedTokenIsServedAtOnce) {
   EXPECT_EQ(provider_.count(), 1);
 }
 
+// Too young to be replaced ahead, and a moment before its end.
+TEST_F(TokenIssuerTest, WhosePreferredTokenEndsWhileItIsLookedAtGetsTheNextOne) {
+  for (int read = 1; read <= 5; ++read) {
+    provider_.SetLifetime(absl::Milliseconds(500));
+    StartAndRun();
+    const std::string current = Get().outcome();
+    clock_.Advance(absl::Milliseconds(480));
+    clock_.AdvanceAtRead(read, absl::Milliseconds(30));
+    Caller& caller = Get();
+    Run();
+    EXPECT_TRUE(caller.outcome() == current || caller.outcome().starts_with("token "))
+        << caller.outcome() << ", at read " << read;
+    clock_.Advance(absl::Seconds(1));
+  }
+}
+
 TEST_F(TokenIssuerTest, AnUnknownCredentialIsNotFound) {
   StartAndRun();
   EXPECT_EQ(Get("beta").outcome(), "CREDENTIAL_NOT_FOUND");

@@ -14,6 +14,7 @@ class FakeClock final : public Clock {
  public:
   MonotonicTime Now() const override {
     absl::MutexLock lock(&mutex_);
+    if (reads_ > 0 && --reads_ == 0) now_ = now_ + jump_;
     return now_;
   }
   absl::Time WallNow() const override {
@@ -30,6 +31,13 @@ class FakeClock final : public Clock {
     now_ = now_ + by;
     wall_ += by;
   }
+  // Moves Now alone, before it is read for the n-th time from here on: between two looks of one
+  // call.
+  void AdvanceAtRead(int n, absl::Duration by) {
+    absl::MutexLock lock(&mutex_);
+    reads_ = n;
+    jump_ = by;
+  }
   // Somebody set the wall clock.
   void JumpWall(absl::Duration by) {
     absl::MutexLock lock(&mutex_);
@@ -45,7 +53,9 @@ class FakeClock final : public Clock {
  private:
   mutable absl::Mutex mutex_;
   std::string boot_id_ ABSL_GUARDED_BY(mutex_) = "boot";
-  MonotonicTime now_ ABSL_GUARDED_BY(mutex_) = MonotonicTime(absl::Seconds(1000));
+  mutable MonotonicTime now_ ABSL_GUARDED_BY(mutex_) = MonotonicTime(absl::Seconds(1000));
+  mutable int reads_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration jump_ ABSL_GUARDED_BY(mutex_);
   absl::Time wall_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'700'000'000);
 };
 
