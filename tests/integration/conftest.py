@@ -10,10 +10,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.api import Api  # noqa: E402
 from harness.certificates import Authority, Pair  # noqa: E402
+from harness.clock import MovableClock  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 from harness.token_server import TokenServer  # noqa: E402
 
 SKIPPED = 77  # ctest's word for it, see CMakeLists.txt.
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """For `start_timed`, or `clock.give_to(server)`."""
+    return MovableClock(tmp_path / "clock")
 
 
 @pytest.fixture
@@ -54,6 +61,12 @@ def make_server(tmp_path, request):
 def start_server(make_server):
     """start_server([credential, …], …): serving."""
     return lambda credentials, **config: make_server(credentials, **config).start()
+
+
+@pytest.fixture
+def start_timed(make_server, clock):
+    """The same, by the `clock` that is moved."""
+    return lambda credentials, **config: clock.give_to(make_server(credentials, **config)).start()
 
 
 @pytest.fixture
