@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.api import Api  # noqa: E402
 from harness.certificates import Authority, Pair  # noqa: E402
-from harness.clock import MovableClock  # noqa: E402
+from harness.clock import MovableClock, Witness  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 from harness.token_server import TokenServer  # noqa: E402
 
@@ -67,6 +67,12 @@ def start_server(make_server):
 def start_timed(make_server, clock):
     """The same, by the `clock` that is moved."""
     return lambda credentials, **config: clock.give_to(make_server(credentials, **config)).start()
+
+
+@pytest.fixture
+def witness(start_sandbox, clock):
+    """Its `credential()` goes to `start_timed`; then `watch(server)` and `let_pass(510)`."""
+    return Witness(start_sandbox, clock)
 
 
 @pytest.fixture

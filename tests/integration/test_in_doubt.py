@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import time
 
 import pytest
 
@@ -17,15 +16,18 @@ QUICK = {"exchange_timeout": "1s"}
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_provider_with_a_grace_period_gives_the_lost_answer_again(start_sandbox, start_server, fault):
-    sandbox = start_sandbox(ttl="6s", grace="20s")
-    server = start_server([sandbox.credential()], limits=QUICK)
+def test_a_provider_with_a_grace_period_gives_the_lost_answer_again(start_sandbox, start_timed, clock, fault):
+    sandbox = start_sandbox(ttl="10m", grace="20s")
+    server = start_timed([sandbox.credential()], limits=QUICK)
     server.api.get()
+    clock.advance(510)
     eventually(lambda: server.api.get().generation == 2, 20, "the provider has been seen to rotate")
     sandbox.fault(fault, 1)
 
     with Load(server.address, threads=2) as load:
-        eventually(lambda: server.api.get().generation >= 4, 40, "two tokens later")
+        for generation in (3, 4):
+            clock.advance(510)
+            eventually(lambda: server.api.get().generation >= generation, 20, "another token, two in all")
 
     load.assert_untroubled()
     assert sandbox.stats_of()["reuse_detected"] == 0
@@ -79,41 +81,46 @@ def test_after_a_kill_the_window_is_open_unless_the_machine_was_booted_anew(star
     assert sandbox.stats_of()["reuse_detected"] == 0
 
 
-def rotating_and_held(start_sandbox, start_server):
+def rotating_and_held(start_sandbox, start_timed, clock, witness):
     """A lost answer, and a replay held back (replay_window 0s)."""
-    sandbox = start_sandbox(ttl="13s")
-    server = start_server([sandbox.credential(replay_window="0s")], limits=QUICK)
-    first = server.api.get()
+    sandbox = start_sandbox(ttl="10m")
+    server = start_timed([sandbox.credential(replay_window="0s"), witness.credential()], limits=QUICK)
+    first = server.api.get("default")
     assert first.generation == 1
-    time.sleep(2)
+    witness.watch(server)
+    clock.advance(60)
     requests = sandbox.stats()["token_requests"]
     sandbox.fault("reset_after_rotating", 1)
-    refused = server.api.refusal(min_validity=10.5)  # Makes the exchange that is lost.
+    refused = server.api.refusal("default", min_validity=570)  # Makes the exchange that is lost.
     eventually(lambda: sandbox.stats()["token_requests"] == requests + 1, 10, "the lost exchange")
     return sandbox, server, refused
 
 
-def test_without_grace_the_token_serves_and_more_validity_is_in_doubt(start_sandbox, start_server):
-    sandbox, server, first = rotating_and_held(start_sandbox, start_server)
+def test_without_grace_the_token_serves_and_more_validity_is_in_doubt(start_sandbox, start_timed, clock, witness):
+    sandbox, server, first = rotating_and_held(start_sandbox, start_timed, clock, witness)
 
-    for refused in (first, server.api.refusal(min_validity=10.5)):
+    for refused in (first, server.api.refusal("default", min_validity=570)):
         assert refused.code == "UNAVAILABLE"
         assert refused.retry_delay is not None
     assert refused.reason == "REFRESH_IN_DOUBT"
     requests = sandbox.stats()["token_requests"]
-    with Load(server.address, threads=2) as load:
-        time.sleep(3)
+    with Load(server.address, threads=2, credential="default") as load:
+        eventually(lambda: load.answers >= 10, 30, "it serves")
+        witness.let_pass(300)
+        answers = load.answers
+        eventually(lambda: load.answers >= answers + 10, 30, "it serves on")
     load.assert_untroubled()
     assert load.generations == {1}
     assert sandbox.stats()["token_requests"] == requests, "the replay is held back"
 
 
-def test_without_grace_the_end_is_a_definite_dead_grant(start_sandbox, start_server):
-    sandbox, server, _ = rotating_and_held(start_sandbox, start_server)
+def test_without_grace_the_end_is_a_definite_dead_grant(start_sandbox, start_timed, clock, witness):
+    sandbox, server, _ = rotating_and_held(start_sandbox, start_timed, clock, witness)
+    witness.let_pass(550)
 
     def dead():
         try:
-            server.api.get()
+            server.api.get("default")
         except Refused as refused:
             assert refused.reason in ("REFRESH_IN_DOUBT", "REFRESH_TOKEN_REJECTED"), refused
             return refused.reason == "REFRESH_TOKEN_REJECTED" and refused
@@ -121,7 +128,7 @@ def test_without_grace_the_end_is_a_definite_dead_grant(start_sandbox, start_ser
 
     refused = eventually(dead, 40, "the provider's definite answer")
     assert refused.code == "FAILED_PRECONDITION"
-    time.sleep(2)
+    witness.let_pass(510)
     stats = sandbox.stats_of()
     assert stats["reuse_detected"] == 1, "presented once more, and never after the definite answer"
 

@@ -1,7 +1,6 @@
 """One exchange at a time, whoever asks and whoever leaves."""
 
 import concurrent.futures
-import time
 
 import grpc
 
@@ -58,9 +57,9 @@ def test_callers_beyond_the_limit_are_refused_at_once(start_sandbox, start_serve
     assert b"OVERLOADED" in dict(refused.trailing_metadata())["grpc-status-details-bin"]
 
 
-def test_an_on_demand_credential_costs_nothing_until_asked_for(start_sandbox, start_server):
+def test_an_on_demand_credential_costs_nothing_until_asked_for(start_sandbox, start_timed, witness):
     sandbox = start_sandbox()
-    server = start_server([sandbox.credential(refresh="on_demand")])
-    time.sleep(1)
+    server = start_timed([sandbox.credential(refresh="on_demand"), witness.credential()])
+    witness.watch(server).let_pass(510)
     assert sandbox.stats()["token_requests"] == 0
-    assert server.api.get().generation == 1
+    assert server.api.get("default").generation == 1

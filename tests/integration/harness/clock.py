@@ -35,3 +35,28 @@ class MovableClock:
     def give_to(self, server):
         server.environment = dict(self.environment)
         return server
+
+
+class Witness:
+    """A credential of the same server whose refreshes tell that the timers have run: what is not done by then is not done."""
+
+    LIFETIME = 300
+
+    def __init__(self, start_sandbox, clock: MovableClock):
+        self._sandbox, self._clock = start_sandbox(ttl=f"{self.LIFETIME}s"), clock
+
+    def credential(self) -> dict:
+        return self._sandbox.credential("witness")
+
+    def watch(self, server) -> "Witness":
+        self._watch = server.api.watch("witness")
+        self._newest = next(self._watch).generation
+        return self
+
+    def let_pass(self, seconds: float) -> None:
+        """At least the lifetime's 80 % since the last time; returns when the witness has another token."""
+        assert seconds >= 0.85 * self.LIFETIME
+        self._clock.advance(seconds)
+        token = next(self._watch)
+        assert token.generation == self._newest + 1
+        self._newest = token.generation
