@@ -10,12 +10,12 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 
 import pytest
 
 from harness.grpcurl import grpcurl
+from harness.process import eventually
 from harness.tools import BIN, ROOT, need
 
 README = ROOT / "README.md"
@@ -29,17 +29,55 @@ def blocks() -> list[tuple[int, str]]:
             for match in BLOCK.finditer(text) if not match.group(1)]
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+# What a program that the README starts says of the port it has got, by the port that the README names.
+STARTS = {8081: r"^listening on http://127\.0\.0\.1:(\d+)", 50051: r'"event":"serving","address":"127\.0\.0\.1:(\d+)"'}
 
 
-def with_other_ports(script: str, sandbox_port: int, server_port: int) -> str:
-    return (script.replace(":8081", f":{sandbox_port}").replace(":50051", f":{server_port}")
-            .replace("build/release/bin/", ""))
+class Session:
+    """One bash, fed piece by piece: what a block starts in the background is there for the next, and ends with its group."""
+
+    def __init__(self, directory: pathlib.Path, log: pathlib.Path, environment: dict):
+        self.log = log
+        script, self._script = os.pipe()
+        with open(log, "wb") as out:
+            self._bash = subprocess.Popen(
+                ["bash", "-eu", f"/dev/fd/{script}"], cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[script])
+        os.close(script)
+        self._ports: dict[int, str] = {}
+
+    def run(self, script: str) -> None:
+        """The programs take ports that are free, and the lines after their start name those."""
+        for statement in re.split(r"(?<=&\n)", script):
+            statement = statement.replace("build/release/bin/", "")
+            starts = [port for port in STARTS if statement.endswith("&\n") and f"--listen=127.0.0.1:{port}" in statement]
+            for port in starts:
+                statement = statement.replace(f"--listen=127.0.0.1:{port}", "--listen=127.0.0.1:0")
+            for port, own in self._ports.items():
+                statement = statement.replace(f":{port}", f":{own}")
+            os.write(self._script, statement.encode())
+            for port in starts:
+                self._ports[port] = eventually(lambda: self._port(port), 60, f"the program at {port} serves")
+                if port == 50051:  # token-client, which relies on finding it there.
+                    os.write(self._script, f"export TOKEN_SERVER=127.0.0.1:{self._ports[port]}\n".encode())
+
+    def _port(self, named: int) -> str | None:
+        text = self.log.read_text(errors="replace")
+        assert self._bash.poll() is None, text[-4000:]
+        found = re.search(STARTS[named], text, re.MULTILINE)
+        return found and found.group(1)
+
+    def wait(self) -> int:
+        os.close(self._script)
+        return self._bash.wait(180)
+
+    def end(self) -> None:
+        # The session's own group, which this test has made.
+        try:
+            os.killpg(self._bash.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._bash.wait()
 
 
 def test_every_block_of_the_readme_works(tmp_path):
@@ -54,29 +92,15 @@ def test_every_block_of_the_readme_works(tmp_path):
     for name in ("proto", "examples", "deploy"):
         if (ROOT / name).exists():
             shutil.copytree(ROOT / name, work / name)
-    sandbox_port, server_port = free_ports(2)
-    # Programs that the README relies on finding at their defaults hear of the other ports from here.
-    environment = {**os.environ, "PATH": f"{BIN}:{tools}:{os.environ['PATH']}",
-                   "TOKEN_SERVER": f"127.0.0.1:{server_port}", "no_proxy": "*", "HOME": str(tmp_path)}
-    script = ["set -eu"]
-    for line, text in blocks():
-        script.append(f"echo '--- README.md:{line}' >&2")
-        script.append(text)
-    # One session: what a block starts in the background is there for the next, and ends with the session's group.
-    session = subprocess.Popen(
-        ["bash", "-c", with_other_ports("\n".join(script), sandbox_port, server_port)], cwd=work,
-        env=environment, stdin=subprocess.DEVNULL, stdout=(log := open(tmp_path / "log", "w+")),
-        stderr=subprocess.STDOUT, start_new_session=True)
+    environment = {**os.environ, "PATH": f"{BIN}:{tools}:{os.environ['PATH']}", "no_proxy": "*", "HOME": str(tmp_path)}
+    session = Session(work, tmp_path / "log", environment)
     try:
-        code = session.wait(180)
+        for line, text in blocks():
+            session.run(f"echo '--- README.md:{line}' >&2\n{text}")
+        code = session.wait()
     finally:
-        # The session's own group, which this test has made.
-        try:
-            os.killpg(session.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        log.close()
-    assert code == 0, pathlib.Path(log.name).read_text()[-4000:]
+        session.end()
+    assert code == 0, session.log.read_text()[-4000:]
 
 
 def test_a_block_is_found_and_one_marked_as_not_run_is_left_out():

@@ -6,14 +6,12 @@ import os
 import pathlib
 import secrets
 import signal
-import socket
 import subprocess
-import time
 
 import grpc
 import pytest
 
-from harness import http
+from harness import http, metrics
 from harness.api import Api, Refused
 from harness.certificates import Authority
 from harness.keyring import Keyring, reload_keys, rekey
@@ -24,6 +22,7 @@ from harness.secret_search import SecretSearch
 from harness.tools import program
 
 AUTHS = ("none", "client_secret_post", "client_secret_basic")
+UNUSABLE_FILE = "refresh_token_file cannot be used; going on with the stored one"
 FILE_AUTHS = ("private_key_jwt", "two_secrets")  # For declared credentials only.
 
 
@@ -32,12 +31,6 @@ def provider():
     made = LeakyProvider()
     yield made
     made.close()
-
-
-def free_port() -> int:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        return chosen.getsockname()[1]
 
 
 class Drive:
@@ -51,7 +44,6 @@ class Drive:
         self.pem = pair.private_key_file
         self.client_key = self.authority.issue("client-key").private_key_file
         self.audit_file = directory / "audit.log"
-        self.metrics = f"127.0.0.1:{free_port()}"
         self.keyring = Keyring(directory / "keyring").write("first")
         self.socket = f"unix:{directory}/s"
         self.server = make_server(
@@ -63,7 +55,7 @@ class Drive:
                      {"identity": "spiffe://example.org/some", "credentials": ["declared-none"]}],
             defaults={"token_endpoint": provider.token_endpoint},
             log={"level": "debug", "format": "json"}, limits={"exchange_timeout": "3s"},
-            audit={"file": str(self.audit_file)}, metrics={"listen": self.metrics})
+            audit={"file": str(self.audit_file)}, metrics={"listen": "127.0.0.1:0"})
         self.server.start()
         self.api = Api(self.socket)
         self.operator = Operator(self.api)
@@ -142,7 +134,7 @@ class Drive:
 
     def look_at_metrics(self) -> None:
         if not self.told_missing("serves no metrics"):
-            status, text = http.call(f"http://{self.metrics}/metrics")
+            status, text = http.call(f"http://{metrics.address(self.server)}/metrics")
             assert status == 200 and "# TYPE" in text
             self.search.saw("/metrics", text)
 
@@ -241,12 +233,13 @@ def ways_of_operators(drive: Drive) -> None:
 
 
 def ways_of_files(drive: Drive) -> None:
-    declared = drive.directory / "declared-none.token"
-    for text in ("two\nlines " + drive.provider.secret("refresh token"), "\x00" + drive.provider.secret("refresh token")):
-        declared.write_text(text)
+    spoilt = {"declared-none": "two\nlines ", "declared-client-secret-post": "\x00"}
+    for name, text in spoilt.items():
+        (drive.directory / f"{name}.token").write_text(text + drive.provider.secret("refresh token"))
         drive.server.process.signal(signal.SIGHUP)
-        time.sleep(0.2)
-    declared.write_text(drive.provider.grant("declared-none"))
+        eventually(lambda: name in [line["credential"] for line in drive.server.events(UNUSABLE_FILE)], 30, "it is told")
+    for name in spoilt:
+        (drive.directory / f"{name}.token").write_text(drive.provider.grant(name))
     drive.keyring.write_text(f"first {drive.keyring.keys['first'][:-3]}\n")
     assert reload_keys(drive.server)["level"] == "error"
     drive.keyring.write("second", "first")
@@ -256,7 +249,8 @@ def ways_of_files(drive: Drive) -> None:
     drive.search.saw("rekey", done.error + done.process.stdout())
     drive.keyring.write("second")
     assert reload_keys(drive.server)["level"] == "info"
-    eventually(lambda: drive.server.events("refresh token adopted from its file"), 30, "the file's token is adopted")
+    eventually(lambda: {line["credential"] for line in drive.server.events("refresh token adopted from its file")} >=
+               spoilt.keys(), 30, "the files' tokens are adopted")
 
 
 def ways_of_mistakes(drive: Drive) -> None:
