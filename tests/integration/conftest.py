@@ -71,7 +71,7 @@ def start_timed(make_server, clock):
 
 @pytest.fixture
 def witness(start_sandbox, clock):
-    """Its `credential()` goes to `start_timed`; then `watch(server)` and `let_pass(510)`."""
+    """Its `credential()` goes to `start_timed`; then `watch(server)` and `let_pass(520)`."""
     return Witness(start_sandbox, clock)
 
 

@@ -32,11 +32,11 @@ def test_a_wall_clock_set_while_running_changes_nothing(start_sandbox, make_serv
     assert next(watch).generation == 1
     clock.set(jump)
     for generation in (2, 3, 4):  # Without anybody asking: the timers go by another clock.
-        clock.advance(510)
+        clock.advance(520)
         token = next(watch)
         assert token.generation == generation and 540 < token.expires_in <= 600
         assert sandbox.buy_tickets(token.access_token)[0] == 200
-        assert sandbox.stats()["token_requests"] == generation, "a refresh at 80 %, and no more"
+        assert sandbox.stats()["token_requests"] == generation, "a refresh at 80 % or so, and no more"
     watch.cancel()
     assert hour_of(server) == pytest.approx(time.time() + jump, abs=60), "the clock was set indeed"
 

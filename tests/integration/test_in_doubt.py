@@ -20,13 +20,13 @@ def test_a_provider_with_a_grace_period_gives_the_lost_answer_again(start_sandbo
     sandbox = start_sandbox(ttl="10m", grace="20s")
     server = start_timed([sandbox.credential()], limits=QUICK)
     server.api.get()
-    clock.advance(510)
+    clock.advance(520)
     eventually(lambda: server.api.get().generation == 2, 20, "the provider has been seen to rotate")
     sandbox.fault(fault, 1)
 
     with Load(server.address, threads=2) as load:
         for generation in (3, 4):
-            clock.advance(510)
+            clock.advance(520)
             eventually(lambda: server.api.get().generation >= generation, 20, "another token, two in all")
 
     load.assert_untroubled()
@@ -128,7 +128,7 @@ def test_without_grace_the_end_is_a_definite_dead_grant(start_sandbox, start_tim
 
     refused = eventually(dead, 40, "the provider's definite answer")
     assert refused.code == "FAILED_PRECONDITION"
-    witness.let_pass(510)
+    witness.let_pass(520)
     stats = sandbox.stats_of()
     assert stats["reuse_detected"] == 1, "presented once more, and never after the definite answer"
 

@@ -50,7 +50,7 @@ def test_a_live_token_outlives_the_providers_trouble(start_sandbox, start_timed,
     sandbox.fault(fault, -1, retry_after=1)
 
     with Load(server.address, threads=2) as load:
-        clock.advance(510)
+        clock.advance(520)
         eventually(lambda: server.events("refresh failed"), 30, "the refresh at 80 % fails behind them")
         answers = load.answers
         eventually(lambda: load.answers >= answers + 20, 30, "they are answered all the same")
@@ -83,7 +83,7 @@ def test_retry_after_is_obeyed_and_passed_on(start_sandbox, start_timed, clock, 
     refused = eventually(lambda: _refusal(server), 10, "a refusal")
     assert refused.reason == "PROVIDER_THROTTLED"
     assert 600 < refused.retry_delay <= 1200
-    witness.let_pass(510)
+    witness.let_pass(520)
     assert sandbox.stats()["token_requests"] == 1, "nobody asks again before its time"
     assert get_after_a_while(server, clock, []).generation == 1
 
@@ -111,7 +111,7 @@ def test_a_dead_grant_is_told_as_such_and_posted_once(start_sandbox, start_timed
         refused = server.api.refusal("default")
         assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "REFRESH_TOKEN_REJECTED")
         assert refused.retry_delay is None
-    witness.let_pass(510)
+    witness.let_pass(520)
     assert sandbox.stats()["token_requests"] == 1
 
 

@@ -375,5 +375,5 @@ def test_without_a_limit_to_lock_it_says_so_once_and_serves(unprivileged):
     for generation in (1, 2, 3):  # Two more looks: one is due before each refresh.
         eventually(lambda: [each for each in server.events("token refreshed") if each["generation"] == generation], 30,
                    f"generation {generation}")
-        clock.advance(3000)
+        clock.advance(3200)
     assert len(server.events(event)) == 1

@@ -60,6 +60,6 @@ def test_callers_beyond_the_limit_are_refused_at_once(start_sandbox, start_serve
 def test_an_on_demand_credential_costs_nothing_until_asked_for(start_sandbox, start_timed, witness):
     sandbox = start_sandbox()
     server = start_timed([sandbox.credential(refresh="on_demand"), witness.credential()])
-    witness.watch(server).let_pass(510)
+    witness.watch(server).let_pass(520)
     assert sandbox.stats()["token_requests"] == 0
     assert server.api.get("default").generation == 1

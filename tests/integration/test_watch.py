@@ -50,7 +50,7 @@ def test_a_reader_that_is_slow_gets_the_newest(start_sandbox, start_timed, clock
     assert next(watch).generation >= 1
     # What gRPC has on its way already comes first; then nothing older than what is current.
     for generation in (2, 3, 4):
-        clock.advance(510)
+        clock.advance(520)
         eventually(lambda: server.api.get().generation >= generation, 30, "another token")
     current = server.api.get().generation
 

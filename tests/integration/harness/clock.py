@@ -54,8 +54,8 @@ class Witness:
         return self
 
     def let_pass(self, seconds: float) -> None:
-        """At least the lifetime's 80 % since the last time; returns when the witness has another token."""
-        assert seconds >= 0.85 * self.LIFETIME
+        """At least the lifetime's 85 % since the last time; returns when the witness has another token."""
+        assert seconds >= 0.87 * self.LIFETIME
         self._clock.advance(seconds)
         token = next(self._watch)
         assert token.generation == self._newest + 1
