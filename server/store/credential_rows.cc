@@ -343,8 +343,6 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection) {
 
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence,
                             absl::Time now) {
-  if (absl::Status status = CheckExists(connection, evidence.name); !status.ok()) return status;
-  const auto serial = static_cast<int64_t>(evidence.grant_serial);
   SqliteQuery insert(connection, kInsertEvidence);
   absl::Status status = insert.Bind(evidence.name)
                             .Bind(evidence.attempt_id)
@@ -352,7 +350,7 @@ absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence
                             .Bind(absl::ToUnixNanos(now))
                             .Bind(evidence.body)
                             .Bind(int64_t{evidence.http_status})
-                            .Bind(serial)
+                            .Bind(static_cast<int64_t>(evidence.grant_serial))
                             .Bind(int64_t{evidence.stands})
                             .Run();
   if (!status.ok()) return status;

@@ -38,7 +38,7 @@ absl::StatusOr<int64_t> CountCredentialRows(SqliteConnection& connection);
 // With its evidence.
 absl::Status DeleteRow(SqliteConnection& connection, std::string_view name);
 
-// At most kMostEvidence are kept; what goes is in the log.
+// Of a credential that exists. At most kMostEvidence are kept; what goes is in the log.
 absl::Status InsertEvidence(SqliteConnection& connection, const broker::Evidence& evidence,
                             absl::Time now);
 absl::StatusOr<std::vector<broker::Evidence>> ReadEvidenceOf(SqliteConnection& connection,

@@ -71,9 +71,6 @@ absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> OpenCredentialStore(
     if (keyring.ok()) made.Note(OwnKeyFile(options));
   }
   if (!keyring.ok()) return keyring.status();
-  // Open lets go of the directory when it fails, and a store that is new must be gone before.
-  if (absl::Status status = (*database)->RecordLoaded(keyring->Facts()); !status.ok())
-    return status;
   auto store = SqliteCredentialStore::Open(*std::move(database), *std::move(keyring));
   if (store.ok()) std::move(undo).Cancel();
   return store;

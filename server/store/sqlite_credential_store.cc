@@ -86,7 +86,7 @@ absl::StatusOr<Secret> OpenTokenMemory(SqliteDatabase& database, const RecordSea
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> SqliteCredentialStore::Open(
-    std::unique_ptr<SqliteDatabase> database, Keyring keyring, const Clock& clock) {
+    std::unique_ptr<SqliteDatabase>&& database, Keyring keyring, const Clock& clock) {
   if (absl::Status status = database->RecordLoaded(keyring.Facts()); !status.ok()) return status;
   absl::StatusOr<Secret> hash_key = OpenTokenMemory(*database, RecordSealer(keyring.Copy()));
   if (!hash_key.ok()) return hash_key.status();

@@ -31,9 +31,10 @@ namespace token_service::store {
 class SqliteCredentialStore final : public broker::CredentialStore {
  public:
   // FAILED_PRECONDITION when something stored needs a key that the keyring lacks, or has another
-  // under that id: see CheckKeys. Reads the whole store. `clock` says when things are.
+  // under that id: see CheckKeys. Then `database` stays the caller's, its directory locked. Reads
+  // the whole store. `clock` says when things are.
   static absl::StatusOr<std::unique_ptr<SqliteCredentialStore>> Open(
-      std::unique_ptr<SqliteDatabase> database, Keyring keyring,
+      std::unique_ptr<SqliteDatabase>&& database, Keyring keyring,
       const Clock& clock = SystemClock());
 
   // While others use the store: seals with the first key of `next` from now on. An error leaves the
