@@ -151,6 +151,8 @@ class RefreshBook {
   bool StartOne(EndpointQueue& endpoint, bool wanted, MonotonicTime now);
   void StartPersisting(ScheduledCredential& credential);
   void Arm(MonotonicTime now);
+  ScheduledCredential::Landing LandingAt(const ScheduledCredential& credential, MonotonicTime now,
+                                         absl::Time wall);
   void Land(ScheduledCredential& credential, const Flying& flown, RefreshResult& result,
             MonotonicTime now, absl::Time wall);
   void RefuseWanted(const EndpointQueue& endpoint, MonotonicTime now);

@@ -217,39 +217,43 @@ RefreshActions RefreshBook::OnLanded(FlightId flight, RefreshResult result, Mono
   return Done(now);
 }
 
+ScheduledCredential::Landing RefreshBook::LandingAt(const ScheduledCredential& credential,
+                                                    MonotonicTime now, absl::Time wall) {
+  return {.options = options_,
+          .now = now,
+          .wall = wall,
+          .calendar = endpoints_.Of(credential.settings->token_endpoint).calendar,
+          .random = random_};
+}
+
 void RefreshBook::Land(ScheduledCredential& credential, const Flying& flown, RefreshResult& result,
                        MonotonicTime now, absl::Time wall) {
   if (std::holds_alternative<CredentialGone>(result.outcome)) {
     credential.state = Resting{};
     return Remove(credential.name(), nullptr);
   }
-  const EndpointQueue& endpoint = endpoints_.Of(credential.settings->token_endpoint);
   const AccessTokenPtr shown = credential.facts.token;
-  ScheduledCredential::Aftermath aftermath = credential.Apply(result, flown,
-                                                              {.options = options_,
-                                                               .now = now,
-                                                               .wall = wall,
-                                                               .calendar = endpoint.calendar,
-                                                               .random = random_});
+  ScheduledCredential::Aftermath aftermath =
+      credential.Apply(result, flown, LandingAt(credential, now, wall));
   if (aftermath.withdraw || credential.disabled) {
     Hide(credential);
   } else if (credential.facts.token != shown) {
     Show(credential);
   }
   if (flown.outdated) credential.EndClientRejection(now);
-  // Another replica may have exchanged it meanwhile.
+  // Another replica may have exchanged the new refresh token meanwhile.
   const bool exchanged =
       std::holds_alternative<Adopted>(result.outcome) && credential.generation > flown.generation;
+  const bool was_old_grant =
+      flown.replaced && !exchanged && !credential.disabled && !credential.facts.held;
+  const bool had_old_settings = flown.outdated && !credential.latched() &&
+                                std::holds_alternative<SettingsOutdated>(result.outcome);
   const bool unsaved = aftermath.unsaved != nullptr;
   if (unsaved) {
     const MonotonicTime again = credential.facts.retry_at.value_or(now);
     credential.state = Unsaved{again, std::move(aftermath.unsaved), flown.replaced};
     agenda_.Enter(credential);
-  } else if (flown.replaced && !exchanged && !credential.disabled && !credential.facts.held) {
-    credential.state = Resting{};
-    return Enqueue(credential, /*wanted=*/true);
-  } else if (flown.outdated && std::holds_alternative<SettingsOutdated>(result.outcome) &&
-             !credential.latched()) {
+  } else if (was_old_grant || had_old_settings) {
     credential.state = Resting{};
     return Enqueue(credential, /*wanted=*/true);
   } else {

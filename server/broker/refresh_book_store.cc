@@ -41,13 +41,7 @@ void RefreshBook::TakeIn(ScheduledCredential& credential, CredentialSettingsPtr 
     credential.TakeInGrant(record, facts);
   }
   const AccessTokenPtr shown = credential.facts.token;
-  const EndpointQueue& endpoint = endpoints_.Of(credential.settings->token_endpoint);
-  credential.TakeInToken(record, facts,
-                         {.options = options_,
-                          .now = now,
-                          .wall = wall,
-                          .calendar = endpoint.calendar,
-                          .random = random_});
+  credential.TakeInToken(record, facts, LandingAt(credential, now, wall));
   if (credential.disabled) {
     Hide(credential);
   } else if (credential.facts.token != nullptr &&

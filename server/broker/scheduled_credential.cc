@@ -241,7 +241,6 @@ void ScheduledCredential::TakeInGrant(const CredentialRecord& record,
   if (!recalled.doubt_since.has_value() || !facts.doubt_since.has_value()) {
     facts.doubt_since = recalled.doubt_since;
   }
-  times = record.times;
   if (record.last_error_reason.empty()) ForgetFailures();
   failures = record.consecutive_failures;
   last_error_reason = record.last_error_reason;
