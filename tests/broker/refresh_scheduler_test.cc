@@ -13,6 +13,13 @@ using broker::CredentialState;
 class RefreshSchedulerTest : public BrokerTest {
  protected:
   RefreshSchedulerTest() { Create("alpha"); }
+
+  // Alpha's, for another endpoint.
+  std::shared_ptr<CredentialSettings> SettingsElsewhere() const {
+    auto settings = CopyOfSettings("alpha");
+    settings->token_endpoint = std::string(kOtherEndpoint);
+    return settings;
+  }
 };
 
 broker::ExchangeOutcome ThrottledAtLength() { return Throttled(absl::Seconds(200)); }
@@ -261,8 +268,7 @@ TEST_F(RefreshSchedulerTest, ARejectionOfTheSettingsOfBeforeDoesNotLatchTheNewOn
 // The store has the new settings first.
 TEST_F(RefreshSchedulerTest, WhatIsBegunBetweenTheStoresSettingsAndOursWaitsForThem) {
   Start();
-  auto settings = CopyOfSettings("alpha");
-  settings->token_endpoint = std::string(kOtherEndpoint);
+  auto settings = SettingsElsewhere();
   Store(*settings);
   Caller& caller = Get();
   Run();
@@ -277,8 +283,7 @@ TEST_F(RefreshSchedulerTest, WhatIsBegunBetweenTheStoresSettingsAndOursWaitsForT
 
 TEST_F(RefreshSchedulerTest, AnOperatorsRefreshWaitsForThemToo) {
   StartAndRun();
-  auto settings = CopyOfSettings("alpha");
-  settings->token_endpoint = std::string(kOtherEndpoint);
+  auto settings = SettingsElsewhere();
   Store(*settings);
   Caller& caller = OperatorRefresh();
   scheduler().Update(settings);
@@ -289,9 +294,7 @@ TEST_F(RefreshSchedulerTest, AnOperatorsRefreshWaitsForThemToo) {
 
 TEST_F(RefreshSchedulerTest, NewSettingsThatNeverComeAreAskedForNowAndThen) {
   Start();
-  auto settings = CopyOfSettings("alpha");
-  settings->token_endpoint = std::string(kOtherEndpoint);
-  Store(*settings);
+  Store(*SettingsElsewhere());
   Get();
   Elapse(absl::Seconds(10));
   EXPECT_EQ(provider_.count(), 0);
@@ -320,18 +323,14 @@ TEST_F(RefreshSchedulerTest, ANamesakesRefreshTokenIsNotSent) {
 
 TEST_F(RefreshSchedulerTest, NewSettingsHoldForTheNextExchange) {
   StartAndRun();
-  auto settings = CopyOfSettings("alpha");
-  settings->token_endpoint = std::string(kOtherEndpoint);
-  Update(std::move(settings));
+  Update(SettingsElsewhere());
   Elapse(absl::Hours(1));
   EXPECT_EQ(provider_.posts().back().endpoint, kOtherEndpoint);
 }
 
 TEST_F(RefreshSchedulerTest, NewSettingsDuringAFlightHoldForTheNextOne) {
   provider_.Next([this] {
-    auto settings = CopyOfSettings("alpha");
-    settings->token_endpoint = std::string(kOtherEndpoint);
-    Update(std::move(settings));
+    Update(SettingsElsewhere());
     return NotReached();
   });
   Start();

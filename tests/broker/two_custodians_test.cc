@@ -112,9 +112,10 @@ class TwoCustodiansTest : public ::testing::Test {
     Create("0");
   }
 
-  void Create(std::string_view refresh_token, std::string endpoint = "https://one.example/token") {
+  void Create(std::string_view refresh_token, std::string endpoint = "https://one.example/token",
+              std::string name = "alpha") {
     CredentialRecord record;
-    record.name = "alpha";
+    record.name = std::move(name);
     record.profile.token_endpoint = std::move(endpoint);
     record.refresh_token = Secret(refresh_token);
     record.create_time = clock_.WallNow();
@@ -263,12 +264,7 @@ TEST_F(TwoCustodiansTest, ALostAnswerIsInDoubtForBoth) {
 TEST_F(TwoCustodiansTest, WhatOneCreatesTheOtherServes) {
   Start();
   Elapse(absl::Seconds(1));
-  CredentialRecord record;
-  record.name = "beta";
-  record.profile.token_endpoint = "https://one.example/token";
-  record.refresh_token = Secret(std::string_view("beta's"));
-  record.create_time = clock_.WallNow();
-  ASSERT_TRUE(memory_.Create(record).ok());
+  Create("beta's", "https://one.example/token", "beta");
   EXPECT_EQ(b_->Get("beta").outcome, "CREDENTIAL_NOT_FOUND");
   Elapse(absl::Seconds(1));
   EXPECT_EQ(a_->Get("beta").outcome, "token 1");
@@ -326,8 +322,11 @@ TEST_F(TwoCustodiansTest, WhatOneMovesTheOtherSendsThere) {
   broker::CredentialProfile profile = Record().profile.Copy();
   profile.token_endpoint = "https://two.example/token";
   ASSERT_TRUE(memory_.Move("alpha", profile, Secret(std::string_view("moved"))).ok());
-  Answered& caller = b_->Ask({.credential = "alpha", .min_validity = absl::Minutes(60)});
+  Elapse(absl::Minutes(6));
+  Answered& caller = b_->Reject(1);
   Elapse(absl::Minutes(1));
+  EXPECT_EQ(caller.outcome, "token 2");
+  EXPECT_EQ(provider_.count(), 2);
   for (const auto& post : provider_.posts()) {
     EXPECT_EQ(post.refresh_token == "moved", post.endpoint == "https://two.example/token");
   }
