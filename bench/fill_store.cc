@@ -14,7 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "bench/scale_tokens.h"
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 
 namespace token_service::bench {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "absl/status/status.h"
 #include "server/base/thread_timer_queue.h"
+#include "server/base/worker_pool.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/refresher.h"
 #include "server/broker/token_issuer.h"
-#include "server/broker/worker_pool.h"
 
 namespace token_service::bench {
 
@@ -59,7 +59,7 @@ class IdleBroker {
 
   NoStore store_;
   NoEndpoint endpoint_;
-  broker::WorkerPool workers_{1};
+  WorkerPool workers_{1};
   ThreadTimerQueue timers_;
   broker::Refresher refresher_;
   broker::RefreshScheduler scheduler_;

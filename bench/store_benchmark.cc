@@ -26,7 +26,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "server/base/secret_memory.h"
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 
 namespace token_service::bench {
 namespace {

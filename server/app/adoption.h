@@ -6,8 +6,8 @@
 
 #include "server/app/credential_catalog.h"
 #include "server/app/token_file_poller.h"
+#include "server/base/executor.h"
 #include "server/base/secret.h"
-#include "server/broker/executor.h"
 #include "server/broker/refresh_scheduler.h"
 
 namespace token_service::app {
@@ -18,8 +18,7 @@ class Adoption {
  public:
   // All outlive this object, and `registrar` runs what it is given until this has stopped: like all
   // changes of credentials, adoption is one of its tasks.
-  Adoption(CredentialCatalog& catalog, broker::RefreshScheduler& scheduler,
-           broker::Executor& registrar)
+  Adoption(CredentialCatalog& catalog, broker::RefreshScheduler& scheduler, Executor& registrar)
       : catalog_(catalog), scheduler_(scheduler), registrar_(registrar) {}
 
   // Looks at the files of these from now on, and at no others. Not while the registrar waits for
@@ -35,7 +34,7 @@ class Adoption {
 
   CredentialCatalog& catalog_;
   broker::RefreshScheduler& scheduler_;
-  broker::Executor& registrar_;
+  Executor& registrar_;
   std::unique_ptr<TokenFilePoller> files_;  // Null: none is watched.
 };
 

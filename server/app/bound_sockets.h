@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
-#include "server/app/config/config.h"
+#include "server/config/config.h"
 #include "server/posix/listening_sockets.h"
 
 namespace token_service::app {

@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
 #include "server/app/provider.h"
 #include "server/app/storage.h"
 #include "server/base/clock.h"
 #include "server/base/thread_timer_queue.h"
+#include "server/base/worker_pool.h"
 #include "server/broker/credential_registry.h"
 #include "server/broker/observing_token_endpoint.h"
 #include "server/broker/refresh_scheduler.h"
@@ -15,7 +15,7 @@
 #include "server/broker/token_cache.h"
 #include "server/broker/token_issuer.h"
 #include "server/broker/token_watchers.h"
-#include "server/broker/worker_pool.h"
+#include "server/config/config.h"
 #include "server/oauth/oauth_evidence_reader.h"
 #include "server/telemetry/exchange_metrics.h"
 
@@ -41,8 +41,8 @@ struct Broker {
   broker::TokenCache cache;
   broker::Refresher refresher;
   ThreadTimerQueue timers;
-  broker::WorkerPool workers;
-  broker::WorkerPool registrar;  // One thread: see CredentialRegistry.
+  WorkerPool workers;
+  WorkerPool registrar;  // One thread: see CredentialRegistry.
   broker::RefreshScheduler scheduler;
   broker::TokenIssuer issuer;
   broker::TokenWatchers watchers;

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "server/app/config/builtin_provider.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
 #include "server/broker/token_endpoint_url.h"
+#include "server/config/builtin_provider.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {

@@ -11,13 +11,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "server/app/config/config.h"
 #include "server/app/declaration_plan.h"
 #include "server/app/declarations.h"
 #include "server/base/clock.h"
 #include "server/broker/credential.h"
 #include "server/broker/credential_store.h"
 #include "server/broker/settings_source.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 

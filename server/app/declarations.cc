@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/app/config/client_key_file.h"
-#include "server/app/config/token_file.h"
 #include "server/app/token_file_poller.h"
+#include "server/config/client_key_file.h"
+#include "server/config/token_file.h"
 
 namespace token_service::app {
 namespace {

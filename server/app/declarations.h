@@ -9,9 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/app/config/config.h"
 #include "server/base/secret.h"
 #include "server/broker/credential.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 

@@ -13,10 +13,6 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
-#include "server/app/config/builtin_provider.h"
-#include "server/app/config/command_line.h"
-#include "server/app/config/config.h"
-#include "server/app/config/flags.h"
 #include "server/app/library_logs.h"
 #include "server/app/rekey_command.h"
 #include "server/app/service_notifier.h"
@@ -25,6 +21,10 @@
 #include "server/app/token_server.h"
 #include "server/app/watchdog.h"
 #include "server/base/clock.h"
+#include "server/config/builtin_provider.h"
+#include "server/config/command_line.h"
+#include "server/config/config.h"
+#include "server/config/flags.h"
 #include "server/telemetry/log.h"
 #include "server/tls/openssl_memory.h"
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "server/app/config/config.h"
 #include "server/authz/access_policy.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/app/config/config.h"
 #include "server/broker/token_endpoint.h"
+#include "server/config/config.h"
 #include "server/http/http_transport.h"
 
 namespace token_service::app {

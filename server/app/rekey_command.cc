@@ -7,7 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
 #include "server/base/clock.h"
-#include "server/store/rekey.h"
+#include "server/store/sqlite/rekey.h"
 
 namespace token_service::app {
 namespace {

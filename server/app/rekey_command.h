@@ -1,6 +1,6 @@
 #pragma once
 
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 
 namespace token_service::app {
 

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "server/app/config/changes.h"
-#include "server/app/config/tls.h"
 #include "server/app/declarations.h"
 #include "server/app/policy.h"
 #include "server/app/run_and_wait.h"
-#include "server/store/open_credential_store.h"
+#include "server/config/changes.h"
+#include "server/config/tls.h"
+#include "server/store/sqlite/open_credential_store.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {

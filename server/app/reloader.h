@@ -7,10 +7,10 @@
 #include "absl/status/statusor.h"
 #include "server/app/adoption.h"
 #include "server/app/broker.h"
-#include "server/app/config/config.h"
 #include "server/app/storage.h"
 #include "server/app/surface.h"
 #include "server/base/clock.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 

@@ -4,12 +4,12 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/notification.h"
-#include "server/broker/executor.h"
+#include "server/base/executor.h"
 
 namespace token_service::app {
 
 // Blocks until `task` has run there.
-inline void RunAndWait(broker::Executor& executor, absl::AnyInvocable<void()> task) {
+inline void RunAndWait(Executor& executor, absl::AnyInvocable<void()> task) {
   absl::Notification done;
   executor.Run([&] {
     task();

@@ -3,10 +3,10 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/app/config/config.h"
 #include "server/broker/credential_store.h"
+#include "server/config/config.h"
 #include "server/store/new_files.h"
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 #include "server/telemetry/audit_log.h"
 #include "server/telemetry/call_observer.h"
 #include "server/telemetry/store_metrics.h"

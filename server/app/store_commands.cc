@@ -4,8 +4,8 @@
 
 #include "absl/strings/escaping.h"
 #include "server/base/clock.h"
-#include "server/store/backup.h"
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/backup.h"
+#include "server/store/sqlite/open_credential_store.h"
 
 namespace token_service::app {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "server/store/restore.h"
+#include "server/store/sqlite/restore.h"
 
 namespace token_service::app {
 

@@ -6,60 +6,33 @@
 
 namespace token_service::app {
 
+namespace {
+
+std::vector<std::pair<std::string, TokenFileWatch>> WatchesOf(const TokenFilePoller::Files& files) {
+  std::vector<std::pair<std::string, TokenFileWatch>> watches;
+  watches.reserve(files.size());
+  for (const auto& [credential, path] : files) {
+    watches.emplace_back(credential, TokenFileWatch(path));
+  }
+  return watches;
+}
+
+}  // namespace
+
 TokenFilePoller::TokenFilePoller(Files files, OnToken on_token)
-    : files_(std::move(files)), on_token_(std::move(on_token)) {
-  watches_.reserve(files_.size());
-  for (const auto& [credential, path] : files_) {
-    watches_.emplace_back(credential, TokenFileWatch(path));
-  }
-  thread_ = std::thread([this] { Run(); });
-}
-
-TokenFilePoller::~TokenFilePoller() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    alarm_.Set(absl::ZeroDuration());
-  }
-  thread_.join();
-}
-
-void TokenFilePoller::Poke() {
-  absl::MutexLock lock(&mutex_);
-  poked_ = true;
-  alarm_.Set(absl::ZeroDuration());
-}
-
-bool TokenFilePoller::Stopping() {
-  absl::MutexLock lock(&mutex_);
-  return stopping_;
-}
-
-void TokenFilePoller::Run() {
-  while (!Stopping()) {
-    bool poked = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      poked = std::exchange(poked_, false);
-    }
-    LookAtAll();
-    Rest(poked ? kSettle : kInterval);
-  }
-}
-
-// Less when it is poked or stopped.
-void TokenFilePoller::Rest(absl::Duration at_most) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (poked_ || stopping_) return;
-    alarm_.Set(at_most);
-  }
-  alarm_.Await();
+    : files_(std::move(files)),
+      on_token_(std::move(on_token)),
+      watches_(WatchesOf(files_)),
+      thread_(absl::InfiniteDuration(), [this](bool poked) {
+        LookAtAll();
+        return poked ? kSettle : kInterval;
+      }) {
+  Poke();
 }
 
 void TokenFilePoller::LookAtAll() {
   for (auto& [credential, watch] : watches_) {
-    if (Stopping()) return;
+    if (thread_.Stopping()) return;
     const absl::StatusOr<std::optional<Secret>> news = watch.Check();
     if (!news.ok()) {
       // The file has done its work; what the store holds is newer anyway.

@@ -2,16 +2,13 @@
 
 #include <functional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "server/app/config/token_file_watch.h"
-#include "server/base/alarm.h"
+#include "server/base/polling_thread.h"
 #include "server/base/secret.h"
+#include "server/config/token_file_watch.h"
 
 namespace token_service::app {
 
@@ -30,27 +27,19 @@ class TokenFilePoller {
   using Files = std::vector<std::pair<std::string, std::string>>;  // Credential and path.
 
   TokenFilePoller(Files files, OnToken on_token);
-  ~TokenFilePoller();
 
   const Files& files() const { return files_; }
 
   // Looks at once, and again soon; as it does at the beginning.
-  void Poke();
+  void Poke() { thread_.Poke(); }
 
  private:
-  void Run();
-  void Rest(absl::Duration at_most);
   void LookAtAll();
-  bool Stopping();
 
   const Files files_;
   const OnToken on_token_;
   std::vector<std::pair<std::string, TokenFileWatch>> watches_;  // The thread's own.
-  Alarm alarm_;
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool poked_ ABSL_GUARDED_BY(mutex_) = true;
-  std::thread thread_;
+  PollingThread thread_;
 };
 
 }  // namespace token_service::app

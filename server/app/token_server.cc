@@ -9,13 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/app/bound_sockets.h"
-#include "server/app/config/tls.h"
 #include "server/app/declarations.h"
 #include "server/app/every.h"
 #include "server/app/health.h"
 #include "server/app/policy.h"
 #include "server/app/provider.h"
 #include "server/app/run_and_wait.h"
+#include "server/config/tls.h"
 #include "server/telemetry/log.h"
 
 namespace token_service::app {

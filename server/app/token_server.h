@@ -8,11 +8,11 @@
 #include "absl/time/time.h"
 #include "server/app/adoption.h"
 #include "server/app/broker.h"
-#include "server/app/config/config.h"
 #include "server/app/credential_catalog.h"
 #include "server/app/reloader.h"
 #include "server/app/storage.h"
 #include "server/app/surface.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 

@@ -4,9 +4,9 @@
 
 #include "absl/time/time.h"
 #include "server/base/clock.h"
+#include "server/base/executor.h"
 #include "server/base/timer_queue.h"
 #include "server/broker/credential_store.h"
-#include "server/broker/executor.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/settings_source.h"
 

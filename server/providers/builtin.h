@@ -7,7 +7,7 @@
 namespace token_service::providers {
 
 // The rules of a provider that many use: server/providers/rules/NAME.yaml, a `Provider` of
-// server/app/config/config.proto.
+// server/config/config.proto.
 struct Builtin {
   std::string_view name;
   std::string_view text;  // YAML.

@@ -30,34 +30,6 @@ absl::Status WriteAll(int fd, std::string_view contents, const std::string& path
 
 }  // namespace
 
-absl::StatusOr<PrivateFile> ReadPrivateFile(const std::string& path, size_t max_size) {
-  // Non-blocking: opening a pipe must fail below rather than wait for its writer.
-  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file.valid()) return FileError("cannot open", path, errno);
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) return FileError("cannot read", path, errno);
-  if (S_ISDIR(status.st_mode)) return FileError("cannot read", path, EISDIR);
-  if (!S_ISREG(status.st_mode)) {
-    return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
-  }
-  std::string buffer(max_size + 1, '\0');
-  absl::Cleanup wipe = [&buffer] { WipeString(buffer); };
-  size_t size = 0;
-  while (size < buffer.size()) {
-    const ssize_t got = read(file.get(), buffer.data() + size, buffer.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("cannot read", path, errno);
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
-  }
-  if (size > max_size) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, " is longer than ", max_size, " bytes"));
-  }
-  return PrivateFile{.contents = Secret(std::string_view(buffer.data(), size)),
-                     .readable_by_others = (status.st_mode & (S_IRGRP | S_IROTH)) != 0};
-}
-
 absl::Status WriteNewPrivateFile(const std::string& path, std::string_view contents) {
   std::string temporary = absl::StrCat(path, ".XXXXXX");
   const FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC));  // Mode 0600.

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "server/base/secret.h"
 #include "server/posix/file_descriptor.h"
 #include "server/posix/file_error.h"
 #include "server/store/new_files.h"
@@ -15,14 +12,6 @@ namespace token_service::store {
 
 using posix::FileDescriptor;
 using posix::FileError;
-
-struct PrivateFile {
-  Secret contents;
-  bool readable_by_others = false;  // Group or others may read it.
-};
-
-// The whole file, which must be a regular one of at most `max_size` bytes.
-absl::StatusOr<PrivateFile> ReadPrivateFile(const std::string& path, size_t max_size);
 
 // A new file of mode 0600 that either holds all of `contents`, durably, or is not there.
 // ALREADY_EXISTS rather than replace a file.

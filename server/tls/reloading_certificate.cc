@@ -34,14 +34,15 @@ absl::StatusOr<std::unique_ptr<ReloadingCertificate>> ReloadingCertificate::Crea
 
 ReloadingCertificate::ReloadingCertificate(CertificateFiles files, absl::Duration interval,
                                            ServerCertificate first)
-    : interval_(interval),
-      files_(std::move(files)),
-      current_(std::make_shared<const ServerCertificate>(std::move(first))) {
-  {
-    absl::MutexLock lock(&mutex_);
-    TakeAuthoritiesLocked();
-  }
-  thread_ = std::thread([this] { Run(); });
+    : files_(std::move(files)),
+      current_(std::make_shared<const ServerCertificate>(std::move(first))),
+      thread_(interval, [this, interval](bool poked) {
+        Look();
+        if (poked) Look();
+        return interval;
+      }) {
+  absl::MutexLock lock(&mutex_);
+  TakeAuthoritiesLocked();
 }
 
 // What is parsed here is a few files' worth, and rarely.
@@ -57,42 +58,9 @@ ReloadingCertificate::Authorities ReloadingCertificate::GetAuthorities() const {
   return authorities_;
 }
 
-ReloadingCertificate::~ReloadingCertificate() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    alarm_.Set(absl::ZeroDuration());
-  }
-  thread_.join();
-}
-
 std::shared_ptr<const ServerCertificate> ReloadingCertificate::Current() const {
   absl::MutexLock lock(&mutex_);
   return current_;
-}
-
-void ReloadingCertificate::Poke() {
-  absl::MutexLock lock(&mutex_);
-  poked_ = true;
-  alarm_.Set(absl::ZeroDuration());
-}
-
-void ReloadingCertificate::Run() {
-  while (true) {
-    {
-      absl::MutexLock lock(&mutex_);
-      if (!poked_ && !stopping_) alarm_.Set(interval_);
-    }
-    alarm_.Await();
-    bool poked = false;
-    {
-      absl::MutexLock lock(&mutex_);
-      if (stopping_) return;
-      poked = std::exchange(poked_, false);
-    }
-    Look();
-    if (poked) Look();
-  }
 }
 
 CertificateFiles ReloadingCertificate::files() const {

@@ -3,13 +3,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "server/base/alarm.h"
+#include "server/base/polling_thread.h"
 #include "server/tls/client_authorities.h"
 #include "server/tls/server_certificate.h"
 
@@ -26,8 +25,6 @@ class ReloadingCertificate {
   // The errors of ReadServerCertificate. Expired at once: a warning in the log. Blocks.
   static absl::StatusOr<std::unique_ptr<ReloadingCertificate>> Create(
       CertificateFiles files, absl::Duration interval = kInterval);
-
-  ~ReloadingCertificate();
 
   // Never null. Another pointer, another certificate. Any thread; does not block.
   std::shared_ptr<const ServerCertificate> Current() const;
@@ -46,7 +43,7 @@ class ReloadingCertificate {
   Authorities GetAuthorities() const;
 
   // Looks at once, twice. Any thread.
-  void Poke();
+  void Poke() { thread_.Poke(); }
 
   // Reads other files, to be handed to Replace; null: they hold what is current. The errors of
   // ReadServerCertificate, and INVALID_ARGUMENT for a certificate that has expired. Blocks.
@@ -58,24 +55,20 @@ class ReloadingCertificate {
  private:
   ReloadingCertificate(CertificateFiles files, absl::Duration interval, ServerCertificate first);
 
-  void Run();
   void Look();
   void TakeAuthoritiesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   CertificateFiles files() const;
   // Not when other files are to be looked at by now.
   void Swap(const CertificateFiles& files, std::unique_ptr<ServerCertificate> next);
-  const absl::Duration interval_;
+
   std::unique_ptr<ServerCertificate> candidate_;  // The thread's own: seen once.
   absl::Status error_;                            // The thread's own: already logged.
-  Alarm alarm_;
   mutable absl::Mutex mutex_;
   CertificateFiles files_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const ServerCertificate> current_ ABSL_GUARDED_BY(mutex_);
   Authorities authorities_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> authorities_version_ = 0;  // Of authorities_.
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool poked_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  PollingThread thread_;
 };
 
 }  // namespace token_service::tls

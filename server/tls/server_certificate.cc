@@ -1,16 +1,11 @@
 #include "server/tls/server_certificate.h"
 
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <memory>
 #include <string_view>
@@ -20,6 +15,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/absl_view.h"
+#include "server/posix/secret_file.h"
 
 namespace token_service::tls {
 namespace {
@@ -45,27 +41,16 @@ absl::Status Wrong(std::string_view key, const std::string& path, std::string_vi
 
 // Into a Secret, because any of the files may hold the key.
 absl::StatusOr<Secret> ReadWhole(std::string_view key, const std::string& path) {
-  // A pipe would block for ever: O_NONBLOCK.
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return Wrong(key, path, std::strerror(errno));
-  const absl::Cleanup close_file = [file] { close(file); };
-  struct stat facts {};
-  if (fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    return Wrong(key, path, "is not a regular file");
+  absl::StatusOr<posix::SecretFile> file = posix::ReadSecretFile(path, kMaxFileBytes);
+  if (!file.ok()) {
+    const std::string wrong(file.status().message());
+    return absl::InvalidArgumentError(key.empty() ? wrong
+                                                  : absl::StrCat(AbslView(key), ": ", wrong));
   }
-  std::string text(kMaxFileBytes + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = read(file, text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Wrong(key, path, std::strerror(errno));
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
+  if (file->contents.Reveal().find('\0') != std::string_view::npos) {
+    return Wrong(key, path, "is no text");
   }
-  if (size > kMaxFileBytes) return Wrong(key, path, "is too long");
-  text.resize(size);
-  if (text.find('\0') != std::string::npos) return Wrong(key, path, "is no text");
-  return Secret(std::move(text));
+  return std::move(file->contents);
 }
 
 Owned<BIO> BioOf(std::string_view text) {

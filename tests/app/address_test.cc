@@ -1,4 +1,4 @@
-#include "server/app/config/address.h"
+#include "server/config/address.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "server/app/config/changes.h"
+#include "server/config/changes.h"
 
 #include <gtest/gtest.h>
 

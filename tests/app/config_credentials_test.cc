@@ -1,11 +1,11 @@
-#include "server/app/config/credentials.h"
+#include "server/config/credentials.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "server/app/config/config.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "server/app/config/config.h"
+#include "server/config/config.h"
 #include "tests/app/scratch_dir.h"
 #include "tests/http/test_certificates.h"
 #include "tests/jose/test_keys.h"
@@ -124,7 +124,8 @@ TEST(ConfigFilesTest, AConfigFileThatCannotBeReadIsNamed) {
   const ScratchDir dir;
   EXPECT_EQ(LoadConfig(dir.Path("none")).status().message(),
             dir.Path("none") + ": No such file or directory");
-  EXPECT_EQ(LoadConfig(dir.path()).status().message(), dir.path() + ": is a directory");
+  EXPECT_EQ(LoadConfig(dir.path()).status().message(),
+            dir.path() + ": is a directory, not a regular file");
 }
 
 TEST(ConfigFilesTest, AConfigFileThatIsTooLongIsRefused) {

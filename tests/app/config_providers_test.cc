@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/app/config/config.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 namespace {

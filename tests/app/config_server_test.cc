@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "server/app/config/config.h"
+#include "server/config/config.h"
 
 namespace token_service::app {
 namespace {

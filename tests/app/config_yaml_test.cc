@@ -1,11 +1,11 @@
-#include "server/app/config/yaml.h"
+#include "server/config/yaml.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "server/app/config/config.pb.h"
-#include "server/app/config/source.h"
+#include "server/config/config.pb.h"
+#include "server/config/source.h"
 
 namespace token_service::app {
 namespace {

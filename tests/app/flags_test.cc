@@ -1,4 +1,4 @@
-#include "server/app/config/flags.h"
+#include "server/config/flags.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/app/config/command_line.h"
+#include "server/config/command_line.h"
 
 namespace token_service::app {
 namespace {

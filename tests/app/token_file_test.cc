@@ -1,4 +1,4 @@
-#include "server/app/config/token_file.h"
+#include "server/config/token_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -63,7 +63,7 @@ TEST(TokenFileTest, NamesAFileThatIsNotThere) {
 TEST(TokenFileTest, RefusesADirectoryAndAFifoWithoutWaiting) {
   const ScratchDir dir;
   EXPECT_EQ(ReadTokenFile(dir.path()).status(),
-            absl::InvalidArgumentError(dir.path() + ": is a directory"));
+            absl::InvalidArgumentError(dir.path() + ": is a directory, not a regular file"));
   const std::string fifo = dir.Path("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(ReadTokenFile(fifo).status(),

@@ -1,4 +1,4 @@
-#include "server/app/config/token_file_watch.h"
+#include "server/config/token_file_watch.h"
 
 #include <gtest/gtest.h>
 

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "server/base/thread_timer_queue.h"
+#include "server/base/worker_pool.h"
 #include "server/broker/token_issuer.h"
-#include "server/broker/worker_pool.h"
 #include "tests/testing/memory_credential_store.h"
 #include "tests/testing/scripted_token_endpoint.h"
 
@@ -92,7 +92,7 @@ class BrokerThreadsTest : public ::testing::Test {
   broker::TokenCache cache_;
   broker::Refresher refresher_{{.holder = "us"}, store_, provider_, clock_};
   std::unique_ptr<ThreadTimerQueue> timers_ = std::make_unique<ThreadTimerQueue>(clock_);
-  broker::WorkerPool workers_{4};
+  WorkerPool workers_{4};
   broker::RefreshScheduler scheduler_{
       {.workers = 4, .per_endpoint = 2}, refresher_, cache_, workers_, *timers_, clock_};
   TokenIssuer issuer_{{}, cache_, scheduler_, *timers_, clock_};

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "server/broker/executor.h"
+#include "server/base/executor.h"
 #include "server/broker/refresh_scheduler.h"
 #include "server/broker/refresher.h"
 #include "tests/testing/begin_of.h"
@@ -89,7 +89,7 @@ class RotatingProvider final : public broker::TokenEndpoint {
   std::vector<std::string> posts;
 };
 
-class Inline final : public broker::Executor {
+class Inline final : public Executor {
  public:
   void Run(absl::AnyInvocable<void()> work) override { work(); }
 };

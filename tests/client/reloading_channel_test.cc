@@ -1,4 +1,4 @@
-#include "client/reloading_channel.h"
+#include "client/grpc/reloading_channel.h"
 
 #include <filesystem>
 #include <fstream>

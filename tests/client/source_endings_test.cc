@@ -1,6 +1,6 @@
 // How a process ends while its last call credentials go: each test runs in a process of its own.
 
-#include "client/source_endings.h"
+#include "client/grpc/source_endings.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -5,10 +5,10 @@
 #include <string_view>
 
 #include "absl/strings/match.h"
-#include "server/app/config/config.h"
 #include "server/broker/client_auth.h"
 #include "server/broker/credential_name.h"
 #include "server/broker/token_endpoint_url.h"
+#include "server/config/config.h"
 #include "tests/fuzz/require.h"
 
 namespace token_service::app {

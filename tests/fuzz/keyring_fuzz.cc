@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "absl/strings/match.h"
-#include "server/store/keyring.h"
+#include "server/store/sealing/keyring.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "server/store/record_sealer.h"
-#include "server/store/sealer.h"
+#include "server/store/sealing/record_sealer.h"
+#include "server/store/sealing/sealer.h"
 #include "tests/fuzz/require.h"
 
 namespace token_service::store {

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "server/store/keyring.h"
-#include "server/store/sqlite_credential_store.h"
-#include "server/store/sqlite_database.h"
+#include "server/store/sealing/keyring.h"
+#include "server/store/sqlite/sqlite_credential_store.h"
+#include "server/store/sqlite/sqlite_database.h"
 #include "tests/store/records.h"
 #include "tests/testing/memory_credential_store.h"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "server/store/backup.h"
-#include "server/store/open_credential_store.h"
-#include "server/store/restore.h"
+#include "server/store/sqlite/backup.h"
+#include "server/store/sqlite/open_credential_store.h"
+#include "server/store/sqlite/restore.h"
 #include "tests/store/records.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"

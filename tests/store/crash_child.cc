@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 #include "tests/store/records.h"
 
 namespace token_service::testing {

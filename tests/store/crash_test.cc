@@ -14,7 +14,7 @@
 #include <sstream>
 #include <string>
 
-#include "server/store/open_credential_store.h"
+#include "server/store/sqlite/open_credential_store.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
 

@@ -8,9 +8,9 @@
 #include <variant>
 #include <vector>
 
-#include "server/store/keyring.h"
-#include "server/store/sqlite_credential_store.h"
-#include "server/store/sqlite_database.h"
+#include "server/store/sealing/keyring.h"
+#include "server/store/sqlite/sqlite_credential_store.h"
+#include "server/store/sqlite/sqlite_database.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"

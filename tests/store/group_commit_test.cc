@@ -1,4 +1,4 @@
-#include "server/store/group_commit.h"
+#include "server/store/sqlite/group_commit.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "server/store/sqlite_status.h"
+#include "server/store/sqlite/sqlite_status.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/testing/temp_dir.h"
 

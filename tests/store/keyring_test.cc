@@ -1,4 +1,4 @@
-#include "server/store/keyring.h"
+#include "server/store/sealing/keyring.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -80,8 +80,8 @@ TEST(KeyringFileTest, AMissingFileIsNotFoundAndNamed) {
 TEST(KeyringFileTest, ADirectoryIsRefused) {
   const testing::TempDir dir;
   const absl::Status status = Keyring::Load(dir.path()).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(Message(status), HasSubstr("Is a directory"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status), HasSubstr("is a directory"));
 }
 
 TEST(KeyringFileTest, ErrorsNameTheFileAndTheLine) {
@@ -94,7 +94,7 @@ TEST(KeyringFileTest, ErrorsNameTheFileAndTheLine) {
 TEST(KeyringFileTest, AHugeFileIsRefused) {
   const testing::TempDir dir;
   std::ofstream(dir.File("ring")) << std::string(100'000, '#');
-  EXPECT_EQ(Keyring::Load(dir.File("ring")).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Keyring::Load(dir.File("ring")).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(KeyringFileTest, AFileThatOthersCanReadIsWarnedAboutAndUsed) {

@@ -11,8 +11,8 @@
 #include <string>
 #include <variant>
 
-#include "server/store/open_credential_store.h"
-#include "server/store/rekey.h"
+#include "server/store/sqlite/open_credential_store.h"
+#include "server/store/sqlite/rekey.h"
 #include "tests/store/records.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/temp_dir.h"

@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "server/store/credential_rows.h"
-#include "server/store/sqlite_connection.h"
+#include "server/store/sqlite/credential_rows.h"
+#include "server/store/sqlite/sqlite_connection.h"
 #include "server/store/store_paths.h"
 
 namespace token_service::testing {

@@ -1,4 +1,4 @@
-#include "server/store/rekey.h"
+#include "server/store/sqlite/rekey.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "server/store/keyring.h"
+#include "server/store/sealing/keyring.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
 

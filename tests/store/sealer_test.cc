@@ -1,4 +1,4 @@
-#include "server/store/sealer.h"
+#include "server/store/sealing/sealer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,10 +11,10 @@
 #include <string>
 #include <utility>
 
-#include "server/store/keyring.h"
-#include "server/store/open_credential_store.h"
-#include "server/store/sqlite_credential_store.h"
-#include "server/store/sqlite_database.h"
+#include "server/store/sealing/keyring.h"
+#include "server/store/sqlite/open_credential_store.h"
+#include "server/store/sqlite/sqlite_credential_store.h"
+#include "server/store/sqlite/sqlite_database.h"
 #include "tests/store/records.h"
 #include "tests/testing/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "server/store/token_hasher.h"
+#include "server/store/sealing/token_hasher.h"
 
 #include <gtest/gtest.h>
 

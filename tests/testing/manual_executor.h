@@ -5,12 +5,12 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "server/broker/executor.h"
+#include "server/base/executor.h"
 
 namespace token_service::testing {
 
 // Runs tasks when the test says, on the test's thread. Any thread may add one.
-class ManualExecutor final : public broker::Executor {
+class ManualExecutor final : public Executor {
  public:
   void Run(absl::AnyInvocable<void()> task) override {
     {

@@ -106,7 +106,7 @@ TEST(ServerCertificateTest, WhatIsNoTextFileIsRefusedWithItsKey) {
   pem.WriteAuthority(std::string("\0\0", 2));
   EXPECT_THAT(ErrorOf(pem.files()), StartsWith("client_ca_file: "));
   pem.WriteAuthority(std::string(5 << 20, 'x'));
-  EXPECT_THAT(ErrorOf(pem.files()), HasSubstr("too long"));
+  EXPECT_THAT(ErrorOf(pem.files()), HasSubstr("is longer than"));
   unlink(pem.files().client_ca_file.c_str());
   EXPECT_THAT(ErrorOf(pem.files()), HasSubstr("No such file"));
   ASSERT_EQ(mkfifo(pem.files().client_ca_file.c_str(), 0600), 0);

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/config/config.h"
+#include "server/config/config.pb.h"
+#include "server/config/source.h"
+
+namespace token_service::app {
+
+// The part of ValidateConfig about `providers`: follows `like`, and checks each as a whole
+// (provider_keys.h).
+absl::Status ReadProviders(const token::config::ConfigFile& file, const ConfigSource& source,
+                           ServerConfig& config);
+
+}  // namespace token_service::app
