@@ -20,80 +20,59 @@ using broker::CredentialSettings;
 using telemetry::Level;
 using telemetry::Log;
 
-// How often a plan is made anew that the store overtakes.
-constexpr int kMaxPlans = 5;
+std::string FileOf(const Declarations& declarations, const std::string& name) {
+  const auto found = declarations.credentials.find(name);
+  return found == declarations.credentials.end() ? "" : found->second.refresh_token_file;
+}
 
 }  // namespace
-
-absl::Status CredentialCatalog::CompareWithStore(const ServerConfig& config, Declarations& read) {
-  absl::Status status = store_.ForEach([&read](const CredentialRecord& record) {
-    const auto found = read.credentials.find(record.name);
-    if (found != read.credentials.end()) found->second.stored = true;
-  });
-  if (!status.ok()) return status;
-  return CheckTokens(config, read);
-}
 
 // ---- putting in force
 
 absl::StatusOr<StoredCredentials> CredentialCatalog::ReadStored(
-    absl::FunctionRef<void()> progress) {
+    const Declarations& next, absl::FunctionRef<void()> progress) {
   StoredCredentials stored;
-  absl::Status status = store_.ForEach([&](CredentialRecord record) {
+  absl::Status status = store_.ForEach([&](const CredentialRecord& record) {
     progress();
-    if (broker::IsCredentialName(record.name)) {
-      std::string name = record.name;
-      stored.emplace(std::move(name), std::move(record));
+    if (!broker::IsCredentialName(record.name)) {
+      // Put there by hand. Nobody could ask for it, and not every answer can hold its name.
+      Log(Level::kError, "passed over: a stored credential's name is none",
+          {{"credential", record.name}});
       return;
     }
-    // Put there by hand. Nobody could ask for it, and not every answer can hold its name.
-    Log(Level::kError, "passed over: a stored credential's name is none",
-        {{"credential", record.name}});
+    const auto declared = next.credentials.find(record.name);
+    const bool news = declared != next.credentials.end() && FileIsNews(declared->second, record);
+    stored.emplace(record.name, StoredCredential{.record = record.CopyWithoutRefreshToken(),
+                                                 .file_is_news = news});
   });
   if (!status.ok()) return status;
   return stored;
 }
 
-// Of the refresh tokens in files that are news to their credentials.
-absl::StatusOr<KnownTokens> CredentialCatalog::LookUpTokens(const Declarations& next,
-                                                            const StoredCredentials& stored,
-                                                            absl::FunctionRef<void()> progress) {
-  KnownTokens known;
-  for (const auto& [name, declared] : next.credentials) {
-    if (declared.refresh_token_file.empty() || !declared.refresh_token.ok()) continue;
-    const auto found = stored.find(name);
-    if (found != stored.end() && SaysAsBefore(*declared.refresh_token, found->second)) continue;
-    const auto one = store_.LookUp(name, *declared.refresh_token, /*from_file=*/true);
-    if (!one.ok()) return one.status();
-    known.emplace(name, *one);
-    progress();
-  }
-  return known;
-}
-
-absl::StatusOr<DeclarationPlan> CredentialCatalog::PlanAndApply(
-    const Declarations& next, absl::FunctionRef<void()> progress) {
-  absl::StatusOr<StoredCredentials> stored = ReadStored(progress);
-  if (!stored.ok()) return stored.status();
-  const absl::StatusOr<KnownTokens> known = LookUpTokens(next, *stored, progress);
-  if (!known.ok()) return known.status();
-  DeclarationPlan plan = PlanChanges(next, *std::move(stored), *known, clock_.WallNow());
-  if (absl::Status status = store_.Apply(plan.changes, progress); !status.ok()) return status;
-  return plan;
-}
-
 absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(
     Declarations next, absl::FunctionRef<void()> progress) {
-  absl::StatusOr<DeclarationPlan> plan = PlanAndApply(next, progress);
-  for (int i = 1; i < kMaxPlans && broker::SpentTokenOf(plan.status()).has_value(); ++i) {
-    // A refresh token was spent between our look and the change.
-    plan = PlanAndApply(next, progress);
-  }
-  if (!plan.ok()) return plan.status();
+  absl::StatusOr<StoredCredentials> stored = ReadStored(next, progress);
+  if (!stored.ok()) return stored.status();
+  absl::Status usable = CheckTokens(
+      next, [&stored](std::string_view name) { return stored->find(name) != stored->end(); });
+  if (!usable.ok()) return usable;
+  const DeclarationPlan plan = PlanChanges(next, *stored, clock_.WallNow());
+  absl::StatusOr<broker::Applied> applied = store_.Apply(plan.changes, progress);
+  if (!applied.ok()) return applied.status();
   // From here on nothing fails.
-  for (const DeclarationPlan::Note& note : plan->notes) note.Log();
-  Taken taken{.stored = {}, .adopted = std::move(plan->adopted)};
-  for (auto& [name, record] : plan->after) taken.stored.push_back(std::move(record));
+  Taken taken;
+  for (const std::string& name : plan.dropped) LogDropped(name);
+  for (const broker::SeedOutcome& outcome : applied->seeds) {
+    const bool made = !stored->contains(outcome.name);
+    LogSeed(outcome, FileOf(next, outcome.name), made);
+    const bool adopted = outcome.became == broker::SeedOutcome::Became::kAdopted;
+    if (adopted && !made) taken.adopted.push_back(outcome.name);
+  }
+  for (CredentialRecord& record : applied->records) {
+    std::string name = record.name;
+    (*stored)[std::move(name)].record = std::move(record);
+  }
+  for (auto& [name, credential] : *stored) taken.stored.push_back(std::move(credential.record));
   for (auto& [name, declared] : next.credentials) declared.refresh_token = Secret();
   auto in_force = std::make_shared<const Declarations>(std::move(next));
   absl::MutexLock lock(&mutex_);
@@ -103,19 +82,10 @@ absl::StatusOr<CredentialCatalog::Taken> CredentialCatalog::PutInForce(
 
 absl::StatusOr<bool> CredentialCatalog::AdoptFromFile(const std::string& name,
                                                       const Secret& refresh_token) {
-  absl::StatusOr<CredentialRecord> record = store_.Load(name);
-  if (!record.ok()) return record.status();
-  if (record->unreadable || SaysAsBefore(refresh_token, *record)) return false;
-  const auto known = store_.LookUp(name, refresh_token, /*from_file=*/true);
-  if (!known.ok()) return known.status();
-  const auto in_force = InForce();
-  const auto declared = in_force->credentials.find(name);
-  DeclarationPlan plan;
-  PlanToken(declared == in_force->credentials.end() ? "" : declared->second.refresh_token_file,
-            refresh_token, *known, *record, plan);
-  if (absl::Status status = store_.Apply(plan.changes, [] {}); !status.ok()) return status;
-  for (const DeclarationPlan::Note& note : plan.notes) note.Log();
-  return !plan.adopted.empty();
+  const absl::StatusOr<broker::SeedOutcome> outcome = store_.Adopt(name, refresh_token);
+  if (!outcome.ok()) return outcome.status();
+  LogSeed(*outcome, FileOf(*InForce(), name), /*made=*/false);
+  return outcome->became == broker::SeedOutcome::Became::kAdopted;
 }
 
 // ---- SettingsSource

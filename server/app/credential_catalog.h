@@ -28,19 +28,16 @@ class CredentialCatalog final : public broker::SettingsSource {
   CredentialCatalog(broker::CredentialStore& store, const Clock& clock)
       : store_(store), clock_(clock) {}
 
-  // What is stored already, and CheckTokens. Changes nothing but `read`.
-  absl::Status CompareWithStore(const ServerConfig& config, Declarations& read);
-
   // From now on they are what is declared: PlanChanges, in one transaction of the store. An error
-  // leaves everything as it was, in the store too. Calls `progress` now and then, perhaps on
-  // another thread.
+  // leaves everything as it was, in the store too; CheckTokens has its own. Calls `progress` now
+  // and then, perhaps on another thread.
   struct Taken {
-    std::vector<broker::CredentialRecord> stored;  // All there is now.
+    std::vector<broker::CredentialRecord> stored;  // All there is now, without refresh tokens.
     std::vector<std::string> adopted;              // Have another refresh token now.
   };
   absl::StatusOr<Taken> PutInForce(Declarations next, absl::FunctionRef<void()> progress);
 
-  // Takes a refresh token over from its file, if PlanToken does. True: it was news.
+  // Brings the store what a file holds by now. True: it is the refresh token from now on.
   absl::StatusOr<bool> AdoptFromFile(const std::string& name, const Secret& refresh_token);
 
   broker::CredentialSettingsPtr SettingsOf(const broker::CredentialRecord& record) const override;
@@ -51,11 +48,7 @@ class CredentialCatalog final : public broker::SettingsSource {
   bool HasDefaultClientKey(std::string_view token_endpoint) const override;
 
  private:
-  absl::StatusOr<StoredCredentials> ReadStored(absl::FunctionRef<void()> progress);
-  absl::StatusOr<KnownTokens> LookUpTokens(const Declarations& next,
-                                           const StoredCredentials& stored,
-                                           absl::FunctionRef<void()> progress);
-  absl::StatusOr<DeclarationPlan> PlanAndApply(const Declarations& next,
+  absl::StatusOr<StoredCredentials> ReadStored(const Declarations& next,
                                                absl::FunctionRef<void()> progress);
   std::shared_ptr<const Declarations> InForce() const;
 

@@ -171,15 +171,18 @@ absl::StatusOr<Declarations> ReadDeclarations(const ServerConfig& config,
                                             : ReadTokenFile(declared.refresh_token_file)});
   }
   SettleTokens(read, progress, pause);
+  for (auto& [name, declared] : read.credentials) {
+    if (declared.refresh_token.ok()) continue;
+    declared.refresh_token =
+        Unusable(config, declared.refresh_token_file, declared.refresh_token.status());
+  }
   return read;
 }
 
-absl::Status CheckTokens(const ServerConfig& config, const Declarations& read) {
-  for (const DeclaredCredential& declared : config.credentials) {
-    const auto found = read.credentials.find(declared.settings.name);
-    if (found == read.credentials.end() || found->second.stored) continue;
-    const absl::StatusOr<Secret>& token = found->second.refresh_token;
-    if (!token.ok()) return Unusable(config, declared.refresh_token_file, token.status());
+absl::Status CheckTokens(const Declarations& read,
+                         absl::FunctionRef<bool(std::string_view)> is_stored) {
+  for (const auto& [name, declared] : read.credentials) {
+    if (!declared.refresh_token.ok() && !is_stored(name)) return declared.refresh_token.status();
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -20,7 +21,6 @@ struct Declared {
   broker::CredentialSettingsPtr settings;
   std::string refresh_token_file;
   absl::StatusOr<Secret> refresh_token;
-  bool stored = false;
 };
 
 struct Declarations {
@@ -33,15 +33,16 @@ struct Declarations {
 };
 
 // Of files alone. INVALID_ARGUMENT: one that is needed whatever is stored cannot be used; one line.
-// What is wrong with a refresh token's is in its place. Calls `progress` now and then. Blocks.
-// A refresh token that was written just now is read again after `pause`, until two looks agree:
-// half a token must not be taken for one.
+// What is wrong with a refresh token's is in its place, an INVALID_ARGUMENT too. Calls `progress`
+// now and then. Blocks. A refresh token that was written just now is read again after `pause`,
+// until two looks agree: half a token must not be taken for one.
 absl::StatusOr<Declarations> ReadDeclarations(const ServerConfig& config,
                                               absl::FunctionRef<void()> progress,
                                               absl::FunctionRef<void(absl::Duration)> pause);
 
 // INVALID_ARGUMENT: the refresh token of one that is not stored cannot be used. What the store
 // holds needs none any more: its file may be gone.
-absl::Status CheckTokens(const ServerConfig& config, const Declarations& read);
+absl::Status CheckTokens(const Declarations& read,
+                         absl::FunctionRef<bool(std::string_view)> is_stored);
 
 }  // namespace token_service::app

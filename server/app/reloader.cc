@@ -87,7 +87,7 @@ absl::Status Reloader::TakeUpCredentials(const ServerConfig& next,
   absl::Status status;
   RunAndWait(broker.registrar, [&] {
     absl::StatusOr<Declarations> read = ReadDeclarations(next, progress, absl::SleepFor);
-    status = read.ok() ? broker.catalog.CompareWithStore(next, *read) : read.status();
+    status = read.status();
     if (!status.ok()) return;
     for (const auto& [name, declared] : read->credentials) {
       if (!broker.registry.Departing(name)) continue;

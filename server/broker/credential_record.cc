@@ -29,11 +29,16 @@ CredentialProfile CredentialProfile::Copy() const {
 }
 
 CredentialRecord CredentialRecord::Copy() const {
+  CredentialRecord copy = CopyWithoutRefreshToken();
+  copy.refresh_token = refresh_token.Copy();
+  copy.seed = seed.Copy();
+  return copy;
+}
+
+CredentialRecord CredentialRecord::CopyWithoutRefreshToken() const {
   CredentialRecord copy;
   copy.name = name;
   copy.profile = profile.Copy();
-  copy.refresh_token = refresh_token.Copy();
-  copy.seed = seed.Copy();
   copy.rotates = rotates;
   copy.grant = grant;
   copy.disabled = disabled;

@@ -106,6 +106,8 @@ struct CredentialRecord {
   bool unreadable = false;  // Its sealed fields do not open: they are empty here, the row is not.
 
   CredentialRecord Copy() const;
+  // What may lie about: a copy that has neither the refresh token nor the seed.
+  CredentialRecord CopyWithoutRefreshToken() const;
 };
 
 }  // namespace token_service::broker

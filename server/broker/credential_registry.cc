@@ -108,7 +108,7 @@ CredentialRegistry::Outcome CredentialRegistry::Store(NewCredential wanted) {
 }
 
 void CredentialRegistry::WarnIfShared(const std::string& name, const Secret& refresh_token) {
-  const auto known = store_.LookUp(name, refresh_token, /*from_file=*/false);
+  const auto known = store_.LookUp(name, refresh_token);
   if (!known.ok() || !known->shared || known->spent.has_value()) return;
   Log(Level::kWarning,
       "another credential has the same refresh token: should the provider ever replace it, one of "
@@ -182,7 +182,7 @@ CredentialRegistry::Outcome CredentialRegistry::ReplaceNow(const std::string& na
   // It would not be usable: the store would take a new grant for the end of what disabled it.
   if (!Usable(*record)) return MakeRefusal(Reason::kCredentialDisabled);
   WarnIfShared(name, refresh_token);
-  const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token, /*from_file=*/false);
+  const absl::Status stored = store_.ReplaceRefreshToken(name, refresh_token);
   if (!stored.ok()) return FromStore(stored, name);
   LogChange("refresh token replaced", name);
   scheduler_.OnGrantReplaced(name, RefreshScheduler::Hold::kEnds);

@@ -34,31 +34,39 @@ absl::StatusOr<StoreChanges> CredentialStore::ChangesSince(const std::string&) {
   return StoreChanges();
 }
 
-absl::Status CredentialStore::ApplyOne(CredentialChange change) {
+absl::StatusOr<Applied> CredentialStore::ApplyOne(CredentialChange change) {
   return Apply(absl::MakeConstSpan(&change, 1), [] {});
 }
 
 absl::Status CredentialStore::Create(const CredentialRecord& record) {
-  return ApplyOne(CreateCredential{.record = record.Copy(), .from_file = !record.seed.empty()});
+  return ApplyOne(CreateCredential{.record = record.Copy(), .from_file = !record.seed.empty()})
+      .status();
 }
 
 absl::Status CredentialStore::UpdateProfile(std::string_view name,
                                             const CredentialProfile& profile) {
-  return ApplyOne(ChangeProfile{.name = std::string(name), .profile = profile.Copy()});
+  return ApplyOne(ChangeProfile{.name = std::string(name), .profile = profile.Copy()}).status();
 }
 
 absl::Status CredentialStore::ReplaceRefreshToken(std::string_view name,
-                                                  const Secret& refresh_token, bool from_file) {
-  return ApplyOne(ReplaceGrant{
-      .name = std::string(name), .refresh_token = refresh_token.Copy(), .from_file = from_file});
+                                                  const Secret& refresh_token) {
+  return ApplyOne(ReplaceGrant{.name = std::string(name), .refresh_token = refresh_token.Copy()})
+      .status();
+}
+
+absl::StatusOr<SeedOutcome> CredentialStore::Adopt(std::string_view name, const Secret& seed) {
+  absl::StatusOr<Applied> applied =
+      ApplyOne(AdoptSeed{.name = std::string(name), .seed = seed.Copy()});
+  if (!applied.ok()) return applied.status();
+  return std::move(applied->seeds.front());
 }
 
 absl::Status CredentialStore::Disable(std::string_view name) {
-  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = true});
+  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = true}).status();
 }
 
 absl::Status CredentialStore::Enable(std::string_view name) {
-  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = false});
+  return ApplyOne(SetDisabled{.name = std::string(name), .disabled = false}).status();
 }
 
 absl::Status CredentialStore::Move(std::string_view name, const CredentialProfile& profile,
@@ -66,7 +74,7 @@ absl::Status CredentialStore::Move(std::string_view name, const CredentialProfil
   std::array<CredentialChange, 2> changes = {
       ChangeProfile{.name = std::string(name), .profile = profile.Copy()},
       ReplaceGrant{.name = std::string(name), .refresh_token = refresh_token.Copy()}};
-  return Apply(changes, [] {});
+  return Apply(changes, [] {}).status();
 }
 
 }  // namespace token_service::broker

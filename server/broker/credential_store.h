@@ -250,16 +250,17 @@ class CredentialStore : public RotationStore {
   // is done otherwise. ALREADY_EXISTS when the name of a new credential is taken. Calls `progress`
   // now and then, perhaps on another thread; it must not block.
   //
-  // SpentTokenError when a refresh token is known and not the credential's current one, or may be
-  // consumed: docs/adr/0024-spent-tokens.md. What every credential ever sent or held is remembered,
-  // in the transactions that make it so, deleted credentials' too.
-  virtual absl::Status Apply(absl::Span<const CredentialChange> changes,
-                             absl::FunctionRef<void()> progress) = 0;
+  // SpentTokenError when a refresh token that an operator brings is known and not the credential's
+  // current one, or may be consumed: docs/adr/0024-spent-tokens.md. One from a file is an outcome.
+  // What every credential ever sent or held is remembered, in the transactions that make it so,
+  // deleted credentials' too.
+  virtual absl::StatusOr<Applied> Apply(absl::Span<const CredentialChange> changes,
+                                        absl::FunctionRef<void()> progress) = 0;
 
   // Whether ReplaceGrant, or CreateCredential where there is no credential of this name, would take
-  // this token; by itself, and at this moment.
-  virtual absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
-                                                bool from_file) = 0;
+  // this token from an operator; by itself, and at this moment.
+  virtual absl::StatusOr<TokenKnowledge> LookUp(std::string_view name,
+                                                const Secret& refresh_token) = 0;
 
   // Holds every credential that is not held yet, from now on.
   virtual absl::Status HoldAll() = 0;
@@ -278,8 +279,8 @@ class CredentialStore : public RotationStore {
   // Apply of one change.
   absl::Status Create(const CredentialRecord& record);
   absl::Status UpdateProfile(std::string_view name, const CredentialProfile& profile);
-  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token,
-                                   bool from_file);
+  absl::Status ReplaceRefreshToken(std::string_view name, const Secret& refresh_token);
+  absl::StatusOr<SeedOutcome> Adopt(std::string_view name, const Secret& seed);
   absl::Status Disable(std::string_view name);
   absl::Status Enable(std::string_view name);
   // Apply of two: neither does the old refresh token ever stand beside the new profile, nor the new
@@ -288,7 +289,7 @@ class CredentialStore : public RotationStore {
                     const Secret& refresh_token);
 
  private:
-  absl::Status ApplyOne(CredentialChange change);
+  absl::StatusOr<Applied> ApplyOne(CredentialChange change);
 };
 
 }  // namespace token_service::broker

@@ -58,16 +58,14 @@ absl::StatusOr<StoreChanges> ObservingCredentialStore::ChangesSince(const std::s
   return Observe(StoreOperation::kOther, [&] { return inner_.ChangesSince(cursor); });
 }
 
-absl::Status ObservingCredentialStore::Apply(absl::Span<const CredentialChange> changes,
-                                             absl::FunctionRef<void()> progress) {
+absl::StatusOr<Applied> ObservingCredentialStore::Apply(absl::Span<const CredentialChange> changes,
+                                                        absl::FunctionRef<void()> progress) {
   return Observe(StoreOperation::kOther, [&] { return inner_.Apply(changes, progress); });
 }
 
 absl::StatusOr<TokenKnowledge> ObservingCredentialStore::LookUp(std::string_view name,
-                                                                const Secret& refresh_token,
-                                                                bool from_file) {
-  return Observe(StoreOperation::kOther,
-                 [&] { return inner_.LookUp(name, refresh_token, from_file); });
+                                                                const Secret& refresh_token) {
+  return Observe(StoreOperation::kOther, [&] { return inner_.LookUp(name, refresh_token); });
 }
 
 absl::Status ObservingCredentialStore::HoldAll() {

@@ -25,10 +25,10 @@ class ObservingCredentialStore final : public CredentialStore {
   absl::Status ForEach(absl::FunctionRef<void(CredentialRecord)> visit) override;
   absl::StatusOr<CredentialRecord> Load(std::string_view name) override;
   absl::StatusOr<StoreChanges> ChangesSince(const std::string& cursor) override;
-  absl::Status Apply(absl::Span<const CredentialChange> changes,
-                     absl::FunctionRef<void()> progress) override;
-  absl::StatusOr<TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
-                                        bool from_file) override;
+  absl::StatusOr<Applied> Apply(absl::Span<const CredentialChange> changes,
+                                absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<TokenKnowledge> LookUp(std::string_view name,
+                                        const Secret& refresh_token) override;
   absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;

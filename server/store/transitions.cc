@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/broker/reason.h"
+
 namespace token_service::store {
 namespace {
 
@@ -45,23 +47,20 @@ bool IsNewest(const CredentialRecord& record, const broker::Rotation& rotation) 
 
 bool Apply(const broker::CreateCredential&, absl::Time, CredentialRecord&) { return false; }
 
-bool Apply(const broker::ReplaceGrant& change, absl::Time now, CredentialRecord& record) {
+void TakeGrant(const Secret& refresh_token, absl::Time now, CredentialRecord& record) {
   ++record.grant_serial;
-  record.refresh_token = change.refresh_token.Copy();
+  record.refresh_token = refresh_token.Copy();
   record.times = {.since = now, .expires = {}, .last_rotation = {}};
-  if (change.from_file) {
-    record.seed = change.refresh_token.Copy();
-  } else {
-    record.held_since.reset();
-  }
   ForgetTroubles(record);
+}
+
+bool Apply(const broker::ReplaceGrant& change, absl::Time now, CredentialRecord& record) {
+  TakeGrant(change.refresh_token, now, record);
+  record.held_since.reset();
   return true;
 }
 
-bool Apply(const broker::RecordSeed& change, absl::Time, CredentialRecord& record) {
-  record.seed = change.seed.Copy();
-  return true;
-}
+bool Apply(const broker::AdoptSeed&, absl::Time, CredentialRecord&) { return false; }
 
 bool Apply(const broker::ChangeProfile& change, absl::Time, CredentialRecord& record) {
   record.profile = change.profile.Copy();
@@ -70,13 +69,6 @@ bool Apply(const broker::ChangeProfile& change, absl::Time, CredentialRecord& re
 
 bool Apply(const broker::SetDisabled& change, absl::Time, CredentialRecord& record) {
   return std::exchange(record.disabled, change.disabled) != change.disabled;
-}
-
-bool Apply(const broker::GiveUpGrant& change, absl::Time, CredentialRecord& record) {
-  record.grant = GrantState::kDead;
-  record.last_error_reason = change.error_reason;
-  record.last_error = {};
-  return true;
 }
 
 }  // namespace
@@ -175,7 +167,32 @@ bool ApplyRelease(StoredRow& row) {
   return held;
 }
 
-StoredRow NewRow(const CredentialRecord& record, absl::Time now) {
+broker::SeedOutcome ApplySeed(const broker::AdoptSeed& change, const broker::TokenKnowledge& known,
+                              absl::Time now, StoredRow& row) {
+  using Became = broker::SeedOutcome::Became;
+  CredentialRecord& record = row.record;
+  broker::SeedOutcome outcome{.name = change.name};
+  if (record.unreadable || record.seed == change.seed) return outcome;
+  const bool first_declared = !record.profile.managed_by_config;
+  if (known.current) {
+    outcome.became = Became::kCurrent;
+  } else if (known.spent.has_value()) {
+    outcome.became = Became::kSpent;
+    outcome.spent = known.spent;
+    if (!first_declared) return outcome;
+  } else if (first_declared) {
+    outcome.became = Became::kNoted;
+  } else {
+    outcome.became = Became::kAdopted;
+    outcome.shared = known.shared;
+    TakeGrant(change.seed, now, record);
+  }
+  record.seed = change.seed.Copy();
+  return outcome;
+}
+
+StoredRow NewRow(const broker::CreateCredential& change, absl::Time now) {
+  const CredentialRecord& record = change.record;
   StoredRow row;
   row.record.name = record.name;
   row.record.profile = record.profile.Copy();
@@ -185,6 +202,14 @@ StoredRow NewRow(const CredentialRecord& record, absl::Time now) {
   row.record.times.since = now;
   // Never again one that a deleted credential of this name had: no late answer of that one fits.
   row.record.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
+  return row;
+}
+
+StoredRow NewRowWithoutGrant(const broker::CreateCredential& change, absl::Time now) {
+  StoredRow row = NewRow(change, now);
+  row.record.refresh_token = Secret();
+  row.record.grant = GrantState::kDead;
+  row.record.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
   return row;
 }
 

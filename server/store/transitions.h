@@ -33,10 +33,16 @@ broker::CommitOutcome ApplyCommit(const broker::Rotation& rotation, const Moment
                                   StoredRow& row);
 bool ApplyConclude(const broker::Conclusion& conclusion, const Moment& now, StoredRow& row);
 bool ApplyRelease(StoredRow& row);
-// Of any change but a creation.
+// `known`: of the seed, among what credentials hold and have sent. The row is changed when its seed
+// is that of the change and the outcome is not kUnchanged.
+broker::SeedOutcome ApplySeed(const broker::AdoptSeed& change, const broker::TokenKnowledge& known,
+                              absl::Time now, StoredRow& row);
+// Of any change but these two.
 bool ApplyChange(const broker::CredentialChange& change, absl::Time now, StoredRow& row);
 
 // The row that CreateCredential makes.
-StoredRow NewRow(const broker::CredentialRecord& record, absl::Time now);
+StoredRow NewRow(const broker::CreateCredential& change, absl::Time now);
+// Instead, where its refresh token comes from a file and is spent.
+StoredRow NewRowWithoutGrant(const broker::CreateCredential& change, absl::Time now);
 
 }  // namespace token_service::store

@@ -21,14 +21,13 @@ using ::testing::IsEmpty;
 
 Secret Sec(std::string_view text) { return Secret(text); }
 
-// Refuses changes as it is told to, and lets somebody come between a look and a change.
+// Refuses changes as it is told to.
 class RefusingStore final : public token_service::testing::MemoryCredentialStore {
  public:
   using MemoryCredentialStore::MemoryCredentialStore;
 
-  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
-                     absl::FunctionRef<void()> progress) override {
-    ++applied;
+  absl::StatusOr<broker::Applied> Apply(absl::Span<const broker::CredentialChange> changes,
+                                        absl::FunctionRef<void()> progress) override {
     if (refusals > 0) {
       --refusals;
       return refusal;
@@ -36,7 +35,6 @@ class RefusingStore final : public token_service::testing::MemoryCredentialStore
     return MemoryCredentialStore::Apply(changes, progress);
   }
 
-  int applied = 0;
   int refusals = 0;
   absl::Status refusal = absl::UnavailableError("disk full");
 };
@@ -119,20 +117,31 @@ TEST_F(CredentialCatalogTest, WhatTheStoreRefusesLeavesWhatIsInForce) {
   EXPECT_TRUE(absl::IsNotFound(store_.Load("b").status()));
 }
 
-TEST_F(CredentialCatalogTest, APlanThatTheStoreOvertookIsMadeAnew) {
-  store_.refusal = broker::SpentTokenError({.since = clock_.WallNow()});
-  store_.refusals = 2;
-  const auto taken = Put(Declaring("a", "seed"));
+TEST_F(CredentialCatalogTest, ANewCredentialWithASpentTokenIsMadeWithoutOneAndTheOthersAreServed) {
+  ASSERT_TRUE(Put(Declaring("first", "seed")).ok());
+  ASSERT_EQ(*catalog_.AdoptFromFile("first", Sec("new")), true);
+  Declarations declared = Declaring("a", "seed");
+  Declare(declared, "b", Sec("good"));
+  const auto taken = Put(std::move(declared));
   ASSERT_TRUE(taken.ok()) << taken.status();
-  EXPECT_EQ(store_.applied, 3);
+  EXPECT_THAT(taken->adopted, IsEmpty());
+  EXPECT_EQ(StoredToken("a"), "");
+  EXPECT_EQ(store_.Load("a")->grant, broker::GrantState::kDead);
+  EXPECT_EQ(store_.Load("a")->last_error_reason, "REFRESH_TOKEN_SPENT");
+  EXPECT_EQ(StoredToken("b"), "good");
 }
 
-TEST_F(CredentialCatalogTest, APlanThatIsOvertakenAgainAndAgainIsGivenUp) {
-  store_.refusal = broker::SpentTokenError({.since = clock_.WallNow()});
-  store_.refusals = 100;
-  EXPECT_FALSE(Put(Declaring("a", "seed")).ok());
-  EXPECT_EQ(store_.applied, 5);
-  EXPECT_FALSE(catalog_.Declares("a"));
+TEST_F(CredentialCatalogTest, WhatIsTakenIsAsTheStoreHasItWithoutRefreshTokens) {
+  ASSERT_TRUE(Put(Declaring("dropped", "seed")).ok());
+  const auto taken = Put(Declaring("made", "other"));
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  ASSERT_EQ(taken->stored.size(), 2u);
+  EXPECT_TRUE(taken->stored[0].disabled);
+  for (const broker::CredentialRecord& record : taken->stored) {
+    EXPECT_EQ(record.grant_serial, store_.Load(record.name)->grant_serial);
+    EXPECT_TRUE(record.refresh_token.empty());
+    EXPECT_TRUE(record.seed.empty());
+  }
 }
 
 TEST_F(CredentialCatalogTest, AStoredNameThatIsNoneIsPassedOver) {
@@ -144,22 +153,16 @@ TEST_F(CredentialCatalogTest, AStoredNameThatIsNoneIsPassedOver) {
 
 TEST_F(CredentialCatalogTest, OnlyWhatIsNotStoredNeedsItsFile) {
   ASSERT_TRUE(Put(Declaring("stored", "seed")).ok());
-  ServerConfig config;
-  Declarations read;
-  for (const char* const name : {"stored", "new"}) {
-    DeclaredCredential declared;
-    declared.settings.name = name;
-    declared.refresh_token_file = std::string(name) + ".token";
-    config.credentials.push_back(std::move(declared));
-  }
-  Declare(read, "stored", absl::NotFoundError("stored.token: gone"));
-  Declare(read, "new", Sec("seed of the new one"));
-  EXPECT_TRUE(catalog_.CompareWithStore(config, read).ok());
-  EXPECT_TRUE(read.credentials.at("stored").stored);
-  Declare(read, "new", absl::NotFoundError("new.token: gone"));
-  const absl::Status status = catalog_.CompareWithStore(config, read);
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("new.token"));
+  Declarations declared;
+  Declare(declared, "stored", absl::NotFoundError("stored.token: gone"));
+  Declare(declared, "new", absl::InvalidArgumentError("new.token: gone"));
+  const auto refused = Put(std::move(declared));
+  EXPECT_EQ(refused.status(), absl::InvalidArgumentError("new.token: gone"));
+  EXPECT_FALSE(catalog_.Declares("new"));
+  Declarations stored_only;
+  Declare(stored_only, "stored", absl::NotFoundError("stored.token: gone"));
+  EXPECT_TRUE(Put(std::move(stored_only)).ok());
+  EXPECT_EQ(StoredToken("stored"), "seed");
 }
 
 // ---- token files that change while the server runs

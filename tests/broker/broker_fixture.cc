@@ -93,7 +93,7 @@ void BrokerTest::Elapse(absl::Duration by) {
 }
 
 void BrokerTest::ReplaceGrant(const std::string& name, std::string_view refresh_token) {
-  ASSERT_TRUE(memory_.ReplaceRefreshToken(name, Secret(refresh_token), false).ok());
+  ASSERT_TRUE(memory_.ReplaceRefreshToken(name, Secret(refresh_token)).ok());
   scheduler().OnGrantReplaced(name, broker::RefreshScheduler::Hold::kEnds);
 }
 

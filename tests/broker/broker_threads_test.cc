@@ -115,7 +115,7 @@ TEST_F(BrokerThreadsTest, EveryCallerIsAnsweredOnceAndNoRefreshTokenIsUsedTwice)
       // The last credential is nobody's: it comes, goes and changes hands.
       const std::string name = Name(kCredentials - 1);
       const std::string fresh = absl::StrCat(name, "/fresh-", round);
-      EXPECT_TRUE(store_.ReplaceRefreshToken(name, Secret(std::string_view(fresh)), false).ok());
+      EXPECT_TRUE(store_.ReplaceRefreshToken(name, Secret(std::string_view(fresh))).ok());
       scheduler_.OnGrantReplaced(name, broker::RefreshScheduler::Hold::kEnds);
       scheduler_.Remove(name);
       EXPECT_TRUE(store_.Delete(name).ok());

@@ -73,8 +73,8 @@ class FailingStore final : public testing::MemoryCredentialStore {
     if (full) return absl::UnavailableError("disk full");
     return MemoryCredentialStore::Commit(rotation);
   }
-  absl::Status Apply(absl::Span<const CredentialChange> changes,
-                     absl::FunctionRef<void()> progress) override {
+  absl::StatusOr<Applied> Apply(absl::Span<const CredentialChange> changes,
+                                absl::FunctionRef<void()> progress) override {
     if (full) return absl::UnavailableError("disk full");
     return MemoryCredentialStore::Apply(changes, progress);
   }

@@ -135,7 +135,7 @@ TEST_F(HeldTest, AnOperatorsNewGrantIsExchangedAtOnce) {
 // The file may be as old as the copy.
 TEST_F(HeldTest, AFilesNewGrantWaitsForItsRelease) {
   StartHeld();
-  ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("file")), true).ok());
+  ASSERT_TRUE(memory_.Adopt("alpha", Secret(std::string_view("file"))).ok());
   scheduler().OnGrantReplaced("alpha", Hold::kStays);
   Elapse(absl::Hours(2));
   EXPECT_EQ(State(), CredentialState::kHeld);

@@ -134,7 +134,7 @@ TEST_F(CrashTest, AReplayThatWaitedForAWorkerPastTheWindowIsHeldBack) {
   StartAndRun();
   Elapse(absl::Minutes(40));
   BeginOnRecord("us, before");
-  ASSERT_TRUE(memory_.ReplaceRefreshToken("aaa", Secret(std::string_view("aaa/new")), false).ok());
+  ASSERT_TRUE(memory_.ReplaceRefreshToken("aaa", Secret(std::string_view("aaa/new"))).ok());
   clock_.Advance(absl::Seconds(5));
   Start();
   scheduler().OnGrantReplaced("aaa", broker::RefreshScheduler::Hold::kEnds);

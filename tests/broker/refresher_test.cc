@@ -200,7 +200,7 @@ TEST_F(RefresherTest, DoubtCountsFromWhenTheLossWasNoticed) {
     const RefreshResult result = Refresh();
     EXPECT_EQ(result.doubt_since, clock_.Now());
     EXPECT_EQ(Record().doubt_since, clock_.MomentAt(clock_.Now()));
-    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new"))).ok());
   }
 }
 
@@ -490,7 +490,7 @@ TEST_F(RefresherTest, AFencedAnswerIsQuarantinedAndWhatIsStoredAdopted) {
 TEST_F(RefresherTest, AFencedAnswerThatCannotBeQuarantinedIsHeld) {
   store_.Fail(Call::kQuarantine, 1);
   provider_.Meanwhile([&] {
-    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new"))).ok());
   });
   Unpersisted pending = As<Unpersisted>(Refresh());
   EXPECT_EQ(*memory_.CountEvidence("alpha"), 0);

@@ -126,7 +126,7 @@ class RotationFindingsTest : public ::testing::Test {
     return found->token == nullptr ? "" : std::string(found->token->value.Reveal());
   }
   void ReplaceInStore() {
-    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+    ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new"))).ok());
   }
 
   FakeClock clock_;

@@ -221,7 +221,7 @@ TEST_F(TwoCustodiansTest, ANewGrantEndsThatForBoth) {
   Elapse(absl::Seconds(1));
   ASSERT_EQ(b_->State(), CredentialState::kNeedsReauthorization);
   provider_.SetRule(nullptr);
-  ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+  ASSERT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new"))).ok());
   Elapse(absl::Seconds(1));
   EXPECT_EQ(a_->Get().outcome, "token 1");
   EXPECT_EQ(b_->Get().outcome, "token 1");
@@ -233,7 +233,7 @@ TEST_F(TwoCustodiansTest, ANewGrantEndsThatForBoth) {
 TEST_F(TwoCustodiansTest, ARefusalOfTheGrantBeforeIsNoNewsOfTheNewOne) {
   Start();
   provider_.Next([this]() -> broker::ExchangeOutcome {
-    EXPECT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new")), false).ok());
+    EXPECT_TRUE(memory_.ReplaceRefreshToken("alpha", Secret(std::string_view("new"))).ok());
     timers_.Advance(kInterval);
     return broker::GrantDead{"revoked"};
   });

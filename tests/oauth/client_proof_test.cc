@@ -11,7 +11,7 @@
 #include "server/oauth/oauth_token_endpoint.h"
 #include "tests/jose/test_keys.h"
 #include "tests/oauth/outcome_text.h"
-#include "tests/store/captured_log.h"
+#include "tests/testing/captured_log.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_transport.h"
 

@@ -68,8 +68,7 @@ TEST_F(AtRest, NoFileHoldsASecret) {
                                 .attempt_id = "a",
                                 .body = Secret(std::string_view("plain-evidence"))})
                   .ok());
-  ASSERT_TRUE(
-      store_->ReplaceRefreshToken(kName, Secret(std::string_view("plain-granted")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("plain-granted"))).ok());
   EXPECT_NE(FileWith("client-7"), "") << "the search itself is broken";
   EXPECT_EQ(FileWith("plain-"), "");
   store_.reset();  // The log goes into the database.
@@ -123,7 +122,7 @@ TEST_F(AtRest, AnotherGenerationDoesNotOpen) {
 }
 
 TEST_F(AtRest, AGrantUnderAnotherSerialDoesNotOpen) {
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("granted"))).ok());
   Tamper("UPDATE credentials SET grant_serial=grant_serial+2");
   EXPECT_TRUE(IsUnreadable());
 }

@@ -51,7 +51,7 @@ TEST_P(SharedConformance, EveryWriteIsToldOnceToWhoLooks) {
               {.name = std::string(kName), .attempt_id = "b", .end = broker::AttemptEnd::kDead})
           .ok());
   EXPECT_EQ(looks().grant, GrantState::kDead);
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new"))).ok());
   EXPECT_EQ(looks().grant, GrantState::kUsable);
   ASSERT_TRUE(store_->UpdateProfile(kName, NewRecord().profile).ok());
   looks();

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct StoreKind {
   bool durable;  // What is in `dir` survives the object.
   std::unique_ptr<broker::CredentialStore> (*open)(const TempDir& dir, const Clock& clock);
 };
+
+// In the name of a test; otherwise its bytes are.
+inline void PrintTo(const StoreKind& kind, std::ostream* os) { *os << kind.name; }
 
 std::vector<StoreKind> AllStores();
 // Those that other processes have too, and the others.

@@ -64,7 +64,7 @@ void RotateForever(broker::CredentialStore& store, const std::string& name) {
     }
     if (generation % 7 == 3) {
       const std::string granted = "granted " + name + " " + std::to_string(generation);
-      Require(store.ReplaceRefreshToken(name, Secret(std::string_view(granted)), true));
+      Require(store.Adopt(name, Secret(std::string_view(granted))).status());
       Tell('G', name, generation + 1);
     }
   }

@@ -123,7 +123,7 @@ void ExpectNothingLost(const std::string& name, const Known& known,
   }
   if (generation > 0) {
     const Secret before(std::string_view(RefreshTokenOf(name, generation - 1)));
-    const auto remembered = store.LookUp(name, before, /*from_file=*/true);
+    const auto remembered = store.LookUp(name, before);
     ASSERT_TRUE(remembered.ok()) << remembered.status();
     EXPECT_TRUE(remembered->spent.has_value()) << "what was replaced is forgotten";
   }

@@ -106,7 +106,7 @@ TEST_P(CredentialConformance, EveryCallOnAnUnknownNameIsNotFound) {
   const auto not_found = absl::StatusCode::kNotFound;
   EXPECT_EQ(store_->Load("nobody").status().code(), not_found);
   EXPECT_EQ(store_->UpdateProfile("nobody", {}).code(), not_found);
-  EXPECT_EQ(store_->ReplaceRefreshToken("nobody", Secret(), false).code(), not_found);
+  EXPECT_EQ(store_->ReplaceRefreshToken("nobody", Secret()).code(), not_found);
   EXPECT_EQ(store_->Disable("nobody").code(), not_found);
   EXPECT_EQ(store_->Delete("nobody").code(), not_found);
   EXPECT_EQ(store_->CountEvidence("nobody").status().code(), not_found);
@@ -145,7 +145,7 @@ TEST_P(CredentialConformance, ANewGrantForgetsTroublesAndKeepsTheToken) {
                     .ok());
   }
   ASSERT_TRUE(store_->Begin(MakeBegin("b", 1)).ok());
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted"))).ok());
   const CredentialRecord record = Load();
   EXPECT_EQ(record.refresh_token.Reveal(), "granted");
   EXPECT_EQ(record.seed.Reveal(), "plain-seed");
@@ -184,7 +184,7 @@ TEST_P(CredentialConformance, AMoveReplacesProfileAndGrantTogether) {
 TEST_P(CredentialConformance, AGrantFromAFileIsTheSeedToo) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   Rotate(*store_, 0);
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("granted"))).ok());
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
   EXPECT_EQ(Load().seed.Reveal(), "granted");
   Rotate(*store_, 1);
@@ -214,7 +214,7 @@ TEST_P(CredentialConformance, WhatIsRefreshedStaysDisabled) {
                               .attempt_id = "a",
                               .end = broker::AttemptEnd::kClientRefused})
                   .ok());
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("granted"))).ok());
   EXPECT_TRUE(Load().disabled);
 }
 
@@ -277,20 +277,11 @@ TEST_P(CredentialConformance, AHoldOutlivesBeingDisabled) {
 TEST_P(CredentialConformance, AnOperatorsNewGrantEndsAHoldAndAFilesDoesNot) {
   ASSERT_TRUE(store_->Create(NewRecord()).ok());
   ASSERT_TRUE(HoldAll(At(500)).ok());
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("file")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("file"))).ok());
   EXPECT_EQ(Load().held_since, At(500));
   EXPECT_EQ(Load().refresh_token.Reveal(), "file");
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("rpc")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("rpc"))).ok());
   EXPECT_FALSE(Load().held_since.has_value());
-}
-
-TEST_P(CredentialConformance, ASeedIsRecordedWithoutBeingAdopted) {
-  ASSERT_TRUE(store_->Create(NewRecord()).ok());
-  const broker::CredentialChange change =
-      broker::RecordSeed{.name = std::string(kName), .seed = Secret(std::string_view("seen"))};
-  ASSERT_TRUE(store_->Apply(absl::MakeConstSpan(&change, 1), [] {}).ok());
-  EXPECT_EQ(Load().seed.Reveal(), "seen");
-  EXPECT_TRUE(Load().refresh_token == NewRecord().refresh_token);
 }
 
 TEST_P(CredentialConformance, SeveralChangesAreDoneTogether) {
@@ -315,7 +306,7 @@ TEST_P(CredentialConformance, OfSeveralChangesNoneIsDoneWhenOneCannotBe) {
   changes.emplace_back(broker::ReplaceGrant{.name = std::string(kName),
                                             .refresh_token = Secret(std::string_view("granted"))});
   changes.emplace_back(broker::CreateCredential{NewRecord()});
-  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(store_->Apply(changes, [] {}).status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(absl::IsNotFound(store_->Load("another").status()));
   EXPECT_TRUE(Load().refresh_token == NewRecord().refresh_token);
 }

@@ -83,11 +83,11 @@ TEST_F(DiskFault, OfSeveralChangesNoneIsDoneWhenTheDiskFails) {
     EXPECT_NE(store_->Load(kName)->refresh_token.Reveal(), "granted");
   };
   disk_.FailWrites(SQLITE_FULL);
-  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(store_->Apply(changes, [] {}).status().code(), absl::StatusCode::kUnavailable);
   expect_nothing_done();
   disk_.FailWrites(SQLITE_OK);
   disk_.FailSyncs(SQLITE_IOERR_FSYNC);
-  EXPECT_EQ(store_->Apply(changes, [] {}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(store_->Apply(changes, [] {}).status().code(), absl::StatusCode::kUnavailable);
   disk_.FailSyncs(SQLITE_OK);
   store_.reset();
   Open();
@@ -171,7 +171,7 @@ TEST_F(DiskFault, EveryWriteIsOnTheDiskWhenItIsReported) {
   EXPECT_FALSE(disk_.log_is_unsynced());
   EXPECT_TRUE(store_->Quarantine({.name = name, .attempt_id = "b"}).ok());
   EXPECT_FALSE(disk_.log_is_unsynced());
-  EXPECT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view("granted")), true).ok());
+  EXPECT_TRUE(store_->Adopt(name, Secret(std::string_view("granted"))).ok());
   EXPECT_FALSE(disk_.log_is_unsynced());
 }
 

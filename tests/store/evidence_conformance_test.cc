@@ -77,7 +77,7 @@ TEST_P(EvidenceConformance, IsHistoryOnceAnotherRefreshTokenIsStored) {
   EXPECT_FALSE(Kept().at(0).stands);
   Keep("two");
   EXPECT_EQ(Load().standing_evidence, 1);
-  EXPECT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
+  EXPECT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new"))).ok());
   EXPECT_EQ(Load().standing_evidence, 0);
   EXPECT_EQ(Kept().size(), 2u);
 }
@@ -118,10 +118,9 @@ TEST_P(EvidenceConformance, TheRefreshTokenInItIsSpentOnceItIsSent) {
     ASSERT_TRUE(store_->SendCandidate(kName, Kept().at(0).id, candidate).ok());
     if (GetParam().durable) Reopen();
     EXPECT_TRUE(Kept().at(0).sent);
-    EXPECT_TRUE(store_->LookUp(kName, candidate, /*from_file=*/false)->spent.has_value());
+    EXPECT_TRUE(store_->LookUp(kName, candidate)->spent.has_value());
   }
-  EXPECT_TRUE(
-      broker::SpentTokenOf(store_->ReplaceRefreshToken(kName, candidate, false)).has_value());
+  EXPECT_TRUE(broker::SpentTokenOf(store_->ReplaceRefreshToken(kName, candidate)).has_value());
   EXPECT_TRUE(absl::IsNotFound(store_->SendCandidate(kName, "7", candidate)));
   EXPECT_TRUE(absl::IsNotFound(store_->SendCandidate("nobody", Kept().at(0).id, candidate)));
 }
@@ -143,7 +142,7 @@ TEST_P(EvidenceConformance, TheProvidersWordCountsForACandidateToo) {
   broker::Rotation rotation = MakeRotation("a");
   rotation.refresh_token = candidate.Copy();
   ASSERT_TRUE(store_->Commit(rotation).ok());
-  const auto known = store_->LookUp(kName, candidate, /*from_file=*/false);
+  const auto known = store_->LookUp(kName, candidate);
   EXPECT_TRUE(known->current);
   EXPECT_FALSE(known->spent.has_value());
 }
@@ -153,7 +152,7 @@ TEST_P(EvidenceConformance, ACandidateThatWasReplacedStaysSpent) {
   const Secret candidate(std::string_view("candidate"));
   ASSERT_TRUE(store_->SendCandidate(kName, Kept().at(0).id, candidate).ok());
   Rotate(*store_, 0);
-  EXPECT_TRUE(store_->LookUp(kName, candidate, /*from_file=*/false)->spent.has_value());
+  EXPECT_TRUE(store_->LookUp(kName, candidate)->spent.has_value());
 }
 
 // The first after the last good answer and the newest are the likeliest to hold what is live.

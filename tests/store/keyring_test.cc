@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "tests/store/captured_log.h"
+#include "tests/testing/captured_log.h"
 #include "tests/testing/temp_dir.h"
 
 namespace token_service::store {

@@ -141,9 +141,9 @@ TEST_F(OldSchemaTest, ItsRefreshTokensAreRemembered) {
   for (int time = 1; time <= 2; ++time) {
     Open();
     const Secret granted(std::string_view("granted"));
-    EXPECT_TRUE(store_->LookUp(kGranted, granted, /*from_file=*/true)->current);
+    EXPECT_TRUE(store_->LookUp(kGranted, granted)->current);
     const broker::CredentialRecord rotated = Load(kRotated);
-    EXPECT_TRUE(store_->LookUp(kRotated, rotated.refresh_token, /*from_file=*/true)->current);
+    EXPECT_TRUE(store_->LookUp(kRotated, rotated.refresh_token)->current);
   }
 }
 
@@ -157,10 +157,10 @@ TEST_F(OldSchemaTest, ASeedThatIsNotHeldAnyMoreIsSpent) {
   store_.reset();
   Sql("DELETE FROM token_hash_key; DELETE FROM held_tokens; DELETE FROM spent_tokens");
   Open();
-  const auto seed = store_->LookUp("another", record.seed, /*from_file=*/true);
+  const auto seed = store_->LookUp("another", record.seed);
   ASSERT_TRUE(seed->spent.has_value());
   EXPECT_EQ(seed->spent->since, *Load("new").last_refresh_time);
-  EXPECT_TRUE(store_->LookUp("new", Load("new").refresh_token, /*from_file=*/true)->current);
+  EXPECT_TRUE(store_->LookUp("new", Load("new").refresh_token)->current);
 }
 
 TEST_F(OldSchemaTest, WithoutTheKeyOfItsHashesAStoreDoesNotOpen) {
@@ -191,7 +191,7 @@ TEST_F(OldSchemaTest, ItsGrantsRotateAndAreReplaced) {
     ASSERT_TRUE(commit.ok()) << commit.status();
     EXPECT_TRUE(std::holds_alternative<broker::Committed>(*commit));
     EXPECT_EQ(Load(name).refresh_token.Reveal(), RefreshTokenOf(name, begun.reserved_generation));
-    ASSERT_TRUE(store_->ReplaceRefreshToken(name, Secret(std::string_view(name)), true).ok());
+    ASSERT_TRUE(store_->Adopt(name, Secret(std::string_view(name))).ok());
     Open();
     EXPECT_EQ(Load(name).refresh_token.Reveal(), name);
   }

@@ -134,8 +134,8 @@ TEST_F(RekeyTest, AGrantStillOpensWhereItDidBefore) {
   ASSERT_TRUE(store_->Create(NewRecord("rpc")).ok());
   Rotate(*store_, 0, "file");
   Rotate(*store_, 0, "rpc");
-  ASSERT_TRUE(store_->ReplaceRefreshToken("file", Secret(std::string_view("granted")), true).ok());
-  ASSERT_TRUE(store_->ReplaceRefreshToken("rpc", Secret(std::string_view("given")), false).ok());
+  ASSERT_TRUE(store_->Adopt("file", Secret(std::string_view("granted"))).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken("rpc", Secret(std::string_view("given"))).ok());
   Reload(std::string(kNew) + kOld);
   EXPECT_EQ(RunToTheEnd().resealed, 2);
   Reload(kNew);

@@ -120,7 +120,7 @@ TEST_F(RestoreTest, KeepsWhatItReplacesAndGivesNoGenerationTwice) {
   EXPECT_EQ(Sql(report->kept, "PRAGMA integrity_check"), "ok");
   Open();
   EXPECT_EQ(Load().generation, 1u);
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new"))).ok());
   const auto begun = store_->Begin(MakeBegin("next", 1));
   EXPECT_EQ(std::get<broker::Begun>(*begun).record.reserved_generation, 7u);
 }
@@ -142,7 +142,7 @@ TEST_F(RestoreTest, KnowsWhatTheReplacedStoreHasSpent) {
   EXPECT_TRUE(std::holds_alternative<broker::FoundSpent>(*begun));
   const auto spent = [this](uint64_t generation) {
     const Secret token(RefreshTokenOf(kName, generation));
-    return store_->LookUp(kName, token, /*from_file=*/true)->spent.has_value();
+    return store_->LookUp(kName, token)->spent.has_value();
   };
   EXPECT_TRUE(spent(2) && spent(3));
   EXPECT_FALSE(spent(4)) << "the live one, with which an operator may go on";

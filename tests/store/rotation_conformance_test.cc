@@ -92,7 +92,7 @@ TEST_P(RotationConformance, TheTimesOfARefreshTokenAreItsOwn) {
   EXPECT_EQ(Load().times.expires, told);
   EXPECT_EQ(Load().times.last_rotation, rotated);
   // A new refresh token has nothing of the old one's.
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("new"))).ok());
   EXPECT_EQ(Load().times.expires, std::nullopt);
   EXPECT_EQ(Load().times.last_rotation, std::nullopt);
 }
@@ -177,7 +177,7 @@ TEST_P(RotationConformance, BeginOnAnOldGenerationGivesWhatIsStored) {
 TEST_P(RotationConformance, EachAttemptHasAGenerationOfItsOwn) {
   EXPECT_EQ(Begin<Begun>(MakeBegin("a", 0, At(100))).record.reserved_generation, 1u);
   EXPECT_EQ(Begin<Begun>(MakeBegin("b", 0, At(101))).record.reserved_generation, 2u);
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted"))).ok());
   const Begun begun = Begin<Begun>(MakeBegin("c", 0, At(102)));
   EXPECT_EQ(begun.record.reserved_generation, 3u);
   Commit<Committed>(AnswerTo(begun));
@@ -314,7 +314,7 @@ TEST_P(RotationConformance, ACommitIsStillKnownAfterReopening) {
 TEST_P(RotationConformance, ARepeatedCommitDoesNotUndoALaterGrant) {
   Begin<Begun>(MakeBegin("a"));
   Commit<Committed>(MakeRotation("a"));
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted"))).ok());
   Commit<Committed>(MakeRotation("a"));
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
 }
@@ -351,7 +351,7 @@ TEST_P(RotationConformance, ALateAnswerIsCommittedIfNothingNewerCame) {
 
 TEST_P(RotationConformance, CommitAfterANewGrantIsFenced) {
   const Begun begun = Begin<Begun>(MakeBegin("a"));
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), false).ok());
+  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted"))).ok());
   EXPECT_EQ(Commit<Fenced>(AnswerTo(begun)).record.refresh_token.Reveal(), "granted");
   EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
 }
@@ -500,9 +500,8 @@ TEST_P(RotationConformance, AGrantReplacedDuringARotationIsReadable) {
     const std::string attempt = "attempt-" + std::to_string(round);
     const std::string granted = "granted-" + std::to_string(round);
     Begin<Begun>(MakeBegin(attempt, generation));
-    std::thread replacing([&] {
-      EXPECT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view(granted)), true).ok());
-    });
+    std::thread replacing(
+        [&] { EXPECT_TRUE(store_->Adopt(kName, Secret(std::string_view(granted))).ok()); });
     EXPECT_TRUE(store_->Commit(MakeRotation(attempt, generation + 1)).ok());
     EXPECT_EQ(Load().grant, GrantState::kUsable);
     replacing.join();

@@ -19,10 +19,10 @@
 #include "server/store/sqlite/sqlite_credential_store.h"
 #include "server/store/sqlite/sqlite_database.h"
 #include "server/store/store_paths.h"
-#include "tests/store/captured_log.h"
 #include "tests/store/faulty_vfs.h"
 #include "tests/store/raw_rows.h"
 #include "tests/store/records.h"
+#include "tests/testing/captured_log.h"
 #include "tests/testing/temp_dir.h"
 
 namespace token_service::store {
@@ -174,7 +174,7 @@ TEST_F(SealedRowsTest, WhatIsNotChangedStaysAsItLies) {
 // The same refresh token, with another serial.
 TEST_F(SealedRowsTest, AGrantReplacedByItselfOpensHoweverOften) {
   for (int i = 0; i < 4; ++i) {
-    ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+    ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("granted"))).ok());
     EXPECT_EQ(Load().refresh_token.Reveal(), "granted");
     EXPECT_EQ(Load().seed.Reveal(), "granted");
   }
@@ -253,7 +253,7 @@ TEST_F(SealedRowsTest, OpensWithAnOlderKeyAndSealsWithTheFirst) {
 }
 
 TEST_F(SealedRowsTest, AMissingKeyIsRefusedAtTheStartWithItsIdAndCount) {
-  ASSERT_TRUE(store_->ReplaceRefreshToken(kName, Secret(std::string_view("granted")), true).ok());
+  ASSERT_TRUE(store_->Adopt(kName, Secret(std::string_view("granted"))).ok());
   CredentialRecord other = NewRecord("other");
   ASSERT_TRUE(store_->Create(other).ok());
   const absl::Status status = Open(Keys(kNew)).status();

@@ -17,7 +17,9 @@ using broker::CredentialRecord;
 using broker::FoundSpent;
 using broker::GrantState;
 using broker::HeldByOther;
+using broker::SeedOutcome;
 using broker::SpentToken;
+using Became = broker::SeedOutcome::Became;
 using Why = broker::SpentToken::Why;
 
 constexpr std::string_view kOther = "other";
@@ -31,9 +33,19 @@ class SpentTokenConformance : public ConformanceTest {
     record.seed = from_file ? Secret(token) : Secret();
     return store_->Create(record);
   }
-  absl::Status Replace(std::string_view token, std::string_view name = kName,
-                       bool from_file = false) {
-    return store_->ReplaceRefreshToken(name, Secret(token), from_file);
+  absl::Status Replace(std::string_view token, std::string_view name = kName) {
+    return store_->ReplaceRefreshToken(name, Secret(token));
+  }
+  // The token is in the credential's file.
+  SeedOutcome Adopt(std::string_view token, std::string_view name = kName) {
+    absl::StatusOr<SeedOutcome> outcome = store_->Adopt(name, Secret(token));
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    return *std::move(outcome);
+  }
+  std::optional<Why> RefusedFromFile(std::string_view token, std::string_view name = kName) {
+    const SeedOutcome outcome = Adopt(token, name);
+    EXPECT_EQ(outcome.became == Became::kSpent, outcome.spent.has_value());
+    return outcome.spent.has_value() ? std::optional<Why>(outcome.spent->why) : std::nullopt;
   }
   absl::StatusOr<broker::BeginOutcome> Begin(std::string_view attempt,
                                              std::string_view name = kName) {
@@ -93,10 +105,9 @@ TEST_P(SpentTokenConformance, WhatARotationReplacedIsNotTakenAgain) {
   EXPECT_EQ(spent->why, Why::kSuperseded);
   EXPECT_EQ(spent->since, At(500));
   EXPECT_EQ(Token(), "two");
-  EXPECT_EQ(Refused(Replace("one", kName, /*from_file=*/true)), Why::kSuperseded);
+  EXPECT_EQ(RefusedFromFile("one"), Why::kSuperseded);
   EXPECT_EQ(Refused(Create(kOther, "one")), Why::kSuperseded);
   EXPECT_TRUE(absl::IsNotFound(store_->Load(kOther).status())) << "made all the same";
-  EXPECT_EQ(Refused(Create(kOther, "one", /*from_file=*/true)), Why::kSuperseded);
 }
 
 TEST_P(SpentTokenConformance, EachOfALongChainIsRemembered) {
@@ -117,7 +128,7 @@ TEST_P(SpentTokenConformance, ItIsRememberedAfterReopening) {
 TEST_P(SpentTokenConformance, WhatAnOperatorReplacedIsNotTakenAgain) {
   ASSERT_TRUE(Create(kName, "one").ok());
   ASSERT_TRUE(Replace("two").ok());
-  EXPECT_EQ(Refused(Replace("one", kName, /*from_file=*/true)), Why::kSuperseded);
+  EXPECT_EQ(RefusedFromFile("one"), Why::kSuperseded);
   EXPECT_EQ(Token(), "two");
 }
 
@@ -230,7 +241,8 @@ TEST_P(SpentTokenConformance, NobodyIsGivenTheCurrentOneOfACredentialThatRotates
   ASSERT_TRUE(Create(kName, "one").ok());
   Exchange("two");
   EXPECT_EQ(Refused(Create(kOther, "two")), Why::kHeldElsewhere);
-  EXPECT_EQ(Refused(Create(kOther, "two", /*from_file=*/true)), Why::kHeldElsewhere);
+  ASSERT_TRUE(Create(kOther, "two", /*from_file=*/true).ok());
+  EXPECT_EQ(store_->Load(kOther)->grant, GrantState::kDead);
 }
 
 TEST_P(SpentTokenConformance, WhatOneOfTwoSpentTheOtherDoesNotSend) {
@@ -276,13 +288,108 @@ TEST_P(SpentTokenConformance, WhatOneOfTwoIsGivenInsteadLeavesTheOthersAlone) {
   EXPECT_TRUE(std::holds_alternative<Begun>(*outcome));
 }
 
+// ---- files
+
+// What became of the file's token in the list of one creation.
+TEST_P(SpentTokenConformance, ANewCredentialIsMadeWithoutASpentOneOfItsFile) {
+  ASSERT_TRUE(Create(kName, "one").ok());
+  Exchange("two");
+  CredentialRecord record = NewRecord(kOther);
+  record.refresh_token = Secret(std::string_view("one"));
+  record.seed = record.refresh_token.Copy();
+  const broker::CredentialChange create =
+      broker::CreateCredential{.record = std::move(record), .from_file = true};
+  const auto applied = store_->Apply(absl::MakeConstSpan(&create, 1), [] {});
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  ASSERT_EQ(applied->seeds.size(), 1u);
+  EXPECT_EQ(applied->seeds[0].name, kOther);
+  EXPECT_EQ(applied->seeds[0].became, Became::kSpent);
+  EXPECT_EQ(applied->seeds[0].spent->since, At(500));
+  ASSERT_EQ(applied->records.size(), 1u);
+  EXPECT_EQ(applied->records[0].grant, GrantState::kDead);
+  const CredentialRecord made = *store_->Load(kOther);
+  EXPECT_EQ(made.grant, GrantState::kDead);
+  EXPECT_EQ(made.last_error_reason, "REFRESH_TOKEN_SPENT");
+  EXPECT_TRUE(made.refresh_token.empty());
+  EXPECT_EQ(made.seed.Reveal(), "one");
+}
+
+TEST_P(SpentTokenConformance, AFileThatSaysWhatItSaidChangesNothing) {
+  ASSERT_TRUE(Create(kName, "one", /*from_file=*/true).ok());
+  Exchange("two");
+  EXPECT_EQ(Adopt("one").became, Became::kUnchanged);
+  EXPECT_EQ(Token(), "two");
+}
+
+TEST_P(SpentTokenConformance, AFileWithAnotherTokenIsAdoptedAndTheOneBeforeIsSpent) {
+  ASSERT_TRUE(Create(kName, "one", /*from_file=*/true).ok());
+  LoseAnswer();
+  const SeedOutcome outcome = Adopt("new");
+  EXPECT_EQ(outcome.became, Became::kAdopted);
+  EXPECT_FALSE(outcome.shared);
+  const CredentialRecord record = *store_->Load(kName);
+  EXPECT_EQ(record.refresh_token.Reveal(), "new");
+  EXPECT_EQ(record.seed.Reveal(), "new");
+  EXPECT_FALSE(record.doubt_since.has_value());
+  EXPECT_EQ(RefusedFromFile("one"), Why::kSuperseded);
+  EXPECT_EQ(store_->Load(kName)->seed.Reveal(), "new") << "the spent one is told of again";
+  EXPECT_EQ(Token(), "new");
+}
+
+TEST_P(SpentTokenConformance, AFileWithTheCurrentTokenIsNotedWhateverIsUnderWay) {
+  ASSERT_TRUE(Create(kName, "one", /*from_file=*/true).ok());
+  Exchange("two");
+  ASSERT_TRUE(Begin("under way").ok());
+  EXPECT_EQ(Adopt("two").became, Became::kCurrent);
+  const CredentialRecord record = *store_->Load(kName);
+  EXPECT_EQ(record.seed.Reveal(), "two");
+  EXPECT_TRUE(record.attempt.has_value()) << "its answer would be fenced";
+}
+
+TEST_P(SpentTokenConformance, TheFileOfAnOperatorsCredentialIsNotedAndNotAdopted) {
+  CredentialRecord record = NewRecord();
+  record.profile.managed_by_config = false;
+  record.refresh_token = Secret(std::string_view("live"));
+  record.seed = Secret();
+  ASSERT_TRUE(store_->Create(record).ok());
+  EXPECT_EQ(Adopt("from a file").became, Became::kNoted);
+  EXPECT_EQ(Token(), "live");
+  record.profile.managed_by_config = true;
+  ASSERT_TRUE(store_->UpdateProfile(kName, record.profile).ok());
+  EXPECT_EQ(Adopt("from a file").became, Became::kUnchanged);
+  EXPECT_EQ(Adopt("another").became, Became::kAdopted) << "a change of the file counts";
+}
+
+TEST_P(SpentTokenConformance, AFileWithAnothersTokenIsAdoptedWithAWordWhileNobodyHasSpentIt) {
+  ASSERT_TRUE(Create(kOther, "one", /*from_file=*/true).ok());
+  ASSERT_TRUE(Create(kName, "mine", /*from_file=*/true).ok());
+  const SeedOutcome outcome = Adopt("one");
+  EXPECT_EQ(outcome.became, Became::kAdopted);
+  EXPECT_TRUE(outcome.shared);
+}
+
+TEST_P(SpentTokenConformance, OneFileForTwoNewCredentialsIsToldOfWithTheSecond) {
+  std::vector<broker::CredentialChange> changes;
+  for (const std::string_view name : {kName, kOther}) {
+    CredentialRecord record = NewRecord(name);
+    record.refresh_token = Secret(std::string_view("one"));
+    record.seed = record.refresh_token.Copy();
+    changes.emplace_back(broker::CreateCredential{.record = std::move(record), .from_file = true});
+  }
+  const auto applied = store_->Apply(changes, [] {});
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  ASSERT_EQ(applied->seeds.size(), 2u);
+  EXPECT_FALSE(applied->seeds[0].shared);
+  EXPECT_TRUE(applied->seeds[1].shared);
+}
+
 // ---- looking
 
 TEST_P(SpentTokenConformance, ALookSaysWhatAChangeWouldMeet) {
   ASSERT_TRUE(Create(kName, "one").ok());
   Exchange("two");
   const auto look = [this](std::string_view name, std::string_view token) {
-    return *store_->LookUp(name, Secret(token), /*from_file=*/true);
+    return *store_->LookUp(name, Secret(token));
   };
   EXPECT_EQ(look(kName, "one").spent->since, At(500));
   EXPECT_EQ(look(kOther, "one").spent->why, Why::kSuperseded);

@@ -307,89 +307,130 @@ void MemoryCredentialStore::State::Spend(const std::string& hash, absl::Time sin
   found->second = std::min(found->second, since);
 }
 
-absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& change, Row& row,
-                                                 absl::Time now) {
+// A refresh token that is the credential's from now on.
+void MemoryCredentialStore::State::Take(const Secret& refresh_token, Row& row, absl::Time now) {
   broker::CredentialRecord& record = row.record;
-  const std::string hash = HashOf(change.refresh_token);
-  const broker::TokenKnowledge known = Know(change.name, hash, change.from_file);
-  if (known.spent.has_value()) return SpentTokenError(*known.spent);
-  if (known.current && record.attempt.has_value()) return absl::OkStatus();
-  if (!known.current) {
-    if (!HeldByAnother(change.name, row.held)) Spend(row.held, now);
+  const std::string hash = HashOf(refresh_token);
+  if (row.held != hash) {
+    if (!HeldByAnother(record.name, row.held)) Spend(row.held, now);
     row.held = hash;
     row.kept = false;
   }
   ++record.grant_serial;
-  record.refresh_token = change.refresh_token.Copy();
+  record.refresh_token = refresh_token.Copy();
   record.times = {.since = now, .expires = {}, .last_rotation = {}};
-  if (change.from_file) {
-    record.seed = change.refresh_token.Copy();
-  } else {
-    record.held_since.reset();
-  }
   record.grant = GrantState::kUsable;
   record.attempt.reset();
   record.doubt_since.reset();
   record.last_error_reason.clear();
   record.last_error = {};
   record.consecutive_failures = 0;
+}
+
+absl::Status MemoryCredentialStore::State::Grant(const broker::ReplaceGrant& change, Row& row,
+                                                 absl::Time now) {
+  const auto known = Know(change.name, HashOf(change.refresh_token), /*from_file=*/false);
+  if (known.spent.has_value()) return SpentTokenError(*known.spent);
+  if (known.current && row.record.attempt.has_value()) return absl::OkStatus();
+  Take(change.refresh_token, row, now);
+  row.record.held_since.reset();
   return absl::OkStatus();
 }
 
+broker::SeedOutcome MemoryCredentialStore::State::Adopt(const broker::AdoptSeed& change, Row& row,
+                                                        absl::Time now) {
+  using Became = broker::SeedOutcome::Became;
+  broker::CredentialRecord& record = row.record;
+  if (record.unreadable || record.seed == change.seed) return {.name = change.name};
+  const auto known = Know(change.name, HashOf(change.seed), /*from_file=*/true);
+  const bool declared = record.profile.managed_by_config;
+  broker::SeedOutcome outcome{.name = change.name};
+  if (known.current) {
+    outcome.became = Became::kCurrent;
+  } else if (known.spent.has_value()) {
+    outcome.became = Became::kSpent;
+    outcome.spent = known.spent;
+  } else if (declared) {
+    outcome.became = Became::kAdopted;
+    outcome.shared = known.shared;
+    Take(change.seed, row, now);
+  } else {
+    outcome.became = Became::kNoted;
+  }
+  if (outcome.became != Became::kSpent || !declared) record.seed = change.seed.Copy();
+  return outcome;
+}
+
 // Works on a copy, which takes the place of the state when all went well.
-absl::Status MemoryCredentialStore::Apply(absl::Span<const broker::CredentialChange> changes,
-                                          absl::FunctionRef<void()> progress) {
+absl::StatusOr<broker::Applied> MemoryCredentialStore::Apply(
+    absl::Span<const broker::CredentialChange> changes, absl::FunctionRef<void()> progress) {
   absl::MutexLock lock(&mutex_);
   State changed = state_.Copy();
+  broker::Applied applied;
   for (const broker::CredentialChange& change : changes) {
-    if (absl::Status status = changed.Apply(change, clock_.WallNow()); !status.ok()) return status;
+    absl::Status status = changed.Apply(change, clock_.WallNow(), applied);
+    if (!status.ok()) return status;
+    const Row& row = changed.rows.at(broker::NameOf(change));
+    applied.records.push_back(row.Snapshot().CopyWithoutRefreshToken());
     progress();
   }
   state_ = std::move(changed);
+  return applied;
+}
+
+absl::Status MemoryCredentialStore::State::Create(const broker::CreateCredential& change,
+                                                  absl::Time now, broker::Applied& applied) {
+  using Became = broker::SeedOutcome::Became;
+  const broker::CredentialRecord& record = change.record;
+  if (rows.contains(record.name)) return absl::AlreadyExistsError("the name is taken");
+  const std::string hash = HashOf(record.refresh_token);
+  broker::TokenKnowledge known;
+  if (!hash.empty()) known = Know(record.name, hash, change.from_file);
+  const bool spent = known.spent.has_value();
+  if (spent && !change.from_file) return SpentTokenError(*known.spent);
+  broker::CredentialRecord fresh;
+  fresh.name = record.name;
+  fresh.profile = record.profile.Copy();
+  fresh.seed = record.seed.Copy();
+  fresh.create_time = record.create_time;
+  fresh.times.since = now;
+  fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
+  if (change.from_file) {
+    applied.seeds.push_back({.name = record.name,
+                             .became = spent ? Became::kSpent : Became::kAdopted,
+                             .spent = known.spent,
+                             .shared = known.shared});
+  }
+  if (spent) {
+    fresh.grant = GrantState::kDead;
+    fresh.last_error_reason = std::string(ReasonName(broker::Reason::kRefreshTokenSpent));
+  } else {
+    fresh.refresh_token = record.refresh_token.Copy();
+  }
+  Row& row = rows[record.name];
+  row.held = spent ? std::string() : hash;
+  row.record = std::move(fresh);
+  Touch(row);
   return absl::OkStatus();
 }
 
 absl::Status MemoryCredentialStore::State::Apply(const broker::CredentialChange& change,
-                                                 absl::Time now) {
+                                                 absl::Time now, broker::Applied& applied) {
   if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
-    const broker::CredentialRecord& record = created->record;
-    if (rows.contains(record.name)) return absl::AlreadyExistsError("the name is taken");
-    const std::string hash = HashOf(record.refresh_token);
-    if (!hash.empty()) {
-      const auto known = Know(record.name, hash, created->from_file);
-      if (known.spent.has_value()) return SpentTokenError(*known.spent);
-    }
-    broker::CredentialRecord fresh;
-    fresh.name = record.name;
-    fresh.profile = record.profile.Copy();
-    fresh.refresh_token = record.refresh_token.Copy();
-    fresh.seed = record.seed.Copy();
-    fresh.create_time = record.create_time;
-    fresh.times.since = now;
-    fresh.grant_serial = static_cast<uint64_t>(absl::ToUnixMicros(record.create_time));
-    Row& row = rows[record.name];
-    row.record = std::move(fresh);
-    row.held = hash;
-    Touch(row);
-    return absl::OkStatus();
+    return Create(*created, now, applied);
   }
   const auto found = rows.find(broker::NameOf(change));
   if (found == rows.end()) return NoSuchCredential();
-  broker::CredentialRecord& record = found->second.record;
-  Touch(found->second);
-  if (const auto* grant = std::get_if<broker::ReplaceGrant>(&change)) {
-    return Grant(*grant, found->second, now);
-  }
-  if (const auto* seed = std::get_if<broker::RecordSeed>(&change)) {
-    record.seed = seed->seed.Copy();
+  Row& row = found->second;
+  Touch(row);
+  if (const auto* grant = std::get_if<broker::ReplaceGrant>(&change))
+    return Grant(*grant, row, now);
+  if (const auto* seed = std::get_if<broker::AdoptSeed>(&change)) {
+    applied.seeds.push_back(Adopt(*seed, row, now));
   } else if (const auto* profile = std::get_if<broker::ChangeProfile>(&change)) {
-    record.profile = profile->profile.Copy();
+    row.record.profile = profile->profile.Copy();
   } else if (const auto* disabled = std::get_if<broker::SetDisabled>(&change)) {
-    record.disabled = disabled->disabled;
-  } else if (const auto* given_up = std::get_if<broker::GiveUpGrant>(&change)) {
-    record.grant = GrantState::kDead;
-    record.last_error_reason = given_up->error_reason;
-    record.last_error = {};
+    row.record.disabled = disabled->disabled;
   }
   return absl::OkStatus();
 }
@@ -426,10 +467,9 @@ std::optional<broker::BeginOutcome> MemoryCredentialStore::State::Send(
 }
 
 absl::StatusOr<broker::TokenKnowledge> MemoryCredentialStore::LookUp(std::string_view name,
-                                                                     const Secret& refresh_token,
-                                                                     bool from_file) {
+                                                                     const Secret& refresh_token) {
   absl::MutexLock lock(&mutex_);
-  return state_.Know(name, std::string(refresh_token.Reveal()), from_file);
+  return state_.Know(name, std::string(refresh_token.Reveal()), /*from_file=*/false);
 }
 
 absl::Status MemoryCredentialStore::HoldAll() {

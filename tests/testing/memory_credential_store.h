@@ -31,10 +31,10 @@ class MemoryCredentialStore : public broker::CredentialStore {
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
   absl::StatusOr<broker::StoreChanges> ChangesSince(const std::string& cursor) override;
-  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
-                     absl::FunctionRef<void()> progress) override;
-  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
-                                                bool from_file) override;
+  absl::StatusOr<broker::Applied> Apply(absl::Span<const broker::CredentialChange> changes,
+                                        absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name,
+                                                const Secret& refresh_token) override;
   absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
@@ -80,8 +80,13 @@ class MemoryCredentialStore : public broker::CredentialStore {
     void Spend(const std::string& hash, absl::Time since);
     // It was written.
     void Touch(Row& row) { row.record.version = ++version; }
-    absl::Status Apply(const broker::CredentialChange& change, absl::Time now);
+    absl::Status Apply(const broker::CredentialChange& change, absl::Time now,
+                       broker::Applied& applied);
+    absl::Status Create(const broker::CreateCredential& change, absl::Time now,
+                        broker::Applied& applied);
     absl::Status Grant(const broker::ReplaceGrant& change, Row& row, absl::Time now);
+    broker::SeedOutcome Adopt(const broker::AdoptSeed& change, Row& row, absl::Time now);
+    void Take(const Secret& refresh_token, Row& row, absl::Time now);
     std::optional<broker::BeginOutcome> Send(const broker::BeginRequest& request, Row& row,
                                              absl::Time now);
   };

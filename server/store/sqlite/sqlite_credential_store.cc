@@ -275,14 +275,14 @@ absl::StatusOr<CredentialRecord> SqliteCredentialStore::Load(std::string_view na
 }
 
 absl::StatusOr<broker::TokenKnowledge> SqliteCredentialStore::LookUp(std::string_view name,
-                                                                     const Secret& refresh_token,
-                                                                     bool from_file) {
+                                                                     const Secret& refresh_token) {
   const std::string hash = hasher_.Hash(refresh_token);
   broker::TokenKnowledge known;
   absl::Status status = database_->readers().Run([&](SqliteConnection& connection) -> absl::Status {
     const absl::StatusOr<StoredRow> row = ReadRow(connection, name);
     if (!row.ok() && !absl::IsNotFound(row.status())) return row.status();
-    auto looked_up = KnowToken(connection, name, row.ok() ? &*row : nullptr, hash, from_file);
+    auto looked_up =
+        KnowToken(connection, name, row.ok() ? &*row : nullptr, hash, /*from_file=*/false);
     if (looked_up.ok()) known = *std::move(looked_up);
     return looked_up.status();
   });
@@ -292,42 +292,103 @@ absl::StatusOr<broker::TokenKnowledge> SqliteCredentialStore::LookUp(std::string
 
 // ---- changes
 
-absl::Status SqliteCredentialStore::Apply(absl::Span<const broker::CredentialChange> changes,
-                                          absl::FunctionRef<void()> progress) {
-  if (changes.empty()) return absl::OkStatus();
+absl::StatusOr<broker::Applied> SqliteCredentialStore::Apply(
+    absl::Span<const broker::CredentialChange> changes, absl::FunctionRef<void()> progress) {
+  broker::Applied applied;
+  if (changes.empty()) return applied;
   const CurrentSealer::Lease sealer = sealer_.Get();
   const absl::Time now = clock_.WallNow();
-  return database_->writer().Run([&](SqliteConnection& connection) -> absl::Status {
+  absl::Status status = database_->writer().Run([&](SqliteConnection& connection) -> absl::Status {
+    applied = {};  // It may be run again.
     for (const broker::CredentialChange& change : changes) {
-      absl::Status status = ApplyTo(connection, change, now, *sealer);
-      if (!status.ok()) return status;
+      absl::Status done = ApplyTo(connection, change, now, *sealer, applied);
+      if (!done.ok()) return done;
       progress();
     }
     return absl::OkStatus();
   });
+  if (!status.ok()) return status;
+  return applied;
 }
 
 absl::Status SqliteCredentialStore::ApplyTo(SqliteConnection& connection,
                                             const broker::CredentialChange& change, absl::Time now,
-                                            const RecordSealer& sealer) const {
+                                            const RecordSealer& sealer,
+                                            broker::Applied& applied) const {
   if (const auto* created = std::get_if<broker::CreateCredential>(&change)) {
-    StoredRow row = NewRow(created->record, now);
-    row.record = sealer.Seal(row.record);
-    absl::Status status = InsertRow(connection, row);
-    if (!status.ok()) return status;
-    return RememberCreated(connection, *created, hasher_.Hash(created->record.refresh_token));
+    return ApplyCreation(connection, *created, now, sealer, applied);
+  }
+  if (const auto* seed = std::get_if<broker::AdoptSeed>(&change)) {
+    return ApplyAdoption(connection, *seed, now, sealer, applied);
   }
   absl::StatusOr<OpenedRow> opened =
       OpenedRow::ReadToChange(connection, broker::NameOf(change), sealer);
   if (!opened.ok()) return opened.status();
+  bool wanted = true;
   if (const auto* grant = std::get_if<broker::ReplaceGrant>(&change)) {
     const absl::StatusOr<bool> news =
         RememberGranted(connection, *grant, hasher_.Hash(grant->refresh_token), opened->row, now);
     if (!news.ok()) return news.status();
-    if (!*news) return absl::OkStatus();
+    wanted = *news;
   }
-  if (!ApplyChange(change, now, opened->row)) return absl::OkStatus();
-  return opened->Write(connection, sealer);
+  absl::Status status;
+  if (wanted && ApplyChange(change, now, opened->row)) status = opened->Write(connection, sealer);
+  applied.records.push_back(opened->row.record.CopyWithoutRefreshToken());
+  return status;
+}
+
+absl::Status SqliteCredentialStore::ApplyCreation(SqliteConnection& connection,
+                                                  const broker::CreateCredential& change,
+                                                  absl::Time now, const RecordSealer& sealer,
+                                                  broker::Applied& applied) const {
+  const std::string& name = change.record.name;
+  const std::string hash = hasher_.Hash(change.record.refresh_token);
+  const absl::Status there = ReadRow(connection, name).status();
+  if (there.ok()) return absl::AlreadyExistsError("the name is taken");
+  if (!absl::IsNotFound(there)) return there;
+  broker::TokenKnowledge known;
+  if (!hash.empty()) {
+    auto looked_up = KnowToken(connection, name, nullptr, hash, change.from_file);
+    if (!looked_up.ok()) return looked_up.status();
+    known = *std::move(looked_up);
+  }
+  const bool spent = known.spent.has_value();
+  if (spent && !change.from_file) return SpentTokenError(*known.spent);
+  StoredRow row = spent ? NewRowWithoutGrant(change, now) : NewRow(change, now);
+  applied.records.push_back(row.record.CopyWithoutRefreshToken());
+  if (change.from_file) {
+    using Became = broker::SeedOutcome::Became;
+    applied.seeds.push_back({.name = name,
+                             .became = spent ? Became::kSpent : Became::kAdopted,
+                             .spent = known.spent,
+                             .shared = known.shared});
+  }
+  row.record = sealer.Seal(row.record);
+  absl::Status status = InsertRow(connection, row);
+  if (!status.ok() || spent) return status;
+  return RememberCreated(connection, name, hash);
+}
+
+absl::Status SqliteCredentialStore::ApplyAdoption(SqliteConnection& connection,
+                                                  const broker::AdoptSeed& change, absl::Time now,
+                                                  const RecordSealer& sealer,
+                                                  broker::Applied& applied) const {
+  using Became = broker::SeedOutcome::Became;
+  absl::StatusOr<OpenedRow> opened = OpenedRow::Read(connection, change.name, sealer);
+  if (!opened.ok()) return opened.status();
+  StoredRow& row = opened->row;
+  const std::string hash = hasher_.Hash(change.seed);
+  const auto known = KnowToken(connection, change.name, &row, hash, /*from_file=*/true);
+  if (!known.ok()) return known.status();
+  const broker::SeedOutcome outcome = ApplySeed(change, *known, now, row);
+  applied.seeds.push_back(outcome);
+  applied.records.push_back(row.record.CopyWithoutRefreshToken());
+  if (outcome.became == Became::kUnchanged || !(row.record.seed == change.seed)) {
+    return absl::OkStatus();
+  }
+  absl::Status status = opened->Write(connection, sealer);
+  if (!status.ok() || outcome.became != Became::kAdopted) return status;
+  return RememberAdopted(connection, change.name, hash, now);
 }
 
 absl::Status SqliteCredentialStore::HoldAll() {

@@ -52,10 +52,10 @@ class SqliteCredentialStore final : public broker::CredentialStore {
 
   absl::Status ForEach(absl::FunctionRef<void(broker::CredentialRecord)> visit) override;
   absl::StatusOr<broker::CredentialRecord> Load(std::string_view name) override;
-  absl::Status Apply(absl::Span<const broker::CredentialChange> changes,
-                     absl::FunctionRef<void()> progress) override;
-  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name, const Secret& refresh_token,
-                                                bool from_file) override;
+  absl::StatusOr<broker::Applied> Apply(absl::Span<const broker::CredentialChange> changes,
+                                        absl::FunctionRef<void()> progress) override;
+  absl::StatusOr<broker::TokenKnowledge> LookUp(std::string_view name,
+                                                const Secret& refresh_token) override;
   absl::Status HoldAll() override;
   absl::Status Release(std::string_view name) override;
   absl::Status Delete(std::string_view name) override;
@@ -77,8 +77,15 @@ class SqliteCredentialStore final : public broker::CredentialStore {
 
   // One transaction: reads the row, lets `change` work on it, and writes it back if that says so.
   absl::Status Change(std::string_view name, absl::FunctionRef<bool(StoredRow&)> change);
+  // The parts of Apply: each changes one credential and tells `applied`.
   absl::Status ApplyTo(SqliteConnection& connection, const broker::CredentialChange& change,
-                       absl::Time now, const RecordSealer& sealer) const;
+                       absl::Time now, const RecordSealer& sealer, broker::Applied& applied) const;
+  absl::Status ApplyCreation(SqliteConnection& connection, const broker::CreateCredential& change,
+                             absl::Time now, const RecordSealer& sealer,
+                             broker::Applied& applied) const;
+  absl::Status ApplyAdoption(SqliteConnection& connection, const broker::AdoptSeed& change,
+                             absl::Time now, const RecordSealer& sealer,
+                             broker::Applied& applied) const;
 
   const std::unique_ptr<SqliteDatabase> database_;
   const Clock& clock_;

@@ -68,34 +68,36 @@ absl::StatusOr<TokenKnowledge> KnowToken(SqliteConnection& connection, std::stri
   return known;
 }
 
-absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change,
-                             const std::string& hash) {
+absl::Status RememberCreated(SqliteConnection& connection, std::string_view credential,
+                             std::string_view hash) {
   if (hash.empty()) return absl::OkStatus();
-  const auto known = KnowToken(connection, change.record.name, nullptr, hash, change.from_file);
-  if (!known.ok()) return known.status();
-  if (absl::Status status = AsStatus(*known); !status.ok()) return status;
-  return HoldToken(connection, change.record.name, {.hash = hash});
+  return HoldToken(connection, credential, {.hash = std::string(hash)});
 }
 
-absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
-                                     const broker::ReplaceGrant& change, const std::string& hash,
-                                     const StoredRow& row, absl::Time now) {
-  const auto known = KnowToken(connection, change.name, &row, hash, change.from_file);
-  if (!known.ok()) return known.status();
-  if (absl::Status status = AsStatus(*known); !status.ok()) return status;
-  // Its exchange is under way: to forget the attempt would be to fence its answer.
-  if (known->current) return !row.record.attempt.has_value();
-  const auto held = ReadHeldToken(connection, change.name);
+absl::Status RememberAdopted(SqliteConnection& connection, std::string_view credential,
+                             std::string_view hash, absl::Time now) {
+  const auto held = ReadHeldToken(connection, credential);
   if (!held.ok()) return held.status();
   if (held->has_value()) {
-    const auto others = ReadOtherHolders(connection, change.name, (*held)->hash);
+    const auto others = ReadOtherHolders(connection, credential, (*held)->hash);
     if (!others.ok()) return others.status();
     if (others->empty()) {
       absl::Status spent = SpendToken(connection, (*held)->hash, now);
       if (!spent.ok()) return spent;
     }
   }
-  absl::Status status = HoldToken(connection, change.name, {.hash = hash});
+  return HoldToken(connection, credential, {.hash = std::string(hash)});
+}
+
+absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
+                                     const broker::ReplaceGrant& change, const std::string& hash,
+                                     const StoredRow& row, absl::Time now) {
+  const auto known = KnowToken(connection, change.name, &row, hash, /*from_file=*/false);
+  if (!known.ok()) return known.status();
+  if (absl::Status status = AsStatus(*known); !status.ok()) return status;
+  // Its exchange is under way: to forget the attempt would be to fence its answer.
+  if (known->current) return !row.record.attempt.has_value();
+  absl::Status status = RememberAdopted(connection, change.name, hash, now);
   if (!status.ok()) return status;
   return true;
 }

@@ -21,9 +21,12 @@ absl::StatusOr<broker::TokenKnowledge> KnowToken(SqliteConnection& connection,
                                                  std::string_view credential, const StoredRow* row,
                                                  std::string_view hash, bool from_file);
 
-// After the row is in. SpentTokenError: it must not be.
-absl::Status RememberCreated(SqliteConnection& connection, const broker::CreateCredential& change,
-                             const std::string& hash);
+// After the row is in, where KnowToken has found nothing against it.
+absl::Status RememberCreated(SqliteConnection& connection, std::string_view credential,
+                             std::string_view hash);
+// Of a file's, that ApplySeed has adopted.
+absl::Status RememberAdopted(SqliteConnection& connection, std::string_view credential,
+                             std::string_view hash, absl::Time now);
 
 // Before the row is changed. SpentTokenError: it must not be. False: nor need it be.
 absl::StatusOr<bool> RememberGranted(SqliteConnection& connection,
